@@ -1,0 +1,248 @@
+"""The street door: `python -m suppression.exp digit_size --tau 0.2` trains what is missing, probes, prints the table and draws the figure.
+
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a cell failed, 2 a mistake in what was asked, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suppression import shelf
+from suppression.errors import UserError, unknown
+from suppression.store import Store
+
+if TYPE_CHECKING:
+    from suppression.recipe import Plan
+
+Row = dict[str, Any]
+
+EXAMPLE = """examples:
+  python -m suppression.exp                              what there is, and how much of it is done
+  python -m suppression.exp digit_size --tau 0.2         the main job
+  python -m suppression.exp digit_size --size2 20 32 --tau 0.05 0.2 --seeds 3
+  python -m suppression.exp digit_size --dry             the cells, stored or not, and the minutes they would take
+  python -m suppression.exp digit_size --help            every knob of this experiment"""
+
+
+def general_parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Run an experiment: train what is not yet stored, probe it, print the table, draw the figure.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("name", nargs="?", help="a recipe's name, or the path of a recipe (.toml); none: the list of recipes")
+    parser.add_argument("--scale", default="laptop", help="smoke (seconds), laptop (minutes on two cores, the default) or paper (a GPU)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
+    parser.add_argument("--dry", action="store_true", help="list the cells and the expected minutes; train nothing")
+    parser.add_argument("--json", action="store_true", help="print the long-form rows instead of the table, one JSON object a line")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write NAME.SCALE.csv, .svg and .json (how it was made) there")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="where trained cells are kept (default: SUPPRESSION_HOME/store, else the user's data folder)")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
+    parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
+    parser.add_argument("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, mps")
+    parser.add_argument("--workers", type=int, metavar="N", help="cells trained side by side (default on a CPU: one a core; on a GPU: 1)")
+    parser.add_argument("-h", "--help", action="store_true", help="this help; after a recipe's name also its knobs")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    prog = "suppression" if Path(sys.argv[0]).name == "suppression" else "python -m suppression.exp"
+    try:
+        return run(sys.argv[1:] if argv is None else argv, prog)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; what was finished is in the store, and running cells have a checkpoint: the same command goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `| head`
+        sys.stderr.close()
+        return 0
+
+
+def run(argv: list[str], prog: str) -> int:
+    parser = general_parser(prog)
+    given, rest = parser.parse_known_args(argv)
+    if given.name is None and not rest:
+        if given.help:
+            parser.print_help()
+        else:
+            print_list(Store(given.store))
+        return 0
+    if given.name is None or argv[0].startswith("-"):
+        raise UserError(f"name the experiment first: {prog} NAME {' '.join(argv)}\nthere are: {', '.join(shelf.names('experiments'))}")
+    from suppression.recipe import SCALES, load_card, load_recipe
+
+    if given.scale not in SCALES:
+        raise unknown("there is no scale", given.scale, SCALES)
+    if given.workers is not None and given.workers < 1:
+        raise UserError(f"--workers {given.workers}: at least one is needed")
+    recipe = load_recipe(given.name)
+    from suppression.knobs import schema
+
+    knobs = schema(load_card(recipe.data).kind)
+    flags = general_parser(f"{prog} {given.name}")
+    group = flags.add_argument_group("knobs", "Pin a knob to a value, or to several: each makes a cell of its own. A knob that is not pinned is as in the recipe.")
+    for knob in knobs.values():
+        names = dict.fromkeys([f"--{knob.name}", f"--{knob.name.replace('_', '-')}"])
+        group.add_argument(*names, dest=f"knob_{knob.name}", nargs="+", metavar="V", help=f"{knob.room}, default {knob.default}".replace("%", "%%"))
+    if given.help:
+        print(f"{recipe.title}\n{recipe.claim.strip()}\n")
+        flags.print_help()
+        return 0
+    given, rest = flags.parse_known_args(argv)
+    if rest:
+        word = rest[0].split("=")[0]
+        if not word.startswith("-"):
+            raise UserError(f"'{word}' stands where a --knob is expected")
+        known = [*knobs, *(action.option_strings[-1].lstrip("-") for action in parser._actions if action.option_strings)]
+        raise unknown(f"{Path(given.name).stem} has no knob", word.lstrip("-").replace("-", "_"), known)
+    pins = {name: getattr(given, f"knob_{name}") for name in knobs if getattr(given, f"knob_{name}") is not None}
+    from suppression.recipe import plan
+
+    return carry_out(plan(given.name, scale=given.scale, seeds=given.seeds, pins=pins), given)
+
+
+def print_list(store: Store) -> None:
+    """Every recipe, with how many of its cells at each scale are in the store (as of the last run there)."""
+    import tomllib
+
+    have = set(store.keys())
+    names = shelf.names("experiments")
+    for name in names:
+        try:
+            title = shelf.read(shelf.find("experiments", name)).get("title", "")
+        except (UserError, tomllib.TOMLDecodeError) as error:
+            title = f"cannot be read: {error}"
+        done = []
+        for scale in ("smoke", "laptop", "paper"):
+            keys = store.result_keys(f"{name}.{scale}")
+            if keys:
+                done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")
+        print(f"{name:20} {title}   [cells done: {', '.join(done) or 'none'}]")
+    print("\nrun one: python -m suppression.exp NAME   knobs: NAME --help")
+
+
+def carry_out(plan: Plan, given: argparse.Namespace) -> int:
+    from suppression import lab
+
+    device = lab.pick_device(given.device)
+    place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download)
+    for cell in plan.cells:
+        lab.check_cell(cell)
+    keys = [lab.full_key(cell) for cell in plan.cells]
+    stored = {i: rows for i, cell in enumerate(plan.cells) if (rows := lab.stored_rows(store, cell, plan.probe)) is not None}
+    if given.dry:
+        return dry(plan, place, set(stored), given)
+    for i in list(stored):
+        if fault := store.damage(keys[i]):
+            print(f"note: {fault}; that cell is put aside and trained again", file=sys.stderr)
+            del stored[i]
+    missing = [i for i in range(len(plan.cells)) if i not in stored]
+    failed: list[dict] = []
+    if missing:
+        lab.check_sources(plan.cells, place)
+        store.check_writable()
+        store.put_keys(f"{plan.name}.{plan.scale}", keys)
+        from suppression.crew import run as run_crew
+        from suppression.progress import Progress
+
+        with Progress(plan, stored, missing, place, given.workers) as progress:
+            new = run_crew([plan.cells[i] for i in missing], plan.probe, place, progress.hear, workers=given.workers)
+        stored |= {missing[i]: rows for i, rows in new.items()}
+        failed = [plan.cells[i] for i in range(len(plan.cells)) if i not in stored]
+    rows = long_rows(plan, [(plan.cells[i], stored[i]) for i in sorted(stored)])
+    beside = [(cell, found) for cell in plan.other_cells if (found := lab.stored_rows(store, cell, plan.probe)) is not None]
+    shown = rows + long_rows(plan, beside)
+    if given.json:
+        for row in rows:
+            print(json.dumps(row))
+    else:
+        print_table(plan, shown, failed)
+    if rows:
+        leave_results(plan, rows, shown, store, given, keys, failed)
+    return 1 if failed else 0
+
+
+def long_rows(plan: Plan, found: list[tuple[dict, list[Row]]]) -> list[Row]:
+    """Probe rows with the experiment's name and every knob of their cell."""
+    return [{"experiment": plan.name, "method": cell["method"], "seed": cell["seed"], **row, **{k: v for k, v in cell.items()}} for cell, rows in found for row in rows]
+
+
+def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
+    from rich.console import Console
+
+    from suppression.tables import table
+
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(table(plan, rows, failed))
+
+
+def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> int:
+    from suppression import lab
+    from suppression.crew import how_many
+    from suppression.tables import label
+
+    number, _ = how_many(given.workers, place.device, len(plan.cells) - len(stored))
+    for i, cell in enumerate(plan.cells):
+        arm = next(arm for arm in plan.arms if arm.items() <= cell.items())
+        print(f"{'stored ' if i in stored else 'missing'}  {label(arm):24} {plan.recipe.axis} {cell[plan.recipe.axis]}, seed {cell['seed']}")
+    missing = [cell for i, cell in enumerate(plan.cells) if i not in stored]
+    seconds = sum(lab.expected_seconds(missing, plan.probe, place)) / number if missing else 0.0
+    print(f"{len(plan.cells)} cells, {len(stored)} stored, {len(missing)} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side")
+    return 0
+
+
+def leave_results(plan: Plan, rows: list[Row], shown: list[Row], store: Store, given: argparse.Namespace, keys: list[str], failed: list[dict]) -> None:
+    """The figure and the csv, into the store's results and, on request, into --out with how they were made. Drawn only if the rows are not those drawn last."""
+    name = f"{plan.name}.{plan.scale}"
+    digest = hashlib.sha256(json.dumps([shown, plan.axis, plan.arms], sort_keys=True).encode()).hexdigest()
+    where = store.root / "results"
+    if store.result_digest(name) != digest:
+        from suppression.figures import figure, saved
+        from suppression.tables import to_csv
+
+        drawn = figure(plan, shown)
+        for kind in ("png", "svg"):
+            store.put_result(f"{name}.{kind}", saved(drawn, kind))
+        store.put_result(f"{name}.csv", to_csv(rows).encode())
+        store.put_result(f"{name}.sha256", digest.encode())
+    print(f"figure: {where / name}.png", file=sys.stderr if given.json else sys.stdout)
+    if given.out is None:
+        return
+    from suppression.lab import full_key
+
+    about = {full_key(cell): store.about(full_key(cell)) for cell in plan.cells if store.has(full_key(cell))}
+    seconds = [record.get("seconds", 0.0) for record in about.values()]
+    facts = next(iter(about.values()))
+    record = {
+        "command": " ".join(["python", "-m", "suppression.exp", *sys.argv[1:]]),
+        "recorded": time.strftime("%Y-%m-%d"),
+        "cells": len(about),
+        "failed": len(failed),
+        "seeds": plan.seeds,
+        "training_seconds": {"sum": round(sum(seconds)), "longest": max(seconds)},
+        "precision": sorted({record.get("precision", "none") for record in about.values()}),
+        **{key: facts[key] for key in ("commit", "libraries", "python", "device", "machine", "cores", "threads")},
+    }
+    try:
+        given.out.mkdir(parents=True, exist_ok=True)
+        for kind in ("csv", "svg"):
+            (given.out / f"{name}.{kind}").write_bytes((where / f"{name}.{kind}").read_bytes())
+        (given.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"--out {given.out} cannot be written: {error.strerror}") from error
+    print(f"recorded: {given.out / name}.csv, .svg, .json", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""The signature is the schema: every knob's name, type and default is read where it is declared, once."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import types
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from suppression.errors import UserError, unknown
+from suppression.methods import METHODS
+from suppression.nets import ResNet18
+from suppression.scenes import SCENES, SOURCES
+from suppression.train import Training
+from suppression.views import Views
+
+Value = Any
+
+
+@dataclass(frozen=True)
+class Knob:
+    name: str
+    type: Any
+    default: Value
+    room: str  # where it is declared; a cell has only the rooms it uses
+
+    @property
+    def holds_several(self) -> bool:
+        return any(get_origin(option) is tuple for option in options(self.type))
+
+
+GENERAL = [
+    Knob("source", Literal[tuple(SOURCES)], "digits", "scenes"),  # type: ignore[valid-type]
+    Knob("method", Literal[tuple(METHODS)], None, "general"),  # type: ignore[valid-type]
+    Knob("seed", int, 0, "general"),
+    Knob("width", int, 16, "net"),
+    Knob("stem", Literal[1, 2, 4] | None, None, "net"),
+]
+
+
+def knobs_of(target: Any, room: str) -> list[Knob]:
+    """The fields of a dataclass, or the keyword-only parameters of a class."""
+    hints = get_type_hints(target if dataclasses.is_dataclass(target) else target.__init__)
+    if dataclasses.is_dataclass(target):
+        return [Knob(field.name, hints[field.name], field.default, room) for field in dataclasses.fields(target)]
+    parameters = inspect.signature(target).parameters.values()
+    return [Knob(p.name, hints[p.name], p.default, room) for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
+def schema(kind: str) -> dict[str, Knob]:
+    """All knobs of an experiment on scenes of this kind, by name; those of a method carry the room `methods.NAME`, shared names the first one's type."""
+    if kind not in SCENES:
+        raise unknown("there is no kind of scenes", kind, SCENES)
+    found = [*GENERAL, *knobs_of(SCENES[kind], "scenes"), *knobs_of(Views, "views"), *knobs_of(Training, "train")]
+    found += [knob for name, method in METHODS.items() for knob in knobs_of(method, f"methods.{name}")]
+    table: dict[str, Knob] = {}
+    for knob in found:
+        if knob.name in table and not (table[knob.name].room.startswith("methods.") and knob.room.startswith("methods.")):
+            raise TypeError(f"two rooms declare the knob {knob.name}: {table[knob.name].room} and {knob.room}")
+        table.setdefault(knob.name, knob)
+    return table
+
+
+def cell_knobs(kind: str, method: str) -> dict[str, Knob]:
+    """The knobs that a cell of this method has: an untrained network has no views and no training."""
+    own = {knob.name: knob for knob in knobs_of(METHODS[method], f"methods.{method}")}
+    rooms = {"general", "scenes", "net"} | ({"views", "train"} if METHODS[method].trains else set())
+    return {name: knob for name, knob in schema(kind).items() if knob.room in rooms} | own
+
+
+def coerce(knob: Knob, value: Value, where: str) -> Value:
+    """One value for one meaning, whether it came from TOML (`1`, `1.0`) or the command line ("1"). UserError with the place if it cannot be that type."""
+    for option in options(knob.type):
+        try:
+            return convert(value, option)
+        except (ValueError, TypeError):
+            continue
+    wanted = " or ".join(describe(option) for option in options(knob.type))
+    raise UserError(f"{where}: {knob.name} = {value!r} is not {wanted}")
+
+
+def options(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return get_args(annotation)
+    return (annotation,)
+
+
+def convert(value: Value, to: Any) -> Value:
+    if get_origin(to) is Literal:
+        for choice in get_args(to):
+            if value == choice or (isinstance(value, str) and value == str(choice)):
+                return choice
+        raise ValueError
+    if to is type(None):
+        if value is None or value == "none":
+            return None
+        raise ValueError
+    if get_origin(to) is tuple:
+        parts = value.split(",") if isinstance(value, str) else value
+        return [convert(part, get_args(to)[0]) for part in (parts if isinstance(parts, (list, tuple)) else [parts])]
+    if isinstance(value, bool) or value is None or isinstance(value, (list, tuple)):
+        raise ValueError
+    if to is int:
+        number = float(value)
+        if number != int(number):
+            raise ValueError
+        return int(number)
+    if to is float:
+        if math.isnan(number := float(value)):
+            raise ValueError
+        return number
+    return str(value)
+
+
+def describe(to: Any) -> str:
+    if get_origin(to) is Literal:
+        return "one of " + ", ".join(map(str, get_args(to)))
+    if get_origin(to) is tuple:
+        return f"{describe(get_args(to)[0])}, or several joined by commas"
+    return {int: "a whole number", float: "a number", str: "a word", type(None): "none"}[to]

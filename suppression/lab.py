@@ -1,0 +1,332 @@
+"""The only place where all rooms meet: one cell = scenes -> train or load -> probes -> rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from suppression.errors import UserError
+from suppression.methods import METHODS, Method, Untrained
+from suppression.nets import ResNet18, channels_last, stem_for
+from suppression.probes import linear
+from suppression.probes.linear import VERSION as PROBE_VERSION
+from suppression.probes.linear import features, fingerprint
+from suppression.recipe import Cell, Probe
+from suppression.scenes import SCENES, SOURCES, MissingSource, Pool
+from suppression.seeds import torch_rng
+from suppression.store import Store, key_of
+from suppression.train import Batch, Training, train
+from suppression.views import Views
+
+Row = dict[str, Any]
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cells are run and kept: nothing here changes what a cell is."""
+
+    store: Path
+    device: str = "cpu"
+    root: Path | None = None
+    download: bool = False
+    threads: int | None = None
+
+
+def pick_device(name: str = "auto") -> str:
+    """`auto` takes cuda, then mps, then the CPU; a device that is not there is the user's error."""
+    there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if device in there)
+    try:
+        kind = torch.device(name)
+    except RuntimeError:
+        kind = None
+    if kind is None or kind.type not in there or (kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count()):
+        raise UserError(f"there is no device '{name}' here; there are: {', '.join(there)}, or auto")
+    return name
+
+
+def part(kind: type, cell: Cell) -> Any:
+    """A dataclass made from the cell's knobs of its name; a knob out of range is the user's error."""
+    given = {field.name: cell[field.name] for field in fields(kind) if field.name in cell}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    try:
+        return kind(**given)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def build_method(cell: Cell) -> Method:
+    """The method with its encoder; equal seeds give every method the same initial encoder."""
+    cls = METHODS[cell["method"]]
+    if cell["width"] < 1:
+        raise UserError(f"width = {cell['width']}: the first block group needs one channel at least")
+    stem = cell["stem"] or stem_for(cell["canvas"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch_rng("init", cell["seed"]).initial_seed()))
+        encoder = ResNet18(width=cell["width"], stem=stem, channels=1)
+        own = {name: cell[name] for name in own_knobs(cls) if name in cell}
+        try:
+            return channels_last(cls(encoder, **own))  # type: ignore[return-value]
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+
+def own_knobs(cls: type[Method]) -> list[str]:
+    from suppression.knobs import knobs_of
+
+    return [knob.name for knob in knobs_of(cls, "")]
+
+
+def check_cell(cell: Cell) -> None:
+    """Build everything but train nothing: every knob out of range is told before the first second of work."""
+    scenes = part(SCENES[cell["data"]], cell)
+    build_method(cell)
+    if METHODS[cell["method"]].trains:
+        part(Training, cell)
+        views = part(Views, cell)
+        if views.view is not None and views.view > scenes.canvas:
+            raise UserError(f"view = {views.view} px is larger than the canvas of {scenes.canvas} px")
+
+
+def full_key(cell: Cell) -> str:
+    """The cell's key in the store: its knobs and the versions of everything that made it."""
+    trained = METHODS[cell["method"]].trains
+    versions = {"scenes": SCENES[cell["data"]].version, "method": METHODS[cell["method"]].version}
+    versions |= {"views": Views.version, "train": Training.version} if trained else {}
+    return key_of(cell | {f"version_{name}": version for name, version in versions.items()})
+
+
+def probe_name(probe: Probe) -> str:
+    """The name of the probe's record: changed knobs or a changed version ask again, and retrain nothing."""
+    told = f"{PROBE_VERSION} {sorted(probe.model_dump().items())}"
+    return f"linear-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def stored_rows(store: Store, cell: Cell, probe: Probe) -> list[Row] | None:
+    return store.rows(full_key(cell), probe_name(probe)) if store.has(full_key(cell)) else None
+
+
+def check_sources(cells: list[Cell], place: Place) -> None:
+    """Load (and, if asked, fetch) every source once before workers start; MissingSource or a pool with no digits is the user's error."""
+    for source in sorted({cell["source"] for cell in cells}):
+        for is_train in (True, False):
+            try:
+                pool = SOURCES[source](is_train, place.root, place.download and is_train)
+            except MissingSource as error:
+                raise UserError(str(error)) from error
+            if len(pool) == 0:
+                raise UserError(f"source '{source}' has no instances")
+
+
+def cost(cell: Cell, probe: Probe) -> float:
+    """The work of a cell in units of one pixel of one trained view; a probe's pictures only go forward, a third of that."""
+    trained = 2 * cell["samples"] * (cell["view"] or cell["canvas"]) ** 2 if METHODS[cell["method"]].trains else 0
+    return trained + 4 / 3 * (probe.train + probe.test) * cell["canvas"] ** 2
+
+
+def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[float]:
+    """What each cell would take, from a few small steps timed here and now (one thread on a CPU, as in a worker); about, not exactly."""
+    device = torch.device(place.device)
+    threads = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    paces: dict[tuple, float] = {}
+    found = []
+    for cell in cells:
+        view = cell.get("view") or cell["canvas"]
+        name = (cell["width"], cell["stem"], cell["canvas"], view)
+        if name not in paces:
+            x = torch.rand(32, 1, view, view, device=device).contiguous(memory_format=torch.channels_last)
+            net = channels_last(ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=1)).to(device)
+            method = Untrained(net)
+            seconds = {bf16: min(timed_step(method, x, device, bf16) for _ in range(3)) for bf16 in (False, True)}
+            paces[name] = min(seconds.values()) / (32 * view**2)
+        found.append(paces[name] * cost(cell, probe))
+    torch.set_num_threads(threads)
+    return found
+
+
+def load_pools(cell: Cell, place: Place, device: torch.device) -> dict[bool, Pool]:
+    return {
+        is_train: SOURCES[cell["source"]](is_train, place.root, place.download and is_train).to(device) for is_train in (True, False)
+    }
+
+
+def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
+    """Batch number `step` of a cell: it depends on the cell's seed and the step alone, so a training can go on from any step."""
+    scenes, views, size = part(SCENES[cell["data"]], cell), part(Views, cell), cell["batch"]
+    out = views.view or scenes.canvas
+
+    def draw(step: int) -> Batch:
+        rng = torch_rng("train", cell["seed"], step, device=device)
+        drawn = scenes.factors(size, rng, pool)
+        x1, x2 = (two_views(scenes, views, drawn, pool, out, rng) for _ in range(2))
+        y = torch.zeros(size, 10, device=device).scatter_(1, drawn["digit"], 1.0)
+        return x1, x2, y
+
+    return draw
+
+
+def two_views(scenes: Any, views: Views, drawn: dict[str, Tensor], pool: Pool, out: int, rng: torch.Generator) -> Tensor:
+    """One view of each scene, drawn straight from the sprites at its final size."""
+    how = views.draw(len(drawn["digit"]), scenes.canvas, rng)
+    x = scenes.render(drawn, pool, view=how["crop"], out=out)
+    return views.apply(x, how).contiguous(memory_format=torch.channels_last)
+
+
+def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event: None) -> list[Row]:
+    """Train the cell, or load it, and probe it; every finished part is in the store. `tell(event, ...)` hears of progress.
+
+    Events: ("step", done, of, loss), ("probe",), ("note", text), ("wait",).
+    """
+    store, key = Store(place.store), full_key(cell)
+    with store.claim(key, on_wait=lambda: tell("wait")):
+        if store.has(key) and (fault := store.damage(key)):
+            tell("note", f"{fault}; it is put aside as {store.set_aside(key)} and trained again")
+        rows = store.rows(key, probe_name(probe)) if store.has(key) else None
+        if rows is not None:  # another process was first
+            return rows
+        if place.threads:
+            torch.set_num_threads(place.threads)
+        device = torch.device(place.device)
+        pools = load_pools(cell, place, device)
+        method = build_method(cell).to(device)
+        if store.has(key):
+            method.load_state_dict(store.weights(key))
+        else:
+            train_cell(cell, key, method, pools[True], store, device, tell)
+        tell("probe")
+        rows = probe_cell(cell, probe, method, pools, device)
+        store.put_rows(key, probe_name(probe), rows)
+        return rows
+
+
+def train_cell(cell: Cell, key: str, method: Method, pool: Pool, store: Store, device: torch.device, tell: Tell) -> None:
+    about = machine_facts(device)
+    trace: list[Row] = []
+    if method.trains:
+        training, draw = part(Training, cell), batches(cell, pool, device)
+        bf16 = use_bf16(cell, method, draw, store, device)
+        keeper = store.workplace(key)
+        began = time.perf_counter()
+        train(method, draw, training=training, device=device, bf16=bf16, keeper=keeper, on_step=lambda step, loss: tell("step", step, training.steps, loss))
+        if keeper.damaged:
+            tell("note", keeper.damaged)
+        trace = keeper.trace
+        about |= {"seconds": round(time.perf_counter() - began, 1), "resumed_at": keeper.resumed_at, "precision": "bf16" if bf16 else "fp32"}
+    weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
+    store.publish(key, cell=cell, weights=weights, trace=trace, about=about)
+
+
+def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool], device: torch.device) -> list[Row]:
+    """Ask for each feature with only its digit visible (`alone`) and with all (`together`), on held-out instances; float32 throughout.
+
+    Where digits are of one size, "the first" cannot be told apart once all are visible, so that question is not asked.
+    """
+    scenes = part(SCENES[cell["data"]], cell)
+    before = fingerprint(method)
+    rows = []
+    for j, feature in enumerate(scenes.features):
+        for shown in ("alone", "together"):
+            if shown == "together" and not scenes.told_apart:
+                continue
+            sets = {}
+            for is_train, n in ((True, probe.train), (False, probe.test)):
+                drawn = scenes.factors(n, torch_rng("probe", is_train, device=device), pools[is_train])
+                x = [
+                    scenes.render({name: value[i : i + 500] for name, value in drawn.items()}, pools[is_train], visible=(j,) if shown == "alone" else None)
+                    for i in range(0, n, 500)
+                ]
+                sets[is_train] = (torch.cat(x).contiguous(memory_format=torch.channels_last), drawn["digit"][:, j], drawn["instance"][:, j])
+            cases = len(sets[False][2].unique())
+            for layer in probe.layers:
+                answer = linear(lambda x, layer=layer: encode(method, layer, x), sets[True][:2], sets[False][:2], cases=cases, C=probe.C, max_iter=probe.max_iter)  # type: ignore[misc]
+                rows.append({"feature": feature, "probe": "linear", "layer": layer, "scenes": shown} | answer)
+    after = fingerprint(method)
+    if before != after:
+        raise RuntimeError("the encoder changed while it was probed")
+    return [row | {"encoder": before[:16], "frozen": before == after} for row in rows]
+
+
+@torch.no_grad()
+def encode(method: Method, layer: str, x: Tensor) -> Tensor:
+    """Features at h, at a block group, or at z = g(h)."""
+    if layer != "z":
+        return features(method.encoder, layer, x)
+    return method.project(features(method.encoder, "h", x)).float()
+
+
+def use_bf16(cell: Cell, method: Method, draw: Callable[[int], Batch], store: Store, device: torch.device) -> bool:
+    """Whether to train under bf16 autocast: as the cell says, or, for `auto`, what was faster here for this net, view and batch (measured once)."""
+    if cell["precision"] != "auto":
+        return cell["precision"] == "bf16"
+    x1, x2, y = draw(0)
+    name = f"bf16 {device.type} threads={torch.get_num_threads()} {cell['method']} width={cell['width']} {tuple(x1.shape)}"
+    measured = store.machine().get(name)
+    if measured is None:
+        import copy
+
+        trial = copy.deepcopy(method)  # batch-norm statistics move in a forward pass
+        x = torch.cat([x1, x2])
+        seconds = {bf16: median(timed_step(trial, x, device, bf16) for _ in range(4)) for bf16 in (True, False)}
+        measured = {"bf16": seconds[True], "fp32": seconds[False]}
+        store.put_machine(name, measured)
+    return measured["bf16"] < measured["fp32"]
+
+
+def timed_step(method: Method, x: Tensor, device: torch.device, bf16: bool) -> float:
+    """Seconds of a forward and backward pass of the encoder, which is nearly all of a step."""
+    began = time.perf_counter()
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        loss = method.encoder(x).float().square().mean()
+    loss.backward()
+    loss.item()
+    return time.perf_counter() - began
+
+
+def machine_facts(device: torch.device) -> Row:
+    """What a figure needs beside it to be believed: commit, versions, device, threads, date."""
+    libraries = ("torch", "numpy", "scikit-learn")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {
+        "commit": commit(),
+        "suppression": metadata.version("suppression"),
+        "libraries": {library: metadata.version(library) for library in libraries},
+        "python": platform.python_version(),
+        "device": device.type,
+        "machine": name,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The checkout's commit, if this is one; an installed wheel has none."""
+    import subprocess
+
+    here = Path(__file__).parent.parent
+    if not (here / ".git").exists():
+        return None
+    done = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or None

@@ -1,0 +1,35 @@
+"""What the training loop knows of a method."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class Method(nn.Module):
+    """An encoder and whatever is trained with it.
+
+    `forward(x1, x2, y)` takes two views, (n, c, s, s) in [0, 1], and the multi-hot labels y, (n, classes), and returns the loss; what it wants logged it
+    puts into `self.metrics` as scalars without gradient, when `self.watch` is set. `after_step(progress)` is called after each update with the share of
+    training done, in (0, 1].
+    """
+
+    version: ClassVar[int] = 1
+    trains: ClassVar[bool] = True
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.metrics: dict[str, Tensor] = {}
+        self.watch = False
+
+    def forward(self, x1: Tensor, x2: Tensor, y: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} is not trained")
+
+    def project(self, h: Tensor) -> Tensor:
+        """z = g(h), for probes of the head's output; methods without a head have none."""
+        raise ValueError(f"{type(self).__name__.lower()} has no head, so there is no layer z; probe h or a block group")
+
+    def after_step(self, progress: float) -> None:
+        """Moving averages, queues, schedules; most methods have none."""

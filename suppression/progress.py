@@ -1,0 +1,119 @@
+"""What a run tells while it works, on stderr: bars and a table that fills on a terminal, a line a finished cell elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from suppression.lab import Place, cost
+from suppression.recipe import Cell, Plan
+from suppression.tables import label, table
+
+
+class Progress:
+    """A context manager whose `hear(index, event)` is what `crew.run` calls; `index` counts the missing cells.
+
+    The ETA is the work left (pixels through the network, probes included) at the pace of the work done since the start.
+    """
+
+    def __init__(self, plan: Plan, stored: dict[int, list[dict]], missing: list[int], place: Place, workers: int | None) -> None:
+        from rich.console import Console
+
+        self.plan, self.cells = plan, [plan.cells[i] for i in missing]
+        self.known = [(plan.cells[i], rows) for i, rows in stored.items()]
+        self.costs = [cost(cell, plan.probe) for cell in self.cells]
+        self.shares = [0.0] * len(self.cells)
+        self.began = time.monotonic()
+        self.started: dict[int, float] = {}
+        self.finished = 0
+        self.failed: list[Cell] = []
+        self.bars: dict[int, Any] = {}
+        self.console = Console(stderr=True, highlight=False)
+        self.live: Any = None
+        self.console.print(f"{plan.name}, {plan.scale} scale: {len(self.cells)} cells to run, {len(stored)} stored; device {place.device}, store {place.store}")
+
+    def __enter__(self) -> Progress:
+        if self.console.is_terminal:
+            from rich.live import Live
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bars
+
+            self.display = Bars(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[told]}"), console=self.console)
+            self.overall = self.display.add_task("all cells", total=1.0, told="")
+            self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2)
+            self.live.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self.live is not None:
+            self.live.__exit__(*error)
+
+    def render(self) -> Any:
+        from rich.console import Group
+
+        from suppression.exp import long_rows
+
+        return Group(table(self.plan, long_rows(self.plan, self.known), self.failed), self.display)
+
+    def hear(self, index: int, event: tuple) -> None:
+        cell, (kind, *told) = self.cells[index], event
+        if kind == "start":
+            self.started[index] = time.monotonic()
+            if self.live is not None:
+                self.bars[index] = self.display.add_task(self.name(cell), total=1.0, told="starting")
+        elif kind == "step":
+            done, of, loss = told
+            trained = 1 - cost({**cell, "samples": 0}, self.plan.probe) / self.costs[index]
+            self.move(index, trained * done / of, f"step {done}/{of}, loss {loss:.3f}")
+        elif kind == "probe":
+            self.move(index, self.shares[index], "probing")
+        elif kind == "wait":
+            self.note(f"{self.name(cell)}: another process is training this cell; waiting for its result")
+        elif kind == "note":
+            self.note(f"{self.name(cell)}: {told[0]}")
+        elif kind == "done":
+            self.known.append((cell, told[0]))
+            self.end(index, self.said(told[0]))
+        elif kind == "failed":
+            self.failed.append(cell)
+            self.end(index, f"failed: {told[0]}")
+
+    def move(self, index: int, share: float, told: str) -> None:
+        self.shares[index] = share
+        if self.live is not None:
+            self.display.update(self.bars[index], completed=share, told=told)
+            self.display.update(self.overall, completed=self.share(), told=self.left())
+
+    def end(self, index: int, told: str) -> None:
+        self.finished += 1
+        self.move(index, 1.0, "done")
+        if self.live is not None:
+            self.display.remove_task(self.bars.pop(index))
+        seconds = time.monotonic() - self.started[index]
+        if self.live is None or "failed" in told:
+            self.note(f"[{self.finished}/{len(self.cells)}] {self.name(self.cells[index])}: {told} ({seconds:.0f} s; {self.left()})")
+
+    def note(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def share(self) -> float:
+        return sum(share * cost for share, cost in zip(self.shares, self.costs, strict=True)) / sum(self.costs)
+
+    def left(self) -> str:
+        share, gone = self.share(), time.monotonic() - self.began
+        if share >= 1:
+            return f"all done in {gone / 60:.1f} min"
+        return f"about {gone * (1 - share) / share / 60:.1f} min left" if share > 0 else "time left not known yet"
+
+    def name(self, cell: Cell) -> str:
+        arm = next(arm for arm in self.plan.arms if arm.items() <= cell.items())
+        return f"{label(arm)}, {self.plan.recipe.axis} {cell[self.plan.recipe.axis]}, seed {cell['seed']}"
+
+    def said(self, rows: list[dict]) -> str:
+        parts = []
+        for feature in dict.fromkeys(row["feature"] for row in rows):
+            values = [f"{100 * row['accuracy']:.1f} {row['scenes']}" for row in rows if row["feature"] == feature and row["layer"] == self.plan.probe.layers[0]]
+            parts.append(f"{feature} {', '.join(values)}")
+        return "; ".join(parts) + " (accuracy, %)"
+
+

@@ -1,0 +1,208 @@
+"""A card and a grid -> cells: reads and checks an experiment's TOML, applies pins from the command line, and lists what there is to train."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from suppression import shelf
+from suppression.errors import UserError, unknown
+
+SCALES = ("smoke", "laptop", "paper")
+
+Cell = dict[str, Any]
+Pins = dict[str, list[Any]]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Published(Strict):
+    """The published table: for each row its arm's knobs, the feature, and percentages along the axis."""
+
+    source: str
+    axis: list[float]
+    rows: list[dict[str, Any]]
+
+
+class Probe(Strict):
+    """How each feature is asked for: pictures to fit on and to test with, logistic regression's C, and at which layers."""
+
+    train: int = 2000
+    test: int = 1000
+    C: float = 0.1
+    max_iter: int = 300
+    layers: list[str] = ["h"]
+
+
+class Card(Strict):
+    """A data set: what kind of scenes, which knobs of its generator are set, what its features are."""
+
+    title: str
+    text: str
+    kind: str
+    features: dict[str, str]
+    knobs: dict[str, Any] = {}
+    source: str = ""
+
+
+class Recipe(Strict):
+    """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs."""
+
+    title: str
+    claim: str
+    data: str
+    axis: str
+    axis_label: str = ""
+    arms: list[dict[str, Any]]
+    seeds: int = 1
+    probe: Probe = Probe()
+    scale: dict[str, dict[str, Any]]
+    published: Published | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe at one scale with its pins applied: the cells asked for, in the order in which they are trained, and the arms that were not asked for."""
+
+    name: str
+    recipe: Recipe
+    card: Card
+    scale: str
+    axis: list[Any]
+    seeds: list[int]
+    arms: list[Cell]
+    unasked: list[Cell]
+    probe: Probe
+    cells: list[Cell]
+    other_cells: list[Cell]
+
+
+def load(path: Path, model: type[Any]) -> Any:
+    """Read a TOML file into `model`; every fault is told with file, key and the nearest right name."""
+    try:
+        return model(**shelf.read(path))
+    except ValidationError as error:
+        raise UserError("\n".join(told(path, model, fault) for fault in error.errors())) from error
+
+
+def told(path: Path, model: type[BaseModel], fault: Any) -> str:
+    *parents, key = fault["loc"]
+    where = ".".join(map(str, parents))
+    if fault["type"] == "extra_forbidden":
+        inner: Any = model
+        for parent in parents:
+            options = [inner.model_fields[parent].annotation, *getattr(inner.model_fields[parent].annotation, "__args__", ())]
+            inner = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
+        return str(unknown(f"{path}:{' [' + where + ']' if where else ''} has no key", str(key), inner.model_fields))
+    return f"{path}: {where + '.' if where else ''}{key}: {fault['msg']}"
+
+
+def load_recipe(name: str) -> Recipe:
+    path = shelf.find("experiments", name)
+    recipe = load(path, Recipe)
+    for scale in recipe.scale:
+        if scale not in SCALES:
+            raise unknown(f"{path}: there is no scale", scale, SCALES)
+    return recipe
+
+
+def load_card(name: str) -> Card:
+    return load(shelf.find("datasets", name), Card)
+
+
+def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, pins: Pins | None = None) -> Plan:
+    """The cells of recipe `name` at `scale`. `pins` maps knobs to the values asked for (several make a list); `seeds` is how many, from 0.
+
+    A knob's value is the last one given of: its signature's default, the card, the scale, the scale's table for the method, the arm, the pin.
+    """
+    from suppression.knobs import cell_knobs, coerce, schema
+    from suppression.methods import METHODS
+
+    recipe = load_recipe(name)
+    name = Path(name).stem
+    card = load_card(recipe.data)
+    knobs = schema(card.kind)
+    if scale not in recipe.scale:
+        raise unknown(f"{name} has no scale", scale, recipe.scale)
+    settings = dict(recipe.scale[scale])
+    probe = load_probe(recipe, settings.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
+    by_method = {method: settings.pop(method, {}) for method in METHODS}
+    seeds = seeds if seeds is not None else settings.pop("seeds", recipe.seeds)
+    settings.pop("seeds", None)
+    if seeds < 1:
+        raise UserError(f"seeds = {seeds}: at least one is needed")
+
+    def checked(given: dict[str, Any], where: str) -> dict[str, Any]:
+        for knob in given:
+            if knob not in knobs:
+                raise unknown(f"{where}: {card.kind} has no knob", knob, knobs)
+        many = {knob: value if isinstance(value, list) and not knobs[knob].holds_several else [value] for knob, value in given.items()}
+        return {knob: [coerce(knobs[knob], value, where) for value in values] for knob, values in many.items()}
+
+    pins = checked(pins or {}, "command line")
+    common = checked(card.knobs, f"card {recipe.data}") | checked(settings, f"{name}: [scale.{scale}]")
+    per_method = {method: checked(given, f"{name}: [scale.{scale}.{method}]") for method, given in by_method.items()}
+    axis = pins.get(recipe.axis) or common[recipe.axis]
+    seed_list = pins.get("seed") or list(range(seeds))
+
+    def takes(arm: Cell) -> Pins:
+        has = cell_knobs(card.kind, arm["method"])
+        return {knob: values for knob, values in pins.items() if knob in has and knob not in (recipe.axis, "seed", "method")}
+
+    arms = unique(arm for i, given in enumerate(recipe.arms) for arm in product(checked(given, f"{name}: arms[{i}]")))
+    base = arms
+    if "method" in pins:
+        base = [arm for arm in arms if arm["method"] in pins["method"]]
+        base += [{"method": method} for method in pins["method"] if method not in {arm["method"] for arm in base}]
+    asked = unique(arm | choice for arm in base for choice in product(takes(arm)))
+    for knob in set(pins) - {recipe.axis, "seed", "method"}:
+        if not any(knob in cell_knobs(card.kind, arm["method"]) for arm in asked):
+            raise UserError(f"no arm of {name} that was asked for has the knob '{knob}' ({', '.join(sorted({arm['method'] for arm in asked}))})")
+    unasked = [arm for arm in arms if arm not in asked]
+
+    def cells_of(some: list[Cell]) -> list[Cell]:
+        found = []
+        for seed, x, arm in in_order(seed_list, axis, some):
+            given = common | per_method[arm["method"]]
+            chosen = {knob: values[0] for knob, values in given.items()} | arm | {recipe.axis: x, "seed": seed}
+            # A pin on an arm that was not asked for still describes it: the same canvas, source, budget.
+            chosen |= {knob: values[0] for knob, values in takes(arm).items() if knob not in arm}
+            has = cell_knobs(card.kind, arm["method"])
+            found.append({"data": card.kind} | {knob: chosen.get(knob, has[knob].default) for knob in has})
+        return found
+
+    return Plan(name, recipe, card, scale, axis, seed_list, asked, unasked, probe, cells_of(asked), cells_of(unasked))
+
+
+def load_probe(recipe: Recipe, given: dict[str, Any], where: str) -> Probe:
+    for key in given:
+        if key not in Probe.model_fields:
+            raise unknown(f"{where} has no key", key, Probe.model_fields)
+    return Probe(**(recipe.probe.model_dump() | given))
+
+
+def product(lists: Pins) -> list[Cell]:
+    """`{"method": ["simclr"], "tau": [0.05, 0.2]}` -> one dict a combination."""
+    return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
+
+
+def unique(dicts: Iterable[Cell]) -> list[Cell]:
+    found: list[Cell] = []
+    for each in dicts:
+        if each not in found:
+            found.append(each)
+    return found
+
+
+def in_order(seeds: list[int], axis: list[Any], arms: list[Cell]) -> list[tuple[int, Any, Cell]]:
+    """Seed by seed; in each the far end of the axis, then the near one, then what lies between, so that the contrast shows first."""
+    ends_first = [axis[-1], *axis[:1], *axis[1:-1]] if len(axis) > 1 else axis
+    return [(seed, x, arm) for seed in seeds for x in ends_first for arm in arms]

@@ -1,0 +1,8 @@
+"""Generators of pictures whose features are known, and the sources they draw from."""
+
+from suppression.scenes.multidigits import MultiDigits, TwoDigits
+from suppression.scenes.sources import SOURCES, MissingSource, Pool
+
+SCENES = {"multi_digits": MultiDigits, "two_digits": TwoDigits}
+
+__all__ = ["SCENES", "SOURCES", "MissingSource", "MultiDigits", "Pool", "TwoDigits"]

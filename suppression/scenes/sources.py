@@ -1,0 +1,79 @@
+"""Pools of real digit instances: 28 x 28 grey pictures with their class, train and test apart."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SIDE = 28  # MNIST's box; the digit itself fills the central 20 x 20
+DATA_VARIABLE = "SUPPRESSION_DATA"
+
+
+class MissingSource(ValueError):
+    """A source whose files are not there; the message says what to place where."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Instances to draw from: `images` uint8 (m, 28, 28), `labels` int64 (m,), in 0..9."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: str | torch.device) -> Pool:
+        return Pool(self.images.to(device), self.labels.to(device))
+
+
+def digits(train: bool, root: Path | None = None, download: bool = False) -> Pool:
+    """scikit-learn's 1,797 handwritten 8 x 8 digits, brought to MNIST's layout (20 x 20 in a 28 x 28 box).
+
+    1,297 instances for training and 500 for testing, disjoint, stratified by class, the same on every machine. `root` and `download` are not needed.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    indices = train_test_split(range(len(labels)), test_size=500, stratify=labels, random_state=0)[0 if train else 1]
+    small = torch.tensor(images[indices].reshape(-1, 1, 8, 8) / 16 * 255, dtype=torch.float32)
+    large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False)
+    boxed = torch.nn.functional.pad(large, (4, 4, 4, 4)).clamp(0, 255).round().to(torch.uint8)
+    return Pool(boxed[:, 0], torch.tensor(labels[indices], dtype=torch.int64))
+
+
+def data_root(root: Path | str | None) -> Path:
+    """Where downloaded sources lie: `root`, else `SUPPRESSION_DATA`, else the user's data folder."""
+    if root is not None:
+        return Path(root)
+    if os.environ.get(DATA_VARIABLE):
+        return Path(os.environ[DATA_VARIABLE])
+    from platformdirs import user_data_path
+
+    return user_data_path("suppression") / "data"
+
+
+def mnist(train: bool, root: Path | None = None, download: bool = False) -> Pool:
+    """MNIST in torchvision's layout (`ROOT/MNIST/raw`): 60,000 instances for training, 10,000 for testing."""
+    from torchvision.datasets import MNIST
+
+    where = data_root(root)
+    try:
+        data = MNIST(where, train=train, download=download)
+    except RuntimeError as error:
+        if download:
+            raise MissingSource(f"MNIST could not be fetched into {where}: {error}") from error
+        raise MissingSource(
+            f"source 'mnist' is not in {where}: place the four idx files (train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+            f"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte) in {where / 'MNIST' / 'raw'}, name another folder with --root or {DATA_VARIABLE}, "
+            "or add --download to fetch them"
+        ) from error
+    return Pool(data.data, data.targets)
+
+
+SOURCES = {"digits": digits, "mnist": mnist}

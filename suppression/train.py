@@ -1,0 +1,186 @@
+"""One visible training loop for every method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from suppression.methods.base import Method
+
+LOG_POINTS = 100  # lines of the trace over a whole training
+COLLAPSED = 1e-3  # spread of normalised projections (1 when spread out) under which nothing is left to contrast
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class TrainingStopped(RuntimeError):
+    """The loss is no longer a number, or the projections have collapsed. What was saved before stays."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and how: `samples` scenes in all, `batch` at a time, each seen in two views; `lr` rises linearly over the share `warmup` and falls to 0 as a
+    cosine. `precision` auto takes bf16 where it is faster for this very net on this machine (measured once, kept in the store).
+    """
+
+    samples: int = 100_000
+    batch: int = 64
+    optimiser: Literal["adamw", "sgd", "lars"] = "adamw"
+    lr: float = 2e-3
+    weight_decay: float = 1e-4
+    warmup: float = 0.05
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if self.batch < 2:
+            raise ValueError(f"batch = {self.batch}: a contrastive batch needs 2 samples at least, or there is nothing to tell apart")
+        if self.samples < self.batch:
+            raise ValueError(f"samples = {self.samples} is less than one batch of {self.batch}, so nothing would be trained (scenes are drawn anew; there are no epochs)")
+        if not (self.lr > 0 and math.isfinite(self.lr)):
+            raise ValueError(f"lr = {self.lr}: a learning rate is a number above 0")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay = {self.weight_decay} is below 0")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup = {self.warmup} is not a share of training in [0, 1)")
+
+    @property
+    def steps(self) -> int:
+        return self.samples // self.batch
+
+
+class Keeper(Protocol):
+    """Where the loop leaves what it must not lose; `store.Workplace` is one."""
+
+    def log(self, row: dict) -> None: ...
+    def due(self) -> bool: ...
+    def save(self, tensors: dict[str, Tensor], step: int) -> None: ...
+    def load(self) -> tuple[dict[str, Tensor], int] | None: ...
+
+
+def train(
+    method: Method,
+    draw: Callable[[int], Batch],
+    *,
+    training: Training,
+    device: torch.device,
+    bf16: bool = False,
+    keeper: Keeper | None = None,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+) -> None:
+    """Train `method` in place on `draw(step) -> (x1, x2, y)`, which must depend on the step alone; then a run resumed from `keeper` ends bit-identical.
+
+    `on_step(step, loss)` is called at every logged step. Raises TrainingStopped on NaN or collapse.
+    """
+    optimiser = make_optimiser(method, training)
+    start = resume(method, optimiser, keeper)
+    every = max(1, training.steps // LOG_POINTS)
+    method.train()
+    for step in range(start, training.steps):
+        last = step + 1 == training.steps
+        method.watch = step % every == 0 or last
+        for group in optimiser.param_groups:
+            group["lr"] = training.lr * schedule(step, training.steps, training.warmup)
+        x1, x2, y = draw(step)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            loss = method(x1, x2, y)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        method.after_step((step + 1) / training.steps)
+        if method.watch:  # the only steps that wait for the device
+            row = {"step": step, "loss": loss.item(), "lr": optimiser.param_groups[0]["lr"]}
+            row |= {name: value.item() for name, value in method.metrics.items()}
+            check(row)
+            on_step(step + 1, row["loss"])
+            if keeper is not None:
+                keeper.log(row)
+                if keeper.due() and not last:
+                    keeper.save(snapshot(method, optimiser), step + 1)
+    method.eval()
+
+
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """The learning rate as a share of its peak: linear warm-up, then a cosine to 0 (SimCLR, appendix B.6)."""
+    ramp = math.ceil(warmup * steps)
+    if step < ramp:
+        return (step + 1) / ramp
+    return 0.5 * (1 + math.cos(math.pi * (step - ramp) / (steps - ramp)))
+
+
+def check(row: dict) -> None:
+    if not math.isfinite(row["loss"]):
+        raise TrainingStopped(f"the loss is {row['loss']} at step {row['step']}; a smaller lr or a larger tau may help")
+    if row.get("spread", 1.0) < COLLAPSED:
+        raise TrainingStopped(
+            f"the projections have collapsed to one point by step {row['step']} (spread {row['spread']:.1e}); a smaller lr or a larger batch may help"
+        )
+
+
+def make_optimiser(module: nn.Module, training: Training) -> torch.optim.Optimizer:
+    """AdamW, SGD with Nesterov momentum 0.9, or LARS; norms and biases are not decayed."""
+    matrices = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
+    vectors = [p for p in module.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    if training.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=training.lr, fused=True)
+    if training.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=training.lr, momentum=0.9, nesterov=True)
+    return LARS(groups, lr=training.lr)
+
+
+class LARS(torch.optim.Optimizer):
+    """Layer-wise adaptive rates (You et al. 2017) as in SimCLR: momentum 0.9, trust coefficient 0.001, vectors neither decayed nor adapted."""
+
+    def __init__(self, params: Iterator | list, *, lr: float, momentum: float = 0.9, trust: float = 1e-3) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": 0.0})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                update = p.grad + group["weight_decay"] * p
+                if p.ndim > 1:
+                    weight, gradient = p.norm(), update.norm()
+                    update = update * torch.where((weight > 0) & (gradient > 0), group["trust"] * weight / gradient, 1.0)
+                buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                buffer.mul_(group["momentum"]).add_(update)
+                p.add_(buffer, alpha=-group["lr"])
+
+
+def snapshot(method: Method, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Everything a training needs to go on, as flat tensors (batches depend on the step alone, so there is no random state to keep)."""
+    tensors = {f"method.{name}": value for name, value in method.state_dict().items()}
+    for i, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{i}.{name}": torch.as_tensor(value) for name, value in state.items() if value is not None}
+    return {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
+
+
+def resume(method: Method, optimiser: torch.optim.Optimizer, keeper: Keeper | None) -> int:
+    """Load the keeper's last snapshot, if there is one, and return the step to go on with."""
+    saved = keeper.load() if keeper is not None else None
+    if saved is None:
+        return 0
+    tensors, step = saved
+    method.load_state_dict({name.removeprefix("method."): value for name, value in tensors.items() if name.startswith("method.")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimiser."):
+            _, i, field = name.split(".", 2)
+            state.setdefault(int(i), {})[field] = value
+    # Optimiser buffers take their parameter's memory layout, as they have in a run that was not interrupted; sums then run in the same order.
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for i, fields in state.items():
+        for field, value in fields.items():
+            if value.shape == parameters[i].shape and value.ndim == 4:
+                fields[field] = torch.empty_like(parameters[i]).copy_(value)
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return step
