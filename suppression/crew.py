@@ -56,18 +56,19 @@ def run(cells: list[Cell], probe: Probe, place: Place, hear: Hear, *, workers: i
                 at_work[pipe] = waiting.pop(0)
                 pipe.send(cells[at_work[pipe]])
                 hear(at_work[pipe], ("start",))
-            for pipe in wait(list(at_work), timeout=1.0):
-                i = at_work[pipe]  # type: ignore[index]
+            ready = wait(list(at_work), timeout=1.0)
+            for pipe in [pipe for pipe in at_work if pipe in ready]:
+                i = at_work[pipe]
                 try:
-                    event = pipe.recv()  # type: ignore[union-attr]
+                    event = pipe.recv()
                 except EOFError:
-                    process = crew.pop(pipe)  # type: ignore[arg-type]
+                    process = crew.pop(pipe)
                     process.join()
                     event = ("failed", f"its process ended without a word (exit {process.exitcode}); the same command goes on from its last checkpoint")
                 if event[0] == "done":
                     rows[i] = event[1]
                 if event[0] in ("done", "failed"):
-                    del at_work[pipe]  # type: ignore[arg-type]
+                    del at_work[pipe]
                 hear(i, event)
     finally:
         for process in crew.values():
@@ -93,7 +94,7 @@ def hire(crew: dict[Connection, BaseProcess], probe: Probe, place: Place) -> Con
 def no_main_module() -> Iterator[None]:
     """A spawned process imports the caller's `__main__` again, which a worker has no use for, and which fails where that is a notebook's or a script without guard."""
     main = sys.modules["__main__"]
-    kept = {name: main.__dict__.pop(name) for name in ("__file__", "__spec__") if name in main.__dict__}
+    kept: dict[str, Any] = {name: main.__dict__.pop(name) for name in ("__file__", "__spec__") if name in main.__dict__}
     main.__spec__ = None
     try:
         yield

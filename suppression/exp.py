@@ -91,7 +91,9 @@ def run(argv: list[str], prog: str) -> int:
 
     knobs = schema(load_card(recipe.data).kind)
     flags = general_parser(f"{prog} {given.name}")
-    group = flags.add_argument_group("knobs", "Pin a knob to a value, or to several: each makes a cell of its own. A knob that is not pinned is as in the recipe.")
+    group = flags.add_argument_group(
+        "knobs", "Pin a knob to a value, or to several: each makes a cell of its own. A knob that is not pinned is as in the recipe."
+    )
     for knob in knobs.values():
         names = dict.fromkeys([f"--{knob.name}", f"--{knob.name.replace('_', '-')}"])
         group.add_argument(*names, dest=f"knob_{knob.name}", nargs="+", metavar="V", help=f"{knob.room}, default {knob.default}".replace("%", "%%"))
@@ -134,6 +136,7 @@ def print_list(store: Store) -> None:
 
 def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     from suppression import lab
+    from suppression.tables import long_rows
 
     device = lab.pick_device(given.device)
     place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download)
@@ -173,11 +176,6 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def long_rows(plan: Plan, found: list[tuple[dict, list[Row]]]) -> list[Row]:
-    """Probe rows with the experiment's name and every knob of their cell."""
-    return [{"experiment": plan.name, "method": cell["method"], "seed": cell["seed"], **row, **{k: v for k, v in cell.items()}} for cell, rows in found for row in rows]
-
-
 def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
     from rich.console import Console
 
@@ -198,7 +196,9 @@ def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> 
         print(f"{'stored ' if i in stored else 'missing'}  {label(arm):24} {plan.recipe.axis} {cell[plan.recipe.axis]}, seed {cell['seed']}")
     missing = [cell for i, cell in enumerate(plan.cells) if i not in stored]
     seconds = sum(lab.expected_seconds(missing, plan.probe, place)) / number if missing else 0.0
-    print(f"{len(plan.cells)} cells, {len(stored)} stored, {len(missing)} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side")
+    print(
+        f"{len(plan.cells)} cells, {len(stored)} stored, {len(missing)} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
+    )
     return 0
 
 

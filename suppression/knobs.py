@@ -11,7 +11,6 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from suppression.errors import UserError, unknown
 from suppression.methods import METHODS
-from suppression.nets import ResNet18
 from suppression.scenes import SCENES, SOURCES
 from suppression.train import Training
 from suppression.views import Views
@@ -31,9 +30,13 @@ class Knob:
         return any(get_origin(option) is tuple for option in options(self.type))
 
 
+# Words whose choices are a dict's keys are checked against the dict as it is when they are read, so that a test or a notebook can add to it.
+CHOICES: dict[str, Any] = {"method": METHODS, "source": SOURCES}
+
 GENERAL = [
-    Knob("source", Literal[tuple(SOURCES)], "digits", "scenes"),  # type: ignore[valid-type]
-    Knob("method", Literal[tuple(METHODS)], None, "general"),  # type: ignore[valid-type]
+    Knob("source", str, "digits", "scenes"),
+    Knob("instances", int | None, None, "scenes"),  # of the source's training instances only the first so many; all if None
+    Knob("method", str, None, "general"),
     Knob("seed", int, 0, "general"),
     Knob("width", int, 16, "net"),
     Knob("stem", Literal[1, 2, 4] | None, None, "net"),
@@ -72,6 +75,8 @@ def cell_knobs(kind: str, method: str) -> dict[str, Knob]:
 
 def coerce(knob: Knob, value: Value, where: str) -> Value:
     """One value for one meaning, whether it came from TOML (`1`, `1.0`) or the command line ("1"). UserError with the place if it cannot be that type."""
+    if knob.name in CHOICES and value not in CHOICES[knob.name]:
+        raise unknown(f"{where}: there is no {knob.name}", str(value), CHOICES[knob.name])
     for option in options(knob.type):
         try:
             return convert(value, option)

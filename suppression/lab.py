@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from suppression.errors import UserError
@@ -121,15 +123,9 @@ def stored_rows(store: Store, cell: Cell, probe: Probe) -> list[Row] | None:
 
 
 def check_sources(cells: list[Cell], place: Place) -> None:
-    """Load (and, if asked, fetch) every source once before workers start; MissingSource or a pool with no digits is the user's error."""
-    for source in sorted({cell["source"] for cell in cells}):
-        for is_train in (True, False):
-            try:
-                pool = SOURCES[source](is_train, place.root, place.download and is_train)
-            except MissingSource as error:
-                raise UserError(str(error)) from error
-            if len(pool) == 0:
-                raise UserError(f"source '{source}' has no instances")
+    """Load (and, if asked, fetch) every source once before workers start; one that is missing, or has too few digits, is the user's error."""
+    for source, instances in sorted({(cell["source"], cell["instances"]) for cell in cells}, key=str):
+        load_pools({"source": source, "instances": instances}, place, torch.device("cpu"))
 
 
 def cost(cell: Cell, probe: Probe) -> float:
@@ -161,9 +157,21 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
 
 
 def load_pools(cell: Cell, place: Place, device: torch.device) -> dict[bool, Pool]:
-    return {
-        is_train: SOURCES[cell["source"]](is_train, place.root, place.download and is_train).to(device) for is_train in (True, False)
-    }
+    """Training (True) and held-out (False) instances of the cell's source, on the device."""
+    pools = {}
+    for is_train in (True, False):
+        try:
+            pool = SOURCES[cell["source"]](is_train, place.root, place.download and is_train)
+        except MissingSource as error:
+            raise UserError(str(error)) from error
+        if is_train and cell["instances"] is not None:
+            if not 1 <= cell["instances"] <= len(pool):
+                raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pool)} for training")
+            pool = Pool(pool.images[: cell["instances"]], pool.labels[: cell["instances"]])
+        if len(pool.labels.unique()) < 2:
+            raise UserError(f"source '{cell['source']}' has digits of one class only among those asked for; a probe needs two at least")
+        pools[is_train] = pool.to(device)
+    return pools
 
 
 def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
@@ -202,6 +210,7 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
             return rows
         if place.threads:
             torch.set_num_threads(place.threads)
+            threadpool_limits(place.threads)  # the probe's BLAS too: two cells side by side would otherwise fight over the cores
         device = torch.device(place.device)
         pools = load_pools(cell, place, device)
         method = build_method(cell).to(device)
@@ -254,7 +263,7 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
                 sets[is_train] = (torch.cat(x).contiguous(memory_format=torch.channels_last), drawn["digit"][:, j], drawn["instance"][:, j])
             cases = len(sets[False][2].unique())
             for layer in probe.layers:
-                answer = linear(lambda x, layer=layer: encode(method, layer, x), sets[True][:2], sets[False][:2], cases=cases, C=probe.C, max_iter=probe.max_iter)  # type: ignore[misc]
+                answer = linear(partial(encode, method, layer), sets[True][:2], sets[False][:2], cases=cases, C=probe.C, max_iter=probe.max_iter)
                 rows.append({"feature": feature, "probe": "linear", "layer": layer, "scenes": shown} | answer)
     after = fingerprint(method)
     if before != after:
@@ -274,7 +283,7 @@ def use_bf16(cell: Cell, method: Method, draw: Callable[[int], Batch], store: St
     """Whether to train under bf16 autocast: as the cell says, or, for `auto`, what was faster here for this net, view and batch (measured once)."""
     if cell["precision"] != "auto":
         return cell["precision"] == "bf16"
-    x1, x2, y = draw(0)
+    x1, x2, _y = draw(0)
     name = f"bf16 {device.type} threads={torch.get_num_threads()} {cell['method']} width={cell['width']} {tuple(x1.shape)}"
     measured = store.machine().get(name)
     if measured is None:

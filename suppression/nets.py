@@ -20,11 +20,7 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(n_out)
-        self.downsample = (
-            None
-            if stride == 1 and n_in == n_out
-            else nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
-        )
+        self.downsample = None if stride == 1 and n_in == n_out else nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
@@ -45,7 +41,7 @@ class ResNet18(nn.Module):
     every block starts at zero (facts of the SimCLR code; Goyal et al. 2017).
     """
 
-    def __init__(self, *, width: int = 64, stem: Literal[1, 2, 4] = 4, channels: int = 3) -> None:
+    def __init__(self, *, width: int = 64, stem: int = 4, channels: int = 3) -> None:
         super().__init__()
         kernel, stride, padding = (7, 2, 3) if stem == 4 else (3, stem, 1)
         self.conv1 = nn.Conv2d(channels, width, kernel, stride, padding, bias=False)
@@ -80,11 +76,11 @@ class ResNet18(nn.Module):
 class Head(nn.Sequential):
     """The projection head g, (n, n_in) -> z, (n, z_dim): identity, linear, or an MLP of `layers` with batch norm and ReLU between (SimCLR, section 4.2)."""
 
-    def __init__(
-        self, n_in: int, *, head: Literal["identity", "linear", "mlp"] = "mlp", layers: int = 2, width: int | None = None, z_dim: int = 64
-    ) -> None:
+    def __init__(self, n_in: int, *, head: Literal["identity", "linear", "mlp"] = "mlp", layers: int = 2, width: int | None = None, z_dim: int = 64) -> None:
+        if layers < 1:
+            raise ValueError(f"head_layers = {layers}: a head has one layer at least (head = identity has none)")
         hidden: list[nn.Module] = []
-        for i in range(layers - 1 if head == "mlp" else 0):
+        for _i in range(layers - 1 if head == "mlp" else 0):
             n_out = width or n_in
             hidden += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU(inplace=True)]
             n_in = n_out

@@ -7,7 +7,7 @@ from typing import Any
 
 from suppression.lab import Place, cost
 from suppression.recipe import Cell, Plan
-from suppression.tables import label, table
+from suppression.tables import label, long_rows, table
 
 
 class Progress:
@@ -38,7 +38,9 @@ class Progress:
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bars
 
-            self.display = Bars(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[told]}"), console=self.console)
+            self.display = Bars(
+                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[told]}"), console=self.console
+            )
             self.overall = self.display.add_task("all cells", total=1.0, told="")
             self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2)
             self.live.__enter__()
@@ -50,8 +52,6 @@ class Progress:
 
     def render(self) -> Any:
         from rich.console import Group
-
-        from suppression.exp import long_rows
 
         return Group(table(self.plan, long_rows(self.plan, self.known), self.failed), self.display)
 
@@ -115,5 +115,3 @@ class Progress:
             values = [f"{100 * row['accuracy']:.1f} {row['scenes']}" for row in rows if row["feature"] == feature and row["layer"] == self.plan.probe.layers[0]]
             parts.append(f"{feature} {', '.join(values)}")
         return "; ".join(parts) + " (accuracy, %)"
-
-

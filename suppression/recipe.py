@@ -111,6 +111,10 @@ def load_recipe(name: str) -> Recipe:
     for scale in recipe.scale:
         if scale not in SCALES:
             raise unknown(f"{path}: there is no scale", scale, SCALES)
+    try:
+        load_card(recipe.data)
+    except UserError as error:
+        raise UserError(f"{path}: data: {error}") from error
     return recipe
 
 
@@ -132,7 +136,12 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, pins: Pi
     knobs = schema(card.kind)
     if scale not in recipe.scale:
         raise unknown(f"{name} has no scale", scale, recipe.scale)
-    settings = dict(recipe.scale[scale])
+    if recipe.axis not in knobs:
+        raise unknown(f"{name}: {card.kind} has no knob for the axis", recipe.axis, knobs)
+    for i, arm in enumerate(recipe.arms):
+        if "method" not in arm:
+            raise UserError(f"{name}: arms[{i}] names no method; there are: {', '.join(METHODS)}")
+    settings = {key: value for key, value in recipe.scale[scale].items() if key != "published_at"}
     probe = load_probe(recipe, settings.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
     by_method = {method: settings.pop(method, {}) for method in METHODS}
     seeds = seeds if seeds is not None else settings.pop("seeds", recipe.seeds)
@@ -150,7 +159,9 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, pins: Pi
     pins = checked(pins or {}, "command line")
     common = checked(card.knobs, f"card {recipe.data}") | checked(settings, f"{name}: [scale.{scale}]")
     per_method = {method: checked(given, f"{name}: [scale.{scale}.{method}]") for method, given in by_method.items()}
-    axis = pins.get(recipe.axis) or common[recipe.axis]
+    axis = pins.get(recipe.axis) or common.get(recipe.axis)
+    if not axis:
+        raise UserError(f"{name}: [scale.{scale}] gives no values of its axis {recipe.axis}")
     seed_list = pins.get("seed") or list(range(seeds))
 
     def takes(arm: Cell) -> Pins:

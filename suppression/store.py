@@ -1,10 +1,10 @@
 """A dict of parameters -> a folder with what was trained and probed, whole or not at all. Nothing else writes there; nothing is ever unpickled.
 
-    cells/KEY/      cell.json weights.safetensors trace.jsonl about.json sums.json, published by one rename
-    cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
-    work/KEY/       a training under way: checkpoint, trace
-    damaged/        what failed its checksum, put aside
-    locks/          who trains what
+cells/KEY/      cell.json weights.safetensors trace.jsonl about.json sums.json, published by one rename
+cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
+work/KEY/       a training under way: checkpoint, trace
+damaged/        what failed its checksum, put aside
+locks/          who trains what
 """
 
 from __future__ import annotations

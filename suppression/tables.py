@@ -16,6 +16,11 @@ LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes"
 SCENES_TOLD = {"alone": "alone", "together": "with both visible"}
 
 
+def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
+    """Probe rows with the experiment's name and every knob of their cell: the long form of `--json` and of the csv files."""
+    return [{"experiment": plan.name, "method": cell["method"], "seed": cell["seed"]} | row | cell for cell, rows in found for row in rows]
+
+
 def label(arm: Cell) -> str:
     """`{"method": "simclr", "tau": 0.2}` -> "simclr, tau 0.2"."""
     return ", ".join([arm["method"], *(f"{knob} {value}" for knob, value in arm.items() if knob != "method")])
@@ -54,31 +59,46 @@ def published_value(plan: Plan, arm: Cell, feature: str, x: Any) -> float | None
     return None
 
 
-def table(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> Any:
-    """The published layout as a rich table: a block an arm, in it each feature alone, with both visible, and published."""
-    from rich.table import Table
-
-    recipe = plan.recipe
-    lost = list(failed)
-    made = Table(title=f"{recipe.title}: top-1 accuracy, %", title_justify="left", caption=caption(plan, rows), caption_justify="left")
-    made.add_column("arm")
-    made.add_column("feature")
-    made.add_column("scenes")
-    for x in plan.axis:
-        beside = published_at(plan, x)
-        made.add_column(f"{recipe.axis} {x}" + (f"\n(publ. {beside:g})" if beside is not None and beside != x else ""), justify="right")
-    features = list(plan.card.features)
+def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> tuple[list[str], list[list[list[str]]]]:
+    """The published layout as text: the header, and a block of lines an arm, in it each feature alone, with both visible, and published."""
+    recipe, lost, features = plan.recipe, list(failed), list(plan.card.features)
+    beside = {x: published_at(plan, x) for x in plan.axis}
+    header = ["arm", "feature", "scenes"]
+    header += [f"{recipe.axis} {x}" + (f" (publ. {beside[x]:g})" if beside[x] not in (None, x) else "") for x in plan.axis]
+    blocks = []
     for arm in [*plan.arms, *plan.unasked]:
+        block: list[list[str]] = []
         for feature in features:
             for shown in ("alone", "together"):
                 cells = [measured(rows, arm, feature, shown, recipe.axis, x, plan, lost) for x in plan.axis]
-                first = feature == features[0] and shown == "alone"
-                made.add_row(label(arm) if first else "", feature if shown == "alone" else "", SCENES_TOLD[shown], *cells)
+                block.append(["" if block else label(arm), feature if shown == "alone" else "", SCENES_TOLD[shown], *cells])
             publ = [published_value(plan, arm, feature, x) for x in plan.axis]
             if any(value is not None for value in publ):
-                made.add_row("", "", "published", *("" if value is None else f"{value:.1f}" for value in publ), style="dim")
+                block.append(["", "", "published", *("" if value is None else f"{value:.1f}" for value in publ)])
+        blocks.append(block)
+    return header, blocks
+
+
+def table(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> Any:
+    """`layout` for a terminal, with its caption."""
+    from rich.table import Table
+
+    header, blocks = layout(plan, rows, failed)
+    made = Table(title=f"{plan.recipe.title}: top-1 accuracy, %", title_justify="left", caption=caption(plan, rows), caption_justify="left")
+    for i, name in enumerate(header):
+        made.add_column(name.replace(" (", "\n("), justify="right" if i > 2 else "left")
+    for block in blocks:
+        for line in block:
+            made.add_row(*line, style="dim" if line[2] == "published" else None)
         made.add_section()
     return made
+
+
+def markdown(plan: Plan, rows: list[Row]) -> str:
+    """`layout` for a page."""
+    header, blocks = layout(plan, rows)
+    lines = [header, ["---"] * 3 + ["---:"] * (len(header) - 3), *(line for block in blocks for line in block)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def measured(rows: list[Row], arm: Cell, feature: str, shown: str, axis: str, x: Any, plan: Plan, lost: list[Cell]) -> str:
@@ -115,3 +135,21 @@ def to_csv(rows: list[Row]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
+
+
+def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
+    """Rows as they were before `to_csv`; `knobs` (a `knobs.schema`) gives the types."""
+    from suppression.knobs import coerce
+
+    numbers = {"accuracy": float, "low": float, "high": float, "cases": int}
+    told = {"True": True, "False": False}
+    rows = []
+    for row in csv.DictReader(io.StringIO(text)):
+        typed: Row = {}
+        for name, value in row.items():
+            if name in knobs:
+                typed[name] = None if value == "" else coerce(knobs[name], value, "csv")
+            else:
+                typed[name] = numbers[name](value) if name in numbers else told.get(value, value)
+        rows.append(typed)
+    return rows

@@ -41,7 +41,9 @@ class Training:
         if self.batch < 2:
             raise ValueError(f"batch = {self.batch}: a contrastive batch needs 2 samples at least, or there is nothing to tell apart")
         if self.samples < self.batch:
-            raise ValueError(f"samples = {self.samples} is less than one batch of {self.batch}, so nothing would be trained (scenes are drawn anew; there are no epochs)")
+            raise ValueError(
+                f"samples = {self.samples} is less than one batch of {self.batch}, so nothing would be trained (scenes are drawn anew; there are no epochs)"
+            )
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise ValueError(f"lr = {self.lr}: a learning rate is a number above 0")
         if not self.weight_decay >= 0:
@@ -178,9 +180,8 @@ def resume(method: Method, optimiser: torch.optim.Optimizer, keeper: Keeper | No
             state.setdefault(int(i), {})[field] = value
     # Optimiser buffers take their parameter's memory layout, as they have in a run that was not interrupted; sums then run in the same order.
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    for i, fields in state.items():
-        for field, value in fields.items():
-            if value.shape == parameters[i].shape and value.ndim == 4:
-                fields[field] = torch.empty_like(parameters[i]).copy_(value)
+    for number, fields in state.items():
+        like = parameters[number]
+        fields.update({field: torch.empty_like(like).copy_(value) for field, value in fields.items() if value.shape == like.shape and value.ndim == 4})
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return step

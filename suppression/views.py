@@ -149,7 +149,11 @@ def on(mask: Tensor, then: Tensor, otherwise: Tensor) -> Tensor:
 
 
 def crop(x: Tensor, boxes: Tensor, out: int) -> Tensor:
-    """Resized crops `top, left, height, width` (n, 4) in px of (n, c, h, w) pictures, antialiased bilinear as torchvision's, -> (n, c, out, out)."""
+    """Resized crops `top, left, height, width` (n, 4) in px of (n, c, h, w) pictures, -> (n, c, out, out).
+
+    Antialiased bilinear as PIL's `resize(box=...)`: at its rim a crop also looks at the neighbours outside its box, as a crop of a scene that is drawn
+    straight from sprites does. torchvision cuts first and resizes then, and differs there.
+    """
     top, left, height, width = boxes.unbind(1)
     return resample(x, axis_weights(top, height / out, x.shape[2], out), axis_weights(left, width / out, x.shape[3], out))
 

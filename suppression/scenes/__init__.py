@@ -3,6 +3,6 @@
 from suppression.scenes.multidigits import MultiDigits, TwoDigits
 from suppression.scenes.sources import SOURCES, MissingSource, Pool
 
-SCENES = {"multi_digits": MultiDigits, "two_digits": TwoDigits}
+SCENES: dict[str, type[MultiDigits] | type[TwoDigits]] = {"multi_digits": MultiDigits, "two_digits": TwoDigits}
 
 __all__ = ["SCENES", "SOURCES", "MissingSource", "MultiDigits", "Pool", "TwoDigits"]

@@ -23,8 +23,14 @@ class _DigitScenes:
     overlap: float
     combine: str
     box: int
-    digit_sizes: tuple[int, ...]
-    features: tuple[str, ...]
+
+    @property
+    def digit_sizes(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        raise NotImplementedError
 
     def _check(self) -> None:
         if min(self.digit_sizes) < 1:
@@ -94,9 +100,7 @@ class _DigitScenes:
         """How much ink each digit puts on each pixel: (n, k, out, out) in [0, 1]. Knobs as in `render`."""
         return torch.stack([self._sprite(factors, pool, j, view, out or self.canvas) for j in range(len(self.digit_sizes))], 1)
 
-    def render(
-        self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: tuple[int, ...] | None = None
-    ) -> Tensor:
+    def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: tuple[int, ...] | None = None) -> Tensor:
         """Draw the scenes, (n, 1, out, out) in [0, 1]; no random number is used.
 
         `view` (n, 4) are crops `top, left, height, width` in canvas px, drawn straight from the sprites at the final size (whole canvas if none);
@@ -116,7 +120,7 @@ class _DigitScenes:
         if view is None:
             view = torch.tensor([0.0, 0, self.canvas, self.canvas], device=sprites.device).expand(len(sprites), 4)
         scale = self.box / factors["size"][:, j]  # sprite px per canvas px
-        pad = -(-self.canvas * self.box // (out * self.digit_sizes[j])) + 1  # no view is wider than the canvas, so no step is longer
+        pad = -(-2 * self.canvas * self.box // (out * self.digit_sizes[j])) + 1  # no view is wider than the canvas, so no step is longer
         rows, cols = (
             axis_weights((view[:, i] - factors[corner][:, j]) * scale, view[:, i + 2] / out * scale, self.box, out, pad=pad)
             for i, corner in enumerate(("top", "left"))
@@ -153,11 +157,11 @@ class MultiDigits(_DigitScenes):
         self._check()
 
     @property
-    def digit_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+    def digit_sizes(self) -> tuple[int, ...]:
         return self.sizes * self.count if len(self.sizes) == 1 else self.sizes
 
     @property
-    def features(self) -> tuple[str, ...]:  # type: ignore[override]
+    def features(self) -> tuple[str, ...]:
         return tuple(f"digit{j + 1}" for j in range(self.count))
 
 
@@ -175,12 +179,15 @@ class TwoDigits(_DigitScenes):
     overlap: float = 1.0
     combine: Literal["max", "add"] = "max"
     box: int = SIDE
-    features: ClassVar[tuple[str, ...]] = ("first", "second")
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         self._check()
 
     @property
-    def digit_sizes(self) -> tuple[int, ...]:  # type: ignore[override]
+    def features(self) -> tuple[str, ...]:
+        return ("first", "second")
+
+    @property
+    def digit_sizes(self) -> tuple[int, ...]:
         return (self.size1, self.size2)

@@ -12,7 +12,7 @@ def axis_weights(start: Tensor, step: Tensor, n_in: int, n_out: int, *, pad: int
     Output pixel u looks at the input coordinate `start + (u + 1/2) * step`, in input pixels, where pixel i covers [i, i + 1].
     The kernel is the triangle of PIL and of torchvision's `antialias=True`: half-width one pixel, or one step where that is larger.
     With `pad=0` the weights are normalised inside the input (its edge is repeated, as when an image is resized). With `pad` at least the kernel's
-    half-width, the input is taken to go on with zeros (as when a sprite lies on an empty canvas).
+    whole width, the input is taken to go on with zeros (as when a sprite lies on an empty canvas).
     """
     u = torch.arange(n_out, device=start.device) + 0.5
     i = torch.arange(-pad, n_in + pad, device=start.device) + 0.5

@@ -1,0 +1,88 @@
+"""The third door: `python -m suppression.report` writes the galleries, datasets/README.md and experiments/README.md, from what is recorded there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from suppression import shelf
+from suppression.errors import UserError
+
+GENERATED = "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
+
+
+def datasets_page(folder: Path) -> str:
+    from suppression.recipe import load_card
+
+    parts = ["# Data sets\n", GENERATED, "Draw samples of one: `python -m suppression.show NAME`.\n"]
+    for path in sorted(folder.glob("*.toml")):
+        card = load_card(str(path))
+        parts += [f"## {card.title} (`{path.stem}`)\n", card.text.strip() + "\n"]
+        parts += ["| feature | what it is |\n|---|---|\n" + "\n".join(f"| `{name}` | {what} |" for name, what in card.features.items()) + "\n"]
+        parts += [f"Published: {card.source}.\n"] if card.source else []
+        if path.with_suffix(".png").exists():
+            parts.append(f"![samples of {path.stem} with both views]({path.stem}.png)\n")
+    return "\n".join(parts)
+
+
+def experiments_page(folder: Path) -> str:
+    from suppression.recipe import load_recipe
+
+    parts = ["# Experiments\n", GENERATED, "Measured beside published. Run one: `python -m suppression.exp NAME`.\n"]
+    for path in sorted(folder.glob("*.toml")):
+        recipe = load_recipe(str(path))
+        parts += [f"## {recipe.title} (`{path.stem}`)\n", recipe.claim.strip() + "\n"]
+        if path.with_suffix(".md").exists():
+            parts.append(f"How the laptop scale was found, what failed, what is not shown: [{path.stem}.md]({path.stem}.md).\n")
+        recorded = [scale for scale in recipe.scale if (folder / f"{path.stem}.{scale}.csv").exists()]
+        parts += [recorded_section(folder, path.stem, scale) for scale in recorded]
+        parts += [] if recorded else ["No recorded result yet.\n"]
+    return "\n".join(parts)
+
+
+def recorded_section(folder: Path, name: str, scale: str) -> str:
+    """One recorded result: the table, how it was made, the figure."""
+    from suppression.knobs import schema
+    from suppression.recipe import plan
+    from suppression.tables import caption, from_csv, markdown
+
+    planned = plan(str(folder / f"{name}.toml"), scale=scale)
+    rows = from_csv((folder / f"{name}.{scale}.csv").read_text(), schema(planned.card.kind))
+    made = json.loads((folder / f"{name}.{scale}.json").read_text())
+    libraries = ", ".join(f"{library} {version}" for library, version in made["libraries"].items())
+    told = (
+        f"`{made['command']}`, recorded {made['recorded']} on {made['machine']} ({made['device']}, {made['cores']} cores, {made['threads']} thread(s) a cell); "
+        f"{made['cells']} cells, {made['training_seconds']['sum'] / 60:.0f} minutes of training in all, the longest cell {made['training_seconds']['longest']:.0f} s; "
+        f"precision {', '.join(made['precision'])}; {libraries}; commit {made['commit']}."
+    )
+    return "\n".join(
+        [
+            f"### {scale} scale\n",
+            markdown(planned, rows),
+            caption(planned, rows).replace("\n", "  \n") + "\n",
+            told + "\n",
+            f"![{name}, {scale} scale]({name}.{scale}.svg)\n",
+        ]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    if argv if argv is not None else sys.argv[1:]:
+        print("error: python -m suppression.report takes no arguments; it writes the galleries of this checkout", file=sys.stderr)
+        return 2
+    top = shelf.HERE.parent
+    try:
+        if not (top / "pyproject.toml").exists():
+            raise UserError("the galleries stand in a checkout of the project, and this is an installed package")
+        for name, page in (("datasets", datasets_page), ("experiments", experiments_page)):
+            (top / name / "README.md").write_text(page(top / name), encoding="utf-8")
+            print(f"written: {top / name / 'README.md'}")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

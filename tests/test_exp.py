@@ -1,0 +1,277 @@
+"""The street door: what a user types, mistakes included, and what comes back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from suppression import exp, lab, recipe
+from suppression.store import Store
+
+
+def door(capsys, *argv):
+    """Exit code, stdout, stderr of a command line."""
+    code = exp.main([str(word) for word in argv])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+SMOKE = ("digit_size", "--scale", "smoke", "--tau", "0.2")
+
+
+def test_a_second_run_answers_from_the_store_and_trains_nothing(smoke, capsys, monkeypatch):
+    monkeypatch.setattr("suppression.crew.run", lambda *args, **kw: pytest.fail("something was trained again"))
+    code, out, _err = door(capsys, *SMOKE, "--store", smoke)
+    assert code == 0
+    assert "supervised" in out
+    assert "same size: n/a" in out
+    assert "not asked for" in out  # tau 0.05 is in the table, marked
+    assert f"figure: {smoke}/results/digit_size.smoke.png" in out
+
+
+def test_json_rows_have_the_promised_columns_and_nothing_else_is_on_stdout(smoke, capsys):
+    code, out, _ = door(capsys, *SMOKE, "--store", smoke, "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert {"untrained", "simclr", "supervised"} == {row["method"] for row in rows}
+    for row in rows:
+        assert list(row)[:3] == ["experiment", "method", "seed"]
+        assert {"feature", "probe", "layer", "scenes", "accuracy", "low", "high", "size2", "canvas", "source"} <= set(row)
+        assert row["experiment"] == "digit_size"
+        assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1
+        assert row["frozen"] is True
+    simclr = [row for row in rows if row["method"] == "simclr"]
+    assert {row["tau"] for row in simclr} == {0.2}
+    # Two sizes, two features, alone everywhere, together only where the sizes differ.
+    assert sorted((row["size2"], row["feature"], row["scenes"]) for row in simclr) == sorted(
+        [(6, "first", "alone"), (6, "second", "alone")] + [(12, f, s) for f in ("first", "second") for s in ("alone", "together")]
+    )
+
+
+def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
+    _, out, _ = door(capsys, *SMOKE, "--store", smoke, "--json", "--out", tmp_path / "record")
+    from suppression.knobs import schema
+    from suppression.tables import from_csv
+
+    read = from_csv((tmp_path / "record" / "digit_size.smoke.csv").read_text(), schema("two_digits"))
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [{k: v for k, v in row.items() if v is not None and v != ""} for row in read] == [{k: v for k, v in row.items() if v is not None} for row in rows]
+    about = json.loads((tmp_path / "record" / "digit_size.smoke.json").read_text())
+    assert about["cells"] == 6
+    assert {"command", "machine", "threads", "commit", "libraries"} <= set(about)
+
+
+def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again(smoke, capsys):
+    store = Store(smoke)
+    before = {key: (smoke / "cells" / key).stat().st_mtime_ns for key in store}
+    victim = next(key for key in before if (smoke / "cells" / key / "trace.jsonl").read_text())
+    path = smoke / "cells" / victim / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    code, _, err = door(capsys, *SMOKE, "--store", smoke, "--workers", "1")
+    assert code == 0
+    assert "checksum" in err
+    assert "1 cells to run, 5 stored" in err
+    assert store.damage(victim) is None
+    assert {key for key in before if (smoke / "cells" / key).stat().st_mtime_ns != before[key]} == {victim}
+
+
+def test_dry_lists_cells_and_minutes_and_writes_nothing(smoke, capsys, tmp_path):
+    code, out, _ = door(capsys, "digit_size", "--scale", "smoke", "--store", smoke, "--dry")
+    assert code == 0
+    assert out.count("stored ") == 6
+    assert out.count("missing  simclr, tau 0.05") == 2
+    assert "minutes" in out
+    door(capsys, *SMOKE, "--store", tmp_path / "none", "--dry")
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_list_tells_how_many_cells_are_done(smoke, capsys):
+    code, out, _ = door(capsys, "--store", smoke)
+    assert code == 0
+    assert "digit_size" in out
+    assert "smoke 6 of 6" in out
+
+
+def test_help_and_the_list_import_no_torch():
+    for argv in ([], ["--help"]):
+        code = f"import sys; from suppression import exp; exp.main({argv}); sys.exit('torch' in sys.modules)"
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_help_of_a_recipe_names_every_knob_and_its_room(capsys):
+    code, out, _ = door(capsys, "digit_size", "--help")
+    assert code == 0
+    assert all(f"--{knob}" in out for knob in ("tau", "size2", "batch", "area_min", "head", "width"))
+
+
+MISTAKES = [
+    (["digit_sise"], "no recipe 'digit_sise'; did you mean 'digit_size'?"),
+    (["digit_size", "--sise2", "20"], "digit_size has no knob 'sise2'; did you mean 'size2'?"),
+    (["digit_size", "--scale", "laptpo"], "did you mean 'laptop'?"),
+    (["digit_size", "--method", "simclrr"], "there is no method 'simclrr'; did you mean 'simclr'?"),
+    (["digit_size", "--size2", "400"], "a digit of 400 px does not fit on a canvas"),
+    (["digit_size", "--size2", "0"], "a digit size of 0 px"),
+    (["digit_size", "--size2", "2.5"], "size2 = '2.5' is not a whole number"),
+    (["digit_size", "--tau", "0"], "tau = 0.0: a temperature is above 0"),
+    (["digit_size", "--tau", "-1"], "tau = -1.0: a temperature is above 0"),
+    (["digit_size", "--tau", "nan"], "tau = 'nan' is not a number"),
+    (["digit_size", "--lr", "nan"], "lr = 'nan' is not a number"),
+    (["digit_size", "--batch", "1"], "batch = 1: a contrastive batch needs 2"),
+    (["digit_size", "--samples", "0"], "samples = 0 is less than one batch"),
+    (["digit_size", "--epochs", "0"], "has no knob 'epochs'"),
+    (["digit_size", "--seeds", "0"], "seeds = 0"),
+    (["digit_size", "--workers", "0"], "--workers 0"),
+    (["digit_size", "--device", "tpu9"], "there is no device 'tpu9' here; there are: cpu"),
+    (["digit_size", "--view", "500"], "view = 500 px is larger than the canvas"),
+    (["digit_size", "--overlap", "2"], "overlap = 2.0 is not in [0, 1]"),
+    (["digit_size", "--area_min", "0"], "area_min = 0.0"),
+    (["digit_size", "--width", "0"], "width = 0"),
+    (["digit_size", "--method", "untrained", "--tau", "0.2"], "has the knob 'tau'"),
+    (["--tau", "0.2", "digit_size"], "name the experiment first"),
+    (["digit_size", "0.2"], "'0.2' stands where a --knob is expected"),
+    (["nowhere.toml"], "there is no file nowhere.toml"),
+]
+
+
+@pytest.mark.parametrize(("argv", "told"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])
+def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(argv, told, capsys, tmp_path):
+    try:
+        code = exp.main(argv)
+    except SystemExit as stopped:  # argparse's own
+        code = stopped.code
+    err = capsys.readouterr().err
+    assert code == 2
+    assert told in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "home").exists()  # told before anything was written
+
+
+def test_mnist_that_is_not_there_is_told_with_what_to_place_where(capsys, tmp_path):
+    code, _, err = door(capsys, *SMOKE, "--source", "mnist", "--root", tmp_path)
+    assert code == 2
+    assert "train-images-idx3-ubyte" in err
+    assert str(tmp_path / "MNIST" / "raw") in err
+    assert "--download" in err
+
+
+def test_a_source_with_digits_of_one_class_is_told(capsys, monkeypatch):
+    from suppression.scenes import SOURCES
+
+    real = SOURCES["digits"]
+
+    def few(train, root=None, download=False):
+        pool = real(train)
+        keep = pool.labels == 3
+        return type(pool)(pool.images[keep], pool.labels[keep])
+
+    monkeypatch.setitem(SOURCES, "digits", few)
+    code, _, err = door(capsys, *SMOKE)
+    assert code == 2
+    assert "digits of one class only" in err
+
+
+def test_more_instances_than_the_source_has_are_told_with_how_many_there_are(capsys):
+    code, _, err = door(capsys, *SMOKE, "--instances", "5000")
+    assert code == 2
+    assert "instances = 5000: source 'digits' has 1297 for training" in err
+
+
+def test_a_store_that_cannot_be_written_exits_with_2(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = door(capsys, *SMOKE, "--store", tmp_path / "file")
+    assert code == 2
+    assert "cannot be written" in err
+    assert "--store" in err
+
+
+RECIPES = {
+    "title = ": "is not TOML",
+    'tilte = "x"': "has no key 'tilte'; did you mean 'title'?",
+    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize2 = [4]\nsise1 = 3\n': "no knob 'sise1'",
+    'title = "x"\nclaim = "x"\ndata = "two_digit"\naxis = "size2"\narms = []\n[scale.smoke]\nsize2 = [4]\n': "no card 'two_digit'; did you mean 'two_digits'?",
+    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smok]\nsize2 = [4]\n': "no scale 'smok'; did you mean 'smoke'?",
+    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size3"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize2 = [4]\n': "the axis 'size3'; did you mean",
+    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ tau = 1 }]\n[scale.smoke]\nsize2 = [4]\n': "arms[0] names no method",
+    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = 3\n[scale.smoke]\n': "arms: Input should be a valid list",
+    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize1 = 4\n': "gives no values of its axis size2",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), RECIPES.items(), ids=RECIPES.values())
+def test_a_faulty_recipe_is_told_with_its_file_and_the_nearest_right_name(text, told, capsys, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    code, _, err = door(capsys, path, "--scale", "smoke")
+    assert code == 2
+    assert told in err
+    assert "mine" in err
+
+
+def test_a_recipe_of_ones_own_runs_from_its_file(capsys, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "Mine"\nclaim = "none"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "untrained" }]\n'
+        "[scale.smoke]\ncanvas = 16\nsize1 = 6\nsize2 = [12]\nwidth = 4\nstem = 1\nprobe = { train = 50, test = 20 }\n"
+    )
+    code, out, _ = door(capsys, path, "--scale", "smoke", "--store", tmp_path / "store")
+    assert code == 0
+    assert "Mine" in out
+
+
+def test_a_label_does_not_change_the_key_and_one_value_is_one_key():
+    one = recipe.plan("digit_size", scale="smoke", pins={"tau": ["1"], "size2": ["12"], "method": ["simclr"]}).cells
+    same = recipe.plan("digit_size", scale="smoke", pins={"tau": [1.0], "size2": [12], "method": ["simclr"]}).cells
+    assert [lab.full_key(cell) for cell in one] == [lab.full_key(cell) for cell in same]
+    assert len(one) == 1
+
+
+def test_pins_and_lists_make_their_product_and_the_two_ends_come_first():
+    plan = recipe.plan("digit_size", pins={"tau": [0.1, 0.5], "method": ["simclr"]}, seeds=2)
+    asked = [(cell["seed"], cell["size2"], cell["tau"]) for cell in plan.cells]
+    assert len(set(asked)) == len(plan.axis) * 2 * 2
+    assert {size2 for _, size2, _ in asked[:4]} == {plan.axis[0], plan.axis[-1]}
+    assert all(seed == 0 for seed, _, _ in asked[: len(asked) // 2])
+
+
+def start(store, *more):
+    argv = [sys.executable, "-m", "suppression.exp", *SMOKE, "--samples", "200000", "--method", "simclr", "--store", str(store), *more]
+    return subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def wait_for_training(store):
+    until = time.monotonic() + 60
+    while not any((store / "work").glob("*/trace.jsonl")):
+        assert time.monotonic() < until, "no training started within a minute"
+        time.sleep(0.1)
+    time.sleep(0.5)
+
+
+def test_ctrl_c_exits_with_130_says_how_to_go_on_and_leaves_no_half_cell(smoke):
+    had = Store(smoke).keys()
+    process = start(smoke)
+    wait_for_training(smoke)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert Store(smoke).keys() == had
+
+
+def test_a_killed_run_leaves_the_store_whole_and_no_worker_behind(smoke):
+    had = Store(smoke).keys()
+    process = start(smoke, "--workers", "1")
+    wait_for_training(smoke)
+    process.kill()
+    process.communicate()
+    assert Store(smoke).keys() == had
+    assert all(Store(smoke).damage(key) is None for key in had)
+    (trace,) = (smoke / "work").glob("*/trace.jsonl")
+    until, size = time.monotonic() + 60, -1
+    while size != (size := trace.stat().st_size):  # the worker finds nobody listening and leaves
+        assert time.monotonic() < until
+        time.sleep(3)

@@ -1,0 +1,220 @@
+"""The house itself: imports point down, the shelves hold no code, everything on them builds, the galleries and the README are true."""
+
+import ast
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from suppression import exp, lab, recipe, report, shelf, show
+from suppression.methods import METHODS
+from suppression.nets import ResNet18
+from suppression.scenes import SCENES, SOURCES
+from suppression.seeds import torch_rng
+
+TOP = Path(__file__).parent.parent
+FLOORS = [
+    {"errors", "shelf", "seeds", "stats"},
+    {"scenes", "views", "nets", "losses"},
+    {"methods", "probes", "train"},
+    {"recipe", "knobs", "store"},
+    {"lab"},
+    {"crew", "tables", "figures", "progress"},
+    {"exp", "show", "report"},
+]
+FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def rooms_imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "suppression":
+            parts = node.module.split(".")
+            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("suppression."))
+
+
+def test_imports_only_point_down():
+    package = TOP / "suppression"
+    seen = 0
+    for path in package.rglob("*.py"):
+        room = path.relative_to(package).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for other in rooms_imported(path):
+            assert FLOOR[other] <= FLOOR[room], f"{path.name} (floor {FLOOR[room]}) imports {other} (floor {FLOOR[other]})"
+            seen += 1
+    assert seen > 50
+
+
+def test_no_python_file_stands_on_the_shelves():
+    assert [path for shelf_name in ("datasets", "experiments") for path in (TOP / shelf_name).rglob("*.py")] == []
+
+
+def test_only_shelf_reads_toml_and_only_store_unlinks_or_renames():
+    for path in (TOP / "suppression").rglob("*.py"):
+        if path.name != "shelf.py":
+            assert "tomllib.load" not in path.read_text(), path
+        if path.name != "store.py":
+            assert not re.search(r"os\.(rename|replace|remove)|rmtree", path.read_text()), path
+
+
+@pytest.mark.parametrize("name", shelf.names("datasets"))
+def test_every_card_draws_scenes_with_its_features(name):
+    card = recipe.load_card(name)
+    scenes = SCENES[card.kind](**card.knobs)
+    assert set(card.features) == set(scenes.features)
+    pool = SOURCES["digits"](True)
+    drawn = scenes.factors(2, torch_rng("test"), pool)
+    assert scenes.render(drawn, pool).shape == (2, 1, scenes.canvas, scenes.canvas)
+    assert (TOP / "datasets" / f"{name}.png").is_file()
+
+
+@pytest.mark.parametrize("scale", recipe.SCALES)
+@pytest.mark.parametrize("name", shelf.names("experiments"))
+def test_every_cell_of_every_recipe_can_be_built(name, scale):
+    plan = recipe.plan(name, scale=scale)
+    for cell in plan.cells:
+        if cell["width"] <= 16:
+            lab.check_cell(cell)
+    assert len({lab.full_key(cell) for cell in plan.cells}) == len(plan.cells)
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
+def test_every_method_takes_a_step_that_changes_its_encoder(name, plan, place):
+    cell = next(cell for cell in plan.cells if cell["method"] == name)
+    method = lab.build_method(cell)
+    before = {k: v.clone() for k, v in method.encoder.state_dict().items()}
+    method.train()
+    loss = method(*lab.batches(cell, lab.load_pools(cell, place, torch.device("cpu"))[True], torch.device("cpu"))(0))
+    loss.backward()
+    assert loss.ndim == 0
+    assert torch.isfinite(loss)
+    assert all(p.grad is not None for p in method.parameters())
+    torch.optim.SGD(method.parameters(), lr=0.1).step()
+    assert any(not torch.equal(before[k], v) for k, v in method.encoder.state_dict().items() if "conv" in k)
+
+
+def test_a_toy_method_takes_one_class_and_one_dict_line(monkeypatch, tmp_path):
+    from suppression.methods import Method
+
+    class Toy(Method):
+        """Pulls features to a constant."""
+
+        def __init__(self, encoder, *, pull: float = 0.5) -> None:
+            super().__init__(encoder)
+            self.pull = pull
+
+        def forward(self, x1, x2, y):
+            return (self.encoder(torch.cat([x1, x2])) - self.pull).square().mean()
+
+    monkeypatch.setitem(METHODS, "toy", Toy)
+    (cell,) = recipe.plan("digit_size", scale="smoke", pins={"method": ["toy"], "pull": ["0.25"], "size2": ["12"]}).cells
+    assert cell["pull"] == 0.25
+    rows = lab.run_cell(cell, recipe.plan("digit_size", scale="smoke").probe, lab.Place(store=tmp_path / "store"))
+    assert {row["feature"] for row in rows} == {"first", "second"}
+
+
+def test_the_galleries_are_current():
+    """Run `python -m suppression.report` if this fails."""
+    for name, page in (("datasets", report.datasets_page), ("experiments", report.experiments_page)):
+        assert (TOP / name / "README.md").read_text() == page(TOP / name)
+
+
+def test_the_readme_has_exactly_two_set_up_lines_and_they_are_the_promised_ones():
+    lines = [line for line in (TOP / "README.md").read_text().splitlines() if line.startswith("pip install")]
+    assert lines == ["pip install -e . && python -m suppression.exp digit_size --tau 0.2", 'pip install -e ".[test]" && python -m pytest']
+
+
+def readme_commands():
+    text = (TOP / "README.md").read_text()
+    return [
+        line.split("#")[0].strip()
+        for block in re.findall(r"```bash\n(.*?)```", text, re.S)
+        for line in block.splitlines()
+        if line.startswith("python -m suppression")
+    ]
+
+
+@pytest.mark.parametrize("command", readme_commands())
+def test_every_command_of_the_readme_runs(command, smoke, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, _, module, *argv = shlex.split(command)
+    door = {"suppression.exp": exp, "suppression.show": show}[module]
+    if "digit_size" in argv and "--help" not in argv:
+        # What the lines train at laptop scale is trained at smoke scale here; the sizes are then the smoke scale's.
+        argv = [word for word in argv if not word.isdigit() and word != "--size2"] + ["--scale", "smoke", "--store", str(smoke)]
+    assert door.main(argv) == 0
+    assert capsys.readouterr().out
+
+
+def test_the_library_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (TOP / "README.md").read_text(), re.S)
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("first 0.")
+
+
+def test_show_draws_a_sheet_and_prints_the_card(tmp_path, capsys):
+    out = tmp_path / "sheet.png"
+    assert show.main(["two_digits", "--size2", "40", "--out", str(out)]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert "feature first" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["two_digit"], "no card 'two_digit'; did you mean 'two_digits'?"),
+        (["two_digits", "--sise2", "3"], "did you mean 'size2'?"),
+        (["two_digits", "--size2", "300"], "does not fit"),
+        (["two_digits", "--size2", "110", "--size1", "110", "--overlap", "0"], "no placement of digits"),
+        (["two_digits", "--out", "/nowhere/x.png"], "cannot be written"),
+    ],
+)
+def test_show_tells_a_mistake_and_exits_with_2(argv, told, capsys):
+    assert show.main(argv) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_no_tracked_file_is_over_a_megabyte():
+    listed = subprocess.run(["git", "-C", str(TOP), "ls-files", "-z"], capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    files = [TOP / name for name in listed.stdout.split("\0") if name]
+    assert [path for path in files if path.is_file() and path.stat().st_size > 1_000_000] == []
+
+
+def test_a_probe_finds_a_feature_that_is_there_and_none_that_is_not():
+    """Known answers: pixels that are the class are read out perfectly; pixels that are noise are at chance."""
+    from suppression.probes import linear
+
+    rng = torch_rng("oracle")
+    labels = torch.randint(10, (1200,), generator=rng)
+    told = torch.nn.functional.one_hot(labels, 10).float() + 0.1 * torch.randn(1200, 10, generator=rng)
+    noise = torch.randn(1200, 10, generator=rng)
+    for x, low, high in ((told, 0.99, 1.0), (noise, 0.04, 0.17)):
+        row = linear(lambda x: x, (x[:800], labels[:800]), (x[800:], labels[800:]), cases=400)
+        assert low <= row["accuracy"] <= high
+        assert row["converged"]
+
+
+def test_probing_moves_neither_weights_nor_batch_norm_statistics(cell, place):
+    from suppression.probes.linear import features, fingerprint
+
+    net = ResNet18(width=4, stem=1, channels=1).train()
+    before, x = fingerprint(net), torch.rand(8, 1, 16, 16)
+    features(net, "h", x)
+    assert fingerprint(net) == before
+    assert net.training
+    net(x)  # a plain pass in training mode does move them, and the fingerprint sees it
+    assert fingerprint(net) != before
+
+
+def test_features_at_z_and_at_block_groups_are_probed_on_request(cell, plan, place):
+    probe = plan.probe.model_copy(update={"layers": ["h", "z", "block2"], "train": 60, "test": 30})
+    rows = lab.run_cell(cell, probe, place)
+    assert {row["layer"] for row in rows} == {"h", "z", "block2"}

@@ -1,0 +1,150 @@
+"""The loop: golden traces, resumed runs that end in the same bits, and trainings that stop when there is nothing left to learn from."""
+
+import math
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from suppression import lab
+from suppression import store as store_room
+from suppression.methods import METHODS
+from suppression.store import Store
+from suppression.train import Training, TrainingStopped, train
+
+GOLDEN = Path(__file__).parent / "golden"
+CPU = torch.device("cpu")
+
+
+def losses_of(cell, place, steps=10):
+    pool = lab.load_pools(cell, place, CPU)[True]
+    method, draw = lab.build_method(cell), lab.batches(cell, pool, CPU)
+    seen = []
+
+    class Keeper:
+        def log(self, row):
+            seen.append(row["loss"])
+
+        def due(self):
+            return False
+
+        def load(self):
+            return None
+
+    train(method, draw, training=Training(samples=steps * cell["batch"], batch=cell["batch"], lr=cell["lr"]), device=CPU, keeper=Keeper())
+    return seen
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
+def test_the_first_ten_losses_are_the_golden_ones(name, plan, place):
+    """If a trace moves, either it is a fault, or the method's `version` goes up and the trace is recorded anew (delete the file and run this)."""
+    cell = next(cell for cell in plan.cells if cell["method"] == name)
+    seen = losses_of(cell, place)
+    path = GOLDEN / f"{name}.txt"
+    if not path.exists():
+        path.write_text("".join(f"{loss:.6f}\n" for loss in seen))
+        pytest.fail(f"{path} was not there and has been recorded; look at it and commit it")
+    assert seen == pytest.approx([float(line) for line in path.read_text().split()], rel=2e-3)
+
+
+def test_a_scene_drawn_by_its_step_does_not_depend_on_what_was_drawn_before(cell, place):
+    draw = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)
+    draw(0)
+    later = draw(7)
+    assert all(torch.equal(a, b) for a, b in zip(draw(7), later, strict=True))
+    assert not torch.equal(draw(8)[0], later[0])
+
+
+def test_methods_start_from_the_same_encoder_at_the_same_seed(plan):
+    encoders = {}
+    for cell in plan.cells:
+        if cell["size2"] == 12:
+            encoders[cell["method"]] = lab.build_method(cell).encoder.state_dict()
+    assert set(encoders) == set(METHODS)
+    assert all(torch.equal(encoders["simclr"][k], other[k]) for other in encoders.values() for k in other)
+
+
+def weights_and_trace(store, cell):
+    key = lab.full_key(cell)
+    return store.weights(key), store.trace(key)
+
+
+def killed_in_training(cell, probe, place):
+    store_room.CHECKPOINT_SECONDS = 0.0
+
+    def tell(*event):
+        if event[0] == "step" and event[1] == 5:
+            os.kill(os.getpid(), 9)
+
+    torch.set_num_threads(1)
+    lab.run_cell(cell, probe, place, tell)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars"])
+def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, optimiser):
+    cell = cell | {"optimiser": optimiser}
+    whole, broken = (lab.Place(store=tmp_path / name, threads=1) for name in ("whole", "broken"))
+    lab.run_cell(cell, plan.probe, whole)
+    process = multiprocessing.get_context("spawn").Process(target=killed_in_training, args=(cell, plan.probe, broken))
+    process.start()
+    process.join()
+    assert process.exitcode == -9
+    assert Store(broken.store).keys() == []
+    steps = []
+    rows = lab.run_cell(cell, plan.probe, broken, lambda *event: steps.append(event[1]) if event[0] == "step" else None)
+    assert min(steps) >= 5  # it went on; it did not start anew
+    (w1, t1), (w2, t2) = weights_and_trace(Store(whole.store), cell), weights_and_trace(Store(broken.store), cell)
+    assert t1 == t2
+    assert all(torch.equal(w1[name], w2[name]) for name in w1)
+    assert rows == lab.stored_rows(Store(whole.store), cell, plan.probe)
+    assert Store(broken.store).about(lab.full_key(cell))["resumed_at"] >= 4
+
+
+class Broken(torch.nn.Module):
+    """A method whose loss, or whose projections, go wrong at step 3."""
+
+    trains = True
+    watch = False
+
+    def __init__(self, loss=1.0, spread=1.0):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.ones(2, 2))
+        self.wrong, self.metrics, self.calls = (loss, spread), {}, 0
+
+    def forward(self, x1, x2, y):
+        loss, spread = self.wrong if self.calls >= 3 else (1.0, 1.0)
+        self.calls += 1
+        self.metrics = {"spread": torch.tensor(spread)}
+        return self.w.sum() * 0 + loss
+
+    def after_step(self, progress):
+        pass
+
+
+@pytest.mark.parametrize(("wrong", "told"), [({"loss": math.nan}, "loss is nan at step 3"), ({"spread": 0.0}, "collapsed to one point by step 3")])
+def test_nan_and_collapse_stop_the_training_with_the_step(wrong, told):
+    x = torch.zeros(2, 1, 4, 4)
+    with pytest.raises(TrainingStopped, match=told):
+        train(Broken(**wrong), lambda step: (x, x, x), training=Training(samples=20, batch=2), device=CPU)
+
+
+def test_a_training_that_diverges_publishes_nothing_and_keeps_its_trace(cell, plan, place):
+    with pytest.raises(TrainingStopped, match=r"nan|inf"):
+        lab.run_cell(cell | {"lr": 1e30, "optimiser": "sgd"}, plan.probe, place)
+    assert Store(place.store).keys() == []
+    (work,) = (place.store / "work").iterdir()
+    assert (work / "trace.jsonl").read_text().count("\n") >= 1
+
+
+def test_one_batch_repeated_is_learned(cell, place):
+    """The supervised loss on one batch falls towards the entropy of its targets, which is its least possible value."""
+    cell = cell | {"method": "supervised"}
+    x1, x2, y = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)(0)
+    method = lab.build_method(cell)
+    train(method, lambda step: (x1, x2, y), training=Training(samples=32 * 60, batch=32, lr=1e-2), device=CPU)
+    p = y / y.sum(1, keepdim=True)
+    least = -(p * p.clamp(min=1e-9).log()).sum(1).mean().item()
+    method.train()
+    assert least <= method(x1, x2, y).item() < least + 0.6
