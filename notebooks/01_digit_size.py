@@ -20,6 +20,7 @@
 # Here everything runs at *smoke* scale, in seconds, to show the way; it is far too small to show the effect. The recorded laptop-scale result is at the end.
 
 # %%
+# %matplotlib inline
 from pathlib import Path
 from tempfile import mkdtemp
 

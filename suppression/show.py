@@ -100,7 +100,7 @@ def sheet(cell: dict[str, Any], *, root: Path | None = None, download: bool = Fa
     for column in range(SAMPLES):
         for row, name in enumerate(("scene", "view 1", "view 2")):
             ax = axes[row][column]
-            ax.imshow(pictures[row][column, 0], cmap="gray", vmin=0, vmax=1)
+            ax.imshow(pictures[row][column, 0].numpy(), cmap="gray", vmin=0, vmax=1)
             ax.set_xticks([])
             ax.set_yticks([])
             if column == 0:
