@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which the common kinds of colour blindness keep apart; markers differ too.
 STYLES = {"supervised": ("#0072B2", "s", "-"), "untrained": ("#555555", "^", ":")}
 OTHERS = [("#D55E00", "o", "-"), ("#E69F00", "D", "-"), ("#009E73", "v", "-"), ("#CC79A7", "P", "-")]
+DODGE = 0.008  # of the axis, between neighbouring arms
 PANELS = {"alone": "only the probed digit visible", "together": "both digits visible"}
 
 
@@ -34,8 +35,9 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     for i, feature in enumerate(features):
         for j, (shown, told) in enumerate(PANELS.items()):
             ax = axes[i][j]
-            for arm, (colour, marker, line) in zip(arms, styles(arms), strict=True):
-                draw_arm(ax, plan, rows, arm, feature, shown, colour=colour, marker=marker, linestyle=line)
+            for k, (arm, (colour, marker, line)) in enumerate(zip(arms, styles(arms), strict=True)):
+                shift = DODGE * (max(plan.axis) - min(plan.axis)) * (k - (len(arms) - 1) / 2)  # or intervals at one size hide each other
+                draw_arm(ax, plan, rows, arm, feature, shown, shift=shift, colour=colour, marker=marker, linestyle=line)
             ax.axhline(10, color="black", linewidth=1, linestyle=(0, (1, 3)))
             ax.set_title(f"{feature} digit, {told}", fontsize=15)
             ax.set_ylim(0, 102)
@@ -53,10 +55,11 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     return made
 
 
-def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, feature: str, shown: str, *, colour: str, marker: str, linestyle: str) -> None:
+def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, feature: str, shown: str, *, shift: float, colour: str, marker: str, linestyle: str) -> None:
+    """One line of measured points with their intervals, and crosses where a published value stands beside them."""
     axis = plan.recipe.axis
     found = {x: select(rows, **arm, **{axis: x}, feature=feature, scenes=shown, layer=plan.probe.layers[0]) for x in plan.axis}
-    points = [(x, *summary(these)) for x, these in found.items() if these]
+    points = [(x + shift, *summary(these)) for x, these in found.items() if these]
     if points:
         x, mean, low, high = (list(column) for column in list(zip(*points, strict=True))[:4])
         below = [0 if math.isnan(v) else 100 * (m - v) for m, v in zip(mean, low, strict=True)]
@@ -64,7 +67,7 @@ def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, feature: str, show
         ax.errorbar(
             x, [100 * m for m in mean], [below, above], color=colour, marker=marker, linestyle=linestyle, linewidth=2, markersize=8, capsize=4, label=label(arm)
         )
-    published = [(x, value) for x in plan.axis if shown == "alone" and (value := published_value(plan, arm, feature, x)) is not None]
+    published = [(x + shift, value) for x in plan.axis if shown == "alone" and (value := published_value(plan, arm, feature, x)) is not None]
     if published:
         ax.plot(*zip(*published, strict=True), color=colour, marker="x", linestyle="none", markersize=8, alpha=0.7, label=f"{label(arm)}, published")
 

@@ -122,8 +122,9 @@ def load_card(name: str) -> Card:
     return load(shelf.find("datasets", name), Card)
 
 
-def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, pins: Pins | None = None) -> Plan:
-    """The cells of recipe `name` at `scale`. `pins` maps knobs to the values asked for (several make a list); `seeds` is how many, from 0.
+def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, end_seeds: int | None = None, pins: Pins | None = None) -> Plan:
+    """The cells of recipe `name` at `scale`. `pins` maps knobs to the values asked for (several make a list); `seeds` is how many, from 0, and `end_seeds`
+    how many at the two ends of the axis, where a claim about their difference rests.
 
     A knob's value is the last one given of: its signature's default, the card, the scale, the scale's table for the method, the arm, the pin.
     """
@@ -162,7 +163,10 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, pins: Pi
     axis = pins.get(recipe.axis) or common.get(recipe.axis)
     if not axis:
         raise UserError(f"{name}: [scale.{scale}] gives no values of its axis {recipe.axis}")
+    if end_seeds is not None and end_seeds < seeds:
+        raise UserError(f"end_seeds = {end_seeds} is fewer than the {seeds} of the whole axis")
     seed_list = pins.get("seed") or list(range(seeds))
+    end_list = pins.get("seed") or list(range(end_seeds or seeds))
 
     def takes(arm: Cell) -> Pins:
         has = cell_knobs(card.kind, arm["method"])
@@ -181,7 +185,7 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, pins: Pi
 
     def cells_of(some: list[Cell]) -> list[Cell]:
         found = []
-        for seed, x, arm in in_order(seed_list, axis, some):
+        for seed, x, arm in in_order(seed_list, end_list, axis, some):
             given = common | per_method[arm["method"]]
             chosen = {knob: values[0] for knob, values in given.items()} | arm | {recipe.axis: x, "seed": seed}
             # A pin on an arm that was not asked for still describes it: the same canvas, source, budget.
@@ -190,7 +194,7 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, pins: Pi
             found.append({"data": card.kind} | {knob: chosen.get(knob, has[knob].default) for knob in has})
         return found
 
-    return Plan(name, recipe, card, scale, axis, seed_list, asked, unasked, probe, cells_of(asked), cells_of(unasked))
+    return Plan(name, recipe, card, scale, axis, end_list, asked, unasked, probe, cells_of(asked), cells_of(unasked))
 
 
 def load_probe(recipe: Recipe, given: dict[str, Any], where: str) -> Probe:
@@ -213,7 +217,7 @@ def unique(dicts: Iterable[Cell]) -> list[Cell]:
     return found
 
 
-def in_order(seeds: list[int], axis: list[Any], arms: list[Cell]) -> list[tuple[int, Any, Cell]]:
+def in_order(seeds: list[int], end_seeds: list[int], axis: list[Any], arms: list[Cell]) -> list[tuple[int, Any, Cell]]:
     """Seed by seed; in each the far end of the axis, then the near one, then what lies between, so that the contrast shows first."""
     ends_first = [axis[-1], *axis[:1], *axis[1:-1]] if len(axis) > 1 else axis
-    return [(seed, x, arm) for seed in seeds for x in ends_first for arm in arms]
+    return [(seed, x, arm) for seed in end_seeds for x in ends_first if seed in seeds or x in ends_first[:2] for arm in arms]

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from suppression import shelf
 from suppression.errors import UserError
 
+if TYPE_CHECKING:
+    from suppression.recipe import Plan
+
+MARKS = ("<!-- result: written by `python -m suppression.report` -->", "<!-- /result -->")
 GENERATED = "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
 
 
@@ -41,14 +46,20 @@ def experiments_page(folder: Path) -> str:
     return "\n".join(parts)
 
 
-def recorded_section(folder: Path, name: str, scale: str) -> str:
-    """One recorded result: the table, how it was made, the figure."""
+def recorded_rows(folder: Path, name: str, scale: str) -> tuple[Plan, list[dict]]:
     from suppression.knobs import schema
     from suppression.recipe import plan
-    from suppression.tables import caption, from_csv, markdown
+    from suppression.tables import from_csv
 
     planned = plan(str(folder / f"{name}.toml"), scale=scale)
-    rows = from_csv((folder / f"{name}.{scale}.csv").read_text(), schema(planned.card.kind))
+    return planned, from_csv((folder / f"{name}.{scale}.csv").read_text(), schema(planned.card.kind))
+
+
+def recorded_section(folder: Path, name: str, scale: str) -> str:
+    """One recorded result: the table, how it was made, the figure."""
+    from suppression.tables import caption, markdown
+
+    planned, rows = recorded_rows(folder, name, scale)
     made = json.loads((folder / f"{name}.{scale}.json").read_text())
     libraries = ", ".join(f"{library} {version}" for library, version in made["libraries"].items())
     told = (
@@ -67,6 +78,18 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
     )
 
 
+def with_result(readme: str, folder: Path) -> str:
+    """The README with the first digit's part of the recorded laptop table between its two marks."""
+    from suppression.tables import markdown
+
+    before, _, rest = readme.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    planned, rows = recorded_rows(folder, "digit_size", "laptop")
+    made = json.loads((folder / "digit_size.laptop.json").read_text())
+    told = f"Laptop scale, {made['machine']} with {made['cores']} cores, {made['recorded']}; first digit {rows[0]['size1']} px (published: 20 px).\n"
+    return f"{before}{MARKS[0]}\n{told}\n{markdown(planned, rows, features=['first'])}{MARKS[1]}{after}"
+
+
 def main(argv: list[str] | None = None) -> int:
     if argv if argv is not None else sys.argv[1:]:
         print("error: python -m suppression.report takes no arguments; it writes the galleries of this checkout", file=sys.stderr)
@@ -78,6 +101,9 @@ def main(argv: list[str] | None = None) -> int:
         for name, page in (("datasets", datasets_page), ("experiments", experiments_page)):
             (top / name / "README.md").write_text(page(top / name), encoding="utf-8")
             print(f"written: {top / name / 'README.md'}")
+        if (top / "experiments" / "digit_size.laptop.csv").exists():
+            (top / "README.md").write_text(with_result((top / "README.md").read_text(encoding="utf-8"), top / "experiments"), encoding="utf-8")
+            print(f"written: {top / 'README.md'}")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -59,9 +59,9 @@ def published_value(plan: Plan, arm: Cell, feature: str, x: Any) -> float | None
     return None
 
 
-def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> tuple[list[str], list[list[list[str]]]]:
+def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: list[str] | None = None) -> tuple[list[str], list[list[list[str]]]]:
     """The published layout as text: the header, and a block of lines an arm, in it each feature alone, with both visible, and published."""
-    recipe, lost, features = plan.recipe, list(failed), list(plan.card.features)
+    recipe, lost, features = plan.recipe, list(failed), features or list(plan.card.features)
     beside = {x: published_at(plan, x) for x in plan.axis}
     header = ["arm", "feature", "scenes"]
     header += [f"{recipe.axis} {x}" + (f" (publ. {beside[x]:g})" if beside[x] not in (None, x) else "") for x in plan.axis]
@@ -94,9 +94,9 @@ def table(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> Any:
     return made
 
 
-def markdown(plan: Plan, rows: list[Row]) -> str:
-    """`layout` for a page."""
-    header, blocks = layout(plan, rows)
+def markdown(plan: Plan, rows: list[Row], *, features: list[str] | None = None) -> str:
+    """`layout` for a page; only these features if given."""
+    header, blocks = layout(plan, rows, features=features)
     lines = [header, ["---"] * 3 + ["---:"] * (len(header) - 3), *(line for block in blocks for line in block)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
@@ -116,7 +116,7 @@ def measured(rows: list[Row], arm: Cell, feature: str, shown: str, axis: str, x:
 
 def caption(plan: Plan, rows: list[Row]) -> str:
     seeds = sorted({row["seed"] for row in rows})
-    interval = "[95 % t-interval over seeds]" if len(seeds) > 1 else "[95 % Wilson interval, one seed]"
+    interval = "[95 % t-interval over seeds where a point has several, else Wilson's]" if len(seeds) > 1 else "[95 % Wilson interval, one seed]"
     source = rows[0]["source"] if rows else "-"
     told = f"{plan.scale} scale, source {source}, seeds {', '.join(map(str, seeds)) or '-'}; {interval}; linear probe on h; chance 10 %."
     told += "\nalone: only the probed digit is visible (the published protocol, as inferred). same size: neither digit can be told to be the first."

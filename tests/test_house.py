@@ -122,6 +122,8 @@ def test_the_galleries_are_current():
     """Run `python -m suppression.report` if this fails."""
     for name, page in (("datasets", report.datasets_page), ("experiments", report.experiments_page)):
         assert (TOP / name / "README.md").read_text() == page(TOP / name)
+    readme = (TOP / "README.md").read_text()
+    assert readme == report.with_result(readme, TOP / "experiments")
 
 
 def test_the_readme_has_exactly_two_set_up_lines_and_they_are_the_promised_ones():
