@@ -51,7 +51,7 @@ def run(cells: list[Cell], probe: Probe, place: Place, hear: Hear, *, workers: i
     try:
         while waiting or at_work:
             while waiting and len(at_work) < number:
-                idle = [pipe for pipe in crew if pipe not in at_work]
+                idle = [pipe for pipe, process in crew.items() if pipe not in at_work and process.is_alive()]
                 pipe = idle[0] if idle else hire(crew, probe, place)
                 at_work[pipe] = waiting.pop(0)
                 pipe.send(cells[at_work[pipe]])

@@ -10,6 +10,9 @@ from suppression.recipe import Cell, Plan
 from suppression.tables import label, long_rows, table
 
 
+ETA_FROM = 0.03  # share of the work after which the pace is known well enough to be told
+
+
 class Progress:
     """A context manager whose `hear(index, event)` is what `crew.run` calls; `index` counts the missing cells.
 
@@ -103,7 +106,8 @@ class Progress:
         share, gone = self.share(), time.monotonic() - self.began
         if share >= 1:
             return f"all done in {gone / 60:.1f} min"
-        return f"about {gone * (1 - share) / share / 60:.1f} min left" if share > 0 else "time left not known yet"
+        # Before that, the workers' own start and the first cells' short probes would be taken for the pace of training.
+        return f"about {gone * (1 - share) / share / 60:.1f} min left" if share > ETA_FROM else "time left not known yet"
 
     def name(self, cell: Cell) -> str:
         arm = next(arm for arm in self.plan.arms if arm.items() <= cell.items())

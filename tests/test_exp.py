@@ -237,8 +237,8 @@ def test_pins_and_lists_make_their_product_and_the_two_ends_come_first():
     assert all(seed == 0 for seed, _, _ in asked[: len(asked) // 2])
 
 
-def start(store, *more):
-    argv = [sys.executable, "-m", "suppression.exp", *SMOKE, "--samples", "200000", "--method", "simclr", "--store", str(store), *more]
+def start(store, *more, samples=200000):
+    argv = [sys.executable, "-m", "suppression.exp", *SMOKE, "--samples", str(samples), "--method", "simclr", "--store", str(store), *more]
     return subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -275,3 +275,28 @@ def test_a_killed_run_leaves_the_store_whole_and_no_worker_behind(smoke):
     while size != (size := trace.stat().st_size):  # the worker finds nobody listening and leaves
         assert time.monotonic() < until
         time.sleep(3)
+
+
+def test_a_killed_worker_costs_its_cell_alone_and_the_run_says_so(smoke):
+    process = start(smoke, "--workers", "1", "--size2", "12")
+    wait_for_training(smoke)
+    subprocess.run(["pkill", "-KILL", "-P", str(process.pid), "-f", "spawn_main"], check=True)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "ended without a word (exit -9)" in err
+    assert "failed" in out
+    assert any((smoke / "work").iterdir())  # its trace and checkpoint stay
+
+
+def test_two_processes_that_want_the_same_cell_train_it_once(smoke):
+    had = set(Store(smoke).keys())
+    first = start(smoke, "--workers", "1", "--size2", "12", samples=60000)
+    wait_for_training(smoke)
+    second = start(smoke, "--workers", "1", "--size2", "12", samples=60000)
+    told = [process.communicate(timeout=120) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0]
+    assert "another process is training this cell" in told[1][1]
+    (new,) = set(Store(smoke).keys()) - had
+    steps = [row["step"] for row in Store(smoke).trace(new)]
+    assert steps == sorted(set(steps))
+    assert told[0][0] == told[1][0]
