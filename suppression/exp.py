@@ -43,6 +43,9 @@ def general_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--scale", default="laptop", help="smoke (seconds), laptop (minutes on two cores, the default) or paper (a GPU)")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
     parser.add_argument("--end-seeds", type=int, metavar="N", help="seeds 0..N-1 at the two ends of the axis (default: as --seeds)")
+    parser.add_argument(
+        "--layers", nargs="+", metavar="L", help="layers to probe: h, z (the head's output), block1 .. block4 (default: h); the first one is drawn"
+    )
     parser.add_argument("--dry", action="store_true", help="list the cells and the expected minutes; train nothing")
     parser.add_argument("--json", action="store_true", help="print the long-form rows instead of the table, one JSON object a line")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write NAME.SCALE.csv, .svg and .json (how it was made) there")
@@ -112,7 +115,7 @@ def run(argv: list[str], prog: str) -> int:
     pins = {name: getattr(given, f"knob_{name}") for name in knobs if getattr(given, f"knob_{name}") is not None}
     from suppression.recipe import plan
 
-    return carry_out(plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, pins=pins), given)
+    return carry_out(plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins), given)
 
 
 def print_list(store: Store) -> None:

@@ -27,6 +27,7 @@ def styles(arms: list[Cell]) -> list[tuple[str, str, str]]:
 def figure(plan: Plan, rows: list[Row]) -> Figure:
     """One row of panels a feature, one column a kind of scene; error bars are the table's intervals, crosses the published values."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     recipe, features = plan.recipe, list(plan.card.features)
     made = Figure(figsize=(13, 4.6 * len(features)), layout="constrained")
@@ -49,7 +50,14 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     for row in axes:
         row[0].set_ylabel("top-1 accuracy, %", fontsize=14)
     axes[0][1].annotate("chance", (plan.axis[0], 10), xytext=(0, 4), textcoords="offset points", fontsize=12)
+    for x in plan.axis:
+        if rows and not select(rows, **{recipe.axis: x}, scenes="together"):
+            for row in axes:
+                row[1].text(x, 55, "same size: cannot\nbe told apart", rotation=90, ha="center", va="center", fontsize=12, color="#555555")
     handles, labels = axes[0][0].get_legend_handles_labels()
+    if recipe.published:
+        handles.append(Line2D([], [], color="black", marker="x", linestyle="none", markersize=8))
+        labels.append("published, in the arm's colour")
     made.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), fontsize=13, frameon=False)
     made.suptitle(f"{recipe.title} ({told_scale(plan, rows)})", fontsize=17)
     return made
@@ -69,7 +77,7 @@ def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, feature: str, show
         )
     published = [(x + shift, value) for x in plan.axis if shown == "alone" and (value := published_value(plan, arm, feature, x)) is not None]
     if published:
-        ax.plot(*zip(*published, strict=True), color=colour, marker="x", linestyle="none", markersize=8, alpha=0.7, label=f"{label(arm)}, published")
+        ax.plot(*zip(*published, strict=True), color=colour, marker="x", linestyle="none", markersize=8, alpha=0.7)
 
 
 def told_scale(plan: Plan, rows: list[Row]) -> str:

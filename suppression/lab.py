@@ -220,6 +220,8 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
         else:
             train_cell(cell, key, method, pools[True], store, device, tell)
         tell("probe")
+        if "z" in probe.layers and not method.has_z:
+            tell("note", f"{cell['method']} has no projection head, so z is not probed")
         rows = probe_cell(cell, probe, method, pools, device)
         store.put_rows(key, probe_name(probe), rows)
         return rows
@@ -263,7 +265,7 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
                 ]
                 sets[is_train] = (torch.cat(x).contiguous(memory_format=torch.channels_last), drawn["digit"][:, j], drawn["instance"][:, j])
             cases = len(sets[False][2].unique())
-            for layer in probe.layers:
+            for layer in (layer for layer in probe.layers if layer != "z" or method.has_z):
                 answer = linear(partial(encode, method, layer), sets[True][:2], sets[False][:2], cases=cases, C=probe.C, max_iter=probe.max_iter)
                 rows.append({"feature": feature, "probe": "linear", "layer": layer, "scenes": shown} | answer)
     after = fingerprint(method)

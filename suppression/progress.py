@@ -9,7 +9,6 @@ from suppression.lab import Place, cost
 from suppression.recipe import Cell, Plan
 from suppression.tables import label, long_rows, table
 
-
 ETA_FROM = 0.03  # share of the work after which the pace is known well enough to be told
 
 

@@ -122,14 +122,23 @@ def load_card(name: str) -> Card:
     return load(shelf.find("datasets", name), Card)
 
 
-def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, end_seeds: int | None = None, pins: Pins | None = None) -> Plan:
+def plan(
+    name: str,
+    *,
+    scale: str = "laptop",
+    seeds: int | None = None,
+    end_seeds: int | None = None,
+    layers: list[str] | None = None,
+    pins: Pins | None = None,
+) -> Plan:
     """The cells of recipe `name` at `scale`. `pins` maps knobs to the values asked for (several make a list); `seeds` is how many, from 0, and `end_seeds`
-    how many at the two ends of the axis, where a claim about their difference rests.
+    how many at the two ends of the axis, where a claim about their difference rests; `layers` are probed instead of the recipe's.
 
     A knob's value is the last one given of: its signature's default, the card, the scale, the scale's table for the method, the arm, the pin.
     """
     from suppression.knobs import cell_knobs, coerce, schema
     from suppression.methods import METHODS
+    from suppression.nets import LAYERS
 
     recipe = load_recipe(name)
     name = Path(name).stem
@@ -144,6 +153,11 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, end_seed
             raise UserError(f"{name}: arms[{i}] names no method; there are: {', '.join(METHODS)}")
     settings = {key: value for key, value in recipe.scale[scale].items() if key != "published_at"}
     probe = load_probe(recipe, settings.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
+    if layers:
+        probe = probe.model_copy(update={"layers": layers})
+    for layer in probe.layers:
+        if layer not in (*LAYERS, "z"):
+            raise unknown(f"{name}: there is no layer", layer, (*LAYERS, "z"))
     by_method = {method: settings.pop(method, {}) for method in METHODS}
     seeds = seeds if seeds is not None else settings.pop("seeds", recipe.seeds)
     settings.pop("seeds", None)

@@ -133,6 +133,7 @@ MISTAKES = [
     (["digit_size", "--method", "untrained", "--tau", "0.2"], "has the knob 'tau'"),
     (["--tau", "0.2", "digit_size"], "name the experiment first"),
     (["digit_size", "0.2"], "'0.2' stands where a --knob is expected"),
+    (["digit_size", "--layers", "blok2"], "there is no layer 'blok2'; did you mean 'block2'?"),
     (["nowhere.toml"], "there is no file nowhere.toml"),
 ]
 
@@ -300,3 +301,23 @@ def test_two_processes_that_want_the_same_cell_train_it_once(smoke):
     steps = [row["step"] for row in Store(smoke).trace(new)]
     assert steps == sorted(set(steps))
     assert told[0][0] == told[1][0]
+
+
+def test_layers_are_probed_on_request_and_a_method_without_a_head_says_that_it_has_no_z(smoke, capsys):
+    argv = (*SMOKE, "--store", smoke, "--size2", "12", "--layers", "h", "z", "block2", "--workers", "1", "--json")
+    code, out, err = door(capsys, *argv)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    layers = {method: {row["layer"] for row in rows if row["method"] == method} for method in ("simclr", "supervised", "untrained")}
+    assert layers == {"simclr": {"h", "z", "block2"}, "supervised": {"h", "block2"}, "untrained": {"h", "block2"}}
+    assert "supervised has no projection head, so z is not probed" in err
+
+
+@pytest.mark.skipif(not os.path.isdir(os.path.join(os.environ.get("SUPPRESSION_DATA", ""), "MNIST", "raw")), reason="no MNIST where SUPPRESSION_DATA points")
+def test_real_mnist_is_a_source_like_the_other(capsys, tmp_path):
+    argv = ("digit_size", "--scale", "smoke", "--method", "untrained", "--size2", "12", "--source", "mnist", "--store", tmp_path / "store", "--json")
+    code, out, _ = door(capsys, *argv)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert {row["source"] for row in rows} == {"mnist"}
+    assert all(row["cases"] > 90 for row in rows)  # of 10,000 instances, hardly one is drawn twice

@@ -17,6 +17,7 @@ class Method(nn.Module):
 
     version: ClassVar[int] = 1
     trains: ClassVar[bool] = True
+    has_z: ClassVar[bool] = False  # whether there is a projection z = g(h) to probe
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -28,8 +29,8 @@ class Method(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} is not trained")
 
     def project(self, h: Tensor) -> Tensor:
-        """z = g(h), for probes of the head's output; methods without a head have none."""
-        raise ValueError(f"{type(self).__name__.lower()} has no head, so there is no layer z; probe h or a block group")
+        """z = g(h), for probes of the head's output, where `has_z`."""
+        raise NotImplementedError(f"{type(self).__name__} has no projection")
 
     def after_step(self, progress: float) -> None:
         """Moving averages, queues, schedules; most methods have none."""

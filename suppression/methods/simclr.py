@@ -15,6 +15,8 @@ from suppression.nets import Head
 class SimCLR(Method):
     """NT-Xent at temperature `tau` between the projections of two views; `scaling` as in `losses.nt_xent`, the head's knobs as in `nets.Head`."""
 
+    has_z = True
+
     def __init__(
         self,
         encoder: nn.Module,
