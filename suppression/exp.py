@@ -139,10 +139,10 @@ def print_list(store: Store) -> None:
 
 
 def carry_out(plan: Plan, given: argparse.Namespace) -> int:
-    from suppression import lab
+    from suppression import lab, machine
     from suppression.tables import long_rows
 
-    device = lab.pick_device(given.device)
+    device = machine.pick_device(given.device)
     place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download)
     for cell in plan.cells:
         lab.check_cell(cell)

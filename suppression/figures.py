@@ -19,9 +19,11 @@ DODGE = 0.008  # of the axis, between neighbouring arms
 PANELS = {"alone": "only the probed digit visible", "together": "both digits visible"}
 
 
-def styles(arms: list[Cell]) -> list[tuple[str, str, str]]:
-    others = iter(OTHERS * len(arms))
-    return [STYLES[arm["method"]] if arm["method"] in STYLES else next(others) for arm in arms]
+def styles(arms: list[Cell]) -> dict[str, tuple[str, str, str]]:
+    """Colour, marker and line of each arm by its label; the same whichever arms were asked for."""
+    names = {label(arm): arm["method"] for arm in sorted(arms, key=label)}
+    others = iter(OTHERS * len(names))
+    return {name: STYLES[method] if method in STYLES else next(others) for name, method in names.items()}
 
 
 def figure(plan: Plan, rows: list[Row]) -> Figure:
@@ -33,10 +35,12 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     made = Figure(figsize=(13, 4.6 * len(features)), layout="constrained")
     axes = made.subplots(len(features), len(PANELS), squeeze=False, sharey=True, sharex=True)
     arms = [arm for arm in [*plan.arms, *plan.unasked] if select(rows, **arm)]
+    style = styles([*plan.arms, *plan.unasked])
     for i, feature in enumerate(features):
         for j, (shown, told) in enumerate(PANELS.items()):
             ax = axes[i][j]
-            for k, (arm, (colour, marker, line)) in enumerate(zip(arms, styles(arms), strict=True)):
+            for k, arm in enumerate(arms):
+                colour, marker, line = style[label(arm)]
                 shift = DODGE * (max(plan.axis) - min(plan.axis)) * (k - (len(arms) - 1) / 2)  # or intervals at one size hide each other
                 draw_arm(ax, plan, rows, arm, feature, shown, shift=shift, colour=colour, marker=marker, linestyle=line)
             ax.axhline(10, color="black", linewidth=1, linestyle=(0, (1, 3)))

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from suppression import machine
 from suppression.errors import UserError
-from suppression.methods import METHODS, Method, Untrained
+from suppression.methods import METHODS, Method
 from suppression.nets import ResNet18, channels_last, stem_for
 from suppression.probes import linear
 from suppression.probes.linear import VERSION as PROBE_VERSION
@@ -45,20 +41,6 @@ class Place:
     root: Path | None = None
     download: bool = False
     threads: int | None = None
-
-
-def pick_device(name: str = "auto") -> str:
-    """`auto` takes cuda, then mps, then the CPU; a device that is not there is the user's error."""
-    there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
-    if name == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if device in there)
-    try:
-        kind = torch.device(name)
-    except RuntimeError:
-        kind = None
-    if kind is None or kind.type not in there or (kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count()):
-        raise UserError(f"there is no device '{name}' here; there are: {', '.join(there)}, or auto")
-    return name
 
 
 def part(kind: type, cell: Cell) -> Any:
@@ -149,8 +131,7 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
         if name not in paces:
             x = torch.rand(32, 1, view, view, device=device).contiguous(memory_format=torch.channels_last)
             net = channels_last(ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=1)).to(device)
-            method = Untrained(net)
-            seconds = {bf16: min(timed_step(method, x, device, bf16) for _ in range(3)) for bf16 in (False, True)}
+            seconds = {bf16: min(machine.timed_pass(net, x, device, bf16) for _ in range(3)) for bf16 in (False, True)}
             paces[name] = min(seconds.values()) / (32 * view**2)
         found.append(paces[name] * cost(cell, probe))
     torch.set_num_threads(threads)
@@ -228,11 +209,13 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
 
 
 def train_cell(cell: Cell, key: str, method: Method, pool: Pool, store: Store, device: torch.device, tell: Tell) -> None:
-    about = machine_facts(device)
+    about = machine.facts(device)
     trace: list[Row] = []
     if method.trains:
         training, draw = part(Training, cell), batches(cell, pool, device)
-        bf16 = use_bf16(cell, method, draw, store, device)
+        bf16 = cell["precision"] == "bf16"
+        if cell["precision"] == "auto":
+            bf16 = machine.bf16_is_faster(method.encoder, torch.cat(draw(0)[:2]), device, store)
         keeper = store.workplace(key)
         began = time.perf_counter()
         train(method, draw, training=training, device=device, bf16=bf16, keeper=keeper, on_step=lambda step, loss: tell("step", step, training.steps, loss))
@@ -280,65 +263,3 @@ def encode(method: Method, layer: str, x: Tensor) -> Tensor:
     if layer != "z":
         return features(method.encoder, layer, x)
     return method.project(features(method.encoder, "h", x)).float()
-
-
-def use_bf16(cell: Cell, method: Method, draw: Callable[[int], Batch], store: Store, device: torch.device) -> bool:
-    """Whether to train under bf16 autocast: as the cell says, or, for `auto`, what was faster here for this net, view and batch (measured once)."""
-    if cell["precision"] != "auto":
-        return cell["precision"] == "bf16"
-    x1, x2, _y = draw(0)
-    name = f"bf16 {device.type} threads={torch.get_num_threads()} {cell['method']} width={cell['width']} {tuple(x1.shape)}"
-    measured = store.machine().get(name)
-    if measured is None:
-        import copy
-
-        trial = copy.deepcopy(method)  # batch-norm statistics move in a forward pass
-        x = torch.cat([x1, x2])
-        seconds = {bf16: median(timed_step(trial, x, device, bf16) for _ in range(4)) for bf16 in (True, False)}
-        measured = {"bf16": seconds[True], "fp32": seconds[False]}
-        store.put_machine(name, measured)
-    return measured["bf16"] < measured["fp32"]
-
-
-def timed_step(method: Method, x: Tensor, device: torch.device, bf16: bool) -> float:
-    """Seconds of a forward and backward pass of the encoder, which is nearly all of a step."""
-    began = time.perf_counter()
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        loss = method.encoder(x).float().square().mean()
-    loss.backward()
-    loss.item()
-    return time.perf_counter() - began
-
-
-def machine_facts(device: torch.device) -> Row:
-    """What a figure needs beside it to be believed: commit, versions, device, threads, date."""
-    libraries = ("torch", "numpy", "scikit-learn")
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    return {
-        "commit": commit(),
-        "suppression": metadata.version("suppression"),
-        "libraries": {library: metadata.version(library) for library in libraries},
-        "python": platform.python_version(),
-        "device": device.type,
-        "machine": name,
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def commit() -> str | None:
-    """The checkout's commit, if this is one; an installed wheel has none."""
-    import subprocess
-
-    here = Path(__file__).parent.parent
-    if not (here / ".git").exists():
-        return None
-    done = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip() or None

@@ -44,18 +44,19 @@ class Progress:
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[told]}"), console=self.console
             )
             self.overall = self.display.add_task("all cells", total=1.0, told="")
-            self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2)
+            self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2, transient=True)
             self.live.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self.live is not None:
             self.live.__exit__(*error)
+            self.note(f"{self.finished} of {len(self.cells)} cells in {(time.monotonic() - self.began) / 60:.1f} min")
 
     def render(self) -> Any:
         from rich.console import Group
 
-        return Group(table(self.plan, long_rows(self.plan, self.known), self.failed), self.display)
+        return Group(self.display, table(self.plan, long_rows(self.plan, self.known), self.failed))  # bars first: a low terminal cuts the end
 
     def hear(self, index: int, event: tuple) -> None:
         cell, (kind, *told) = self.cells[index], event

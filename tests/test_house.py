@@ -21,6 +21,7 @@ FLOORS = [
     {"scenes", "views", "nets", "losses"},
     {"methods", "probes", "train"},
     {"recipe", "knobs", "store"},
+    {"machine"},
     {"lab"},
     {"crew", "tables", "figures", "progress"},
     {"exp", "show", "report"},

@@ -1,0 +1,90 @@
+"""What this machine is, which devices it has, and what it is fastest with."""
+
+from __future__ import annotations
+
+import copy
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from suppression.errors import UserError
+from suppression.store import Store
+
+
+def pick_device(name: str = "auto") -> str:
+    """`auto` takes cuda, then mps, then the CPU; a device that is not there is the user's error."""
+    there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if device in there)
+    try:
+        kind = torch.device(name)
+    except RuntimeError:
+        kind = None
+    if kind is None or kind.type not in there or (kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count()):
+        raise UserError(f"there is no device '{name}' here; there are: {', '.join(there)}, or auto")
+    return name
+
+
+def bf16_is_faster(net: nn.Module, x: Tensor, device: torch.device, store: Store) -> bool:
+    """Whether bf16 autocast speeds up this net on pictures of this shape here; measured once, kept in the store."""
+    threads, width = torch.get_num_threads(), next(net.parameters()).shape[0]
+    name = f"bf16 {device.type} {processor()} threads={threads} width={width} {tuple(x.shape)}"
+    measured = store.machine().get(name)
+    if measured is None:
+        trial = copy.deepcopy(net)  # batch-norm statistics move in a forward pass
+        seconds = {bf16: median(timed_pass(trial, x, device, bf16) for _ in range(4)) for bf16 in (True, False)}
+        measured = {"bf16": seconds[True], "fp32": seconds[False]}
+        store.put_machine(name, measured)
+    return measured["bf16"] < measured["fp32"]
+
+
+def timed_pass(net: nn.Module, x: Tensor, device: torch.device, bf16: bool) -> float:
+    """Seconds of a forward and backward pass, which is nearly all of a training step."""
+    began = time.perf_counter()
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        loss = net(x).float().square().mean()
+    loss.backward()
+    loss.item()
+    return time.perf_counter() - began
+
+
+def facts(device: torch.device) -> dict[str, Any]:
+    """What a figure needs beside it to be believed: commit, versions, device, threads, date."""
+    libraries = ("torch", "numpy", "scikit-learn")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {
+        "commit": commit(),
+        "suppression": metadata.version("suppression"),
+        "libraries": {library: metadata.version(library) for library in libraries},
+        "python": platform.python_version(),
+        "device": device.type,
+        "machine": name,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The checkout's commit, if this is one; an installed wheel has none."""
+    import subprocess
+
+    here = Path(__file__).parent.parent
+    if not (here / ".git").exists():
+        return None
+    done = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or None
