@@ -106,6 +106,7 @@ def run(argv: list[str], prog: str) -> int:
         flags.print_help()
         return 0
     given, rest = flags.parse_known_args(argv)
+    given.argv = argv
     if rest:
         word = rest[0].split("=")[0]
         if not word.startswith("-"):
@@ -206,6 +207,18 @@ def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> 
     return 0
 
 
+def without_places(argv: list[str]) -> list[str]:
+    """The command line without the folders of one machine, which change nothing in what is computed."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word in ("--store", "--root", "--out"):
+            next(words, None)
+        elif not word.startswith(("--store=", "--root=", "--out=")):
+            kept.append(word)
+    return kept
+
+
 def leave_results(plan: Plan, rows: list[Row], shown: list[Row], store: Store, given: argparse.Namespace, keys: list[str], failed: list[dict]) -> None:
     """The figure and the csv, into the store's results and, on request, into --out with how they were made. Drawn only if the rows are not those drawn last."""
     name = f"{plan.name}.{plan.scale}"
@@ -229,7 +242,7 @@ def leave_results(plan: Plan, rows: list[Row], shown: list[Row], store: Store, g
     seconds = [record.get("seconds", 0.0) for record in about.values()]
     facts = next(iter(about.values()))
     record = {
-        "command": " ".join(["python", "-m", "suppression.exp", *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", "suppression.exp", *without_places(given.argv)]),
         "recorded": time.strftime("%Y-%m-%d"),
         "cells": len(about),
         "failed": len(failed),

@@ -233,6 +233,7 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
     Where digits are of one size, "the first" cannot be told apart once all are visible, so that question is not asked.
     """
     scenes = part(SCENES[cell["data"]], cell)
+    method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
     rows = []
     for j, feature in enumerate(scenes.features):

@@ -62,12 +62,14 @@ def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
     assert [{k: v for k, v in row.items() if v is not None and v != ""} for row in read] == [{k: v for k, v in row.items() if v is not None} for row in rows]
     about = json.loads((tmp_path / "record" / "digit_size.smoke.json").read_text())
     assert about["cells"] == 6
+    assert about["command"] == "python -m suppression.exp digit_size --scale smoke --tau 0.2 --json"  # no folder of this machine
     assert {"command", "machine", "threads", "commit", "libraries"} <= set(about)
 
 
 def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again(smoke, capsys):
     store = Store(smoke)
-    before = {key: (smoke / "cells" / key).stat().st_mtime_ns for key in store}
+    keys = store.keys()
+    before = {key: (smoke / "cells" / key).stat().st_mtime_ns for key in keys}
     victim = next(key for key in before if (smoke / "cells" / key / "trace.jsonl").read_text())
     path = smoke / "cells" / victim / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:100])
@@ -291,9 +293,9 @@ def test_a_killed_worker_costs_its_cell_alone_and_the_run_says_so(smoke):
 
 def test_two_processes_that_want_the_same_cell_train_it_once(smoke):
     had = set(Store(smoke).keys())
-    first = start(smoke, "--workers", "1", "--size2", "12", samples=60000)
+    first = start(smoke, "--workers", "1", "--size2", "12", samples=30000)
     wait_for_training(smoke)
-    second = start(smoke, "--workers", "1", "--size2", "12", samples=60000)
+    second = start(smoke, "--workers", "1", "--size2", "12", samples=30000)
     told = [process.communicate(timeout=120) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0]
     assert "another process is training this cell" in told[1][1]
