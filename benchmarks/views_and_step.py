@@ -17,7 +17,7 @@ import torchvision
 from PIL import Image, ImageChops
 from torchvision.transforms import v2
 
-from suppression import lab, recipe
+from suppression import lab, machine, recipe
 from suppression.scenes import SCENES, Pool
 from suppression.seeds import torch_rng
 from suppression.train import Training, make_optimiser
@@ -134,7 +134,7 @@ def main() -> None:
     variants: dict[str, Callable] = {"ours": ours, "usual": usual}
     for p in ("fp32", "bf16"):
         variants |= {p: Step(cell, ours, p), f"default {p}": Step(cell, ours, p, torch.contiguous_format), f"bare {p}": Step(cell, ours, p, bare=True)}
-    figures, facts, (mean, largest) = table(measure(variants, asked.repetitions), 2 * cell["batch"]), lab.machine_facts(CPU), usual.difference()
+    figures, facts, (mean, largest) = table(measure(variants, asked.repetitions), 2 * cell["batch"]), machine.facts(CPU), usual.difference()
     text = f"""{figures}\n
 {facts["machine"]}, {facts["threads"]} thread of {facts["cores"]} cores, load {load:.1f} when begun; Python {facts["python"]}, torch {torch.__version__},
 torchvision {torchvision.__version__}; {facts["date"]}; {asked.repetitions} repetitions of {STEPS} batches of {cell["batch"]} scenes.

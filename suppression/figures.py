@@ -85,9 +85,10 @@ def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, feature: str, show
 
 
 def told_scale(plan: Plan, rows: list[Row]) -> str:
-    seeds = len({row["seed"] for row in rows})
+    counts = sorted({len({row["seed"] for row in select(rows, **{plan.recipe.axis: x})}) for x in plan.axis} - {0})
+    seeds = f"{counts[0]} seed{'s' * (counts[0] > 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds a point"
     row = rows[0]
-    return f"{plan.scale} scale: {row['source']}, {row['canvas']}-px canvas, ResNet-18 width {row['width']}, {seeds} seed{'s' if seeds > 1 else ''}"
+    return f"{plan.scale} scale: {row['source']}, {row['canvas']}-px canvas, ResNet-18 width {row['width']}, {seeds}"
 
 
 def saved(made: Figure, kind: str) -> bytes:
