@@ -120,7 +120,7 @@ def run(argv: list[str], prog: str) -> int:
 
 
 def print_list(store: Store) -> None:
-    """Every recipe, with how many of its cells at each scale are in the store (as of the last run there)."""
+    """Every recipe, with how many of its own cells (no pins, its number of seeds) at each scale are in the store, as it stood when it was last run."""
     import tomllib
 
     have = set(store.keys())
@@ -141,6 +141,7 @@ def print_list(store: Store) -> None:
 
 def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     from suppression import lab, machine
+    from suppression.recipe import plan as make_plan
     from suppression.tables import long_rows
 
     device = machine.pick_device(given.device)
@@ -161,7 +162,8 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     if missing:
         lab.check_sources(plan.cells, place)
         store.check_writable()
-        store.put_keys(f"{plan.name}.{plan.scale}", keys)
+        whole = make_plan(given.name, scale=plan.scale)  # without pins: the list counts against the whole recipe
+        store.put_keys(f"{plan.name}.{plan.scale}", sorted({lab.full_key(cell) for cell in whole.cells}))
         from suppression.crew import run as run_crew
         from suppression.progress import Progress
 

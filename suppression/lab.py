@@ -128,10 +128,10 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
         view = cell.get("view") or cell["canvas"]
         name = (cell["width"], cell["stem"], cell["canvas"], view)
         if name not in paces:
-            x = torch.rand(32, 1, view, view, device=device).contiguous(memory_format=torch.channels_last)
+            x = torch.rand(64, 1, view, view, device=device).contiguous(memory_format=torch.channels_last)
             net = channels_last(ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=1)).to(device)
             seconds = {bf16: min(machine.timed_pass(net, x, device, bf16) for _ in range(3)) for bf16 in (False, True)}
-            paces[name] = min(seconds.values()) / (32 * view**2)
+            paces[name] = min(seconds.values()) / (64 * view**2)
         found.append(paces[name] * cost(cell, probe))
     torch.set_num_threads(threads)
     return found

@@ -95,7 +95,7 @@ def test_the_list_tells_how_many_cells_are_done(smoke, capsys):
     code, out, _ = door(capsys, "--store", smoke)
     assert code == 0
     assert "digit_size" in out
-    assert "smoke 6 of 6" in out
+    assert "smoke 6 of 8" in out
 
 
 def test_help_and_the_list_import_no_torch():
