@@ -232,6 +232,10 @@ def unique(dicts: Iterable[Cell]) -> list[Cell]:
 
 
 def in_order(seeds: list[int], end_seeds: list[int], axis: list[Any], arms: list[Cell]) -> list[tuple[int, Any, Cell]]:
-    """Seed by seed; in each the far end of the axis, then the near one, then what lies between, so that the contrast shows first."""
-    ends_first = [axis[-1], *axis[:1], *axis[1:-1]] if len(axis) > 1 else axis
-    return [(seed, x, arm) for seed in end_seeds for x in ends_first if seed in seeds or x in ends_first[:2] for arm in arms]
+    """Seed by seed; in each the two ends of the axis arm by arm, then what lies between, so that the contrast shows first."""
+    ends, between = list(dict.fromkeys([axis[-1], axis[0]])), axis[1:-1]
+    order: list[tuple[int, Any, Cell]] = []
+    for seed in end_seeds:
+        order += [(seed, x, arm) for arm in arms for x in ends]
+        order += [(seed, x, arm) for x in between for arm in arms] if seed in seeds else []
+    return order
