@@ -189,6 +189,8 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
         rows = store.rows(key, probe_name(probe)) if store.has(key) else None
         if rows is not None:  # another process was first
             return rows
+        if store.probed(key, probe_name(probe)):
+            tell("note", "its probe record is not what was written (its checksum differs); the cell is probed again")
         if place.threads:
             torch.set_num_threads(place.threads)
             threadpool_limits(place.threads)  # the probe's BLAS too: two cells side by side would otherwise fight over the cores

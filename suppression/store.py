@@ -101,6 +101,10 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def probed(self, key: str, probe: str) -> bool:
+        """Whether there is a record of this probe, whole or damaged."""
+        return (self.root / "cells" / key / "probes" / f"{probe}.json").is_file()
+
     # --- writing -------------------------------------------------------------------------------------------
 
     @contextmanager

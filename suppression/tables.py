@@ -106,7 +106,8 @@ def measured(rows: list[Row], arm: Cell, feature: str, shown: str, axis: str, x:
     found = select(rows, **arm, **{axis: x}, feature=feature, scenes=shown, layer=plan.probe.layers[0])
     if found:
         mean, low, high, _ = summary(found)
-        return f"{100 * mean:.1f}" + (f" [{100 * low:.0f}, {100 * high:.0f}]" if not math.isnan(low) else "")
+        digits = 1 if high - low < 0.02 else 0  # or 99.7 would stand outside its own [100, 100]
+        return f"{100 * mean:.1f}" + (f" [{100 * low:.{digits}f}, {100 * high:.{digits}f}]" if not math.isnan(low) else "")
     if select(rows, **arm, **{axis: x}, feature=feature):
         return "same size: n/a"
     if select(lost, **arm, **{axis: x}):

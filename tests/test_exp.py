@@ -81,6 +81,18 @@ def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again
     assert {key for key in before if (smoke / "cells" / key).stat().st_mtime_ns != before[key]} == {victim}
 
 
+def test_an_altered_probe_record_is_told_and_probed_again_without_training(smoke, capsys):
+    (path, *_) = sorted(smoke.glob("cells/*/probes/*.json"))
+    before = path.read_text()
+    weights = (path.parent.parent / "weights.safetensors").stat().st_mtime_ns
+    path.write_text(before.replace('"accuracy": 0.', '"accuracy": 0.9', 1))
+    code, _, err = door(capsys, *SMOKE, "--store", smoke, "--workers", "1")
+    assert code == 0
+    assert "probe record is not what was written" in err
+    assert path.read_text() == before
+    assert (path.parent.parent / "weights.safetensors").stat().st_mtime_ns == weights
+
+
 def test_dry_lists_cells_and_minutes_and_writes_nothing(smoke, capsys, tmp_path):
     code, out, _ = door(capsys, "digit_size", "--scale", "smoke", "--store", smoke, "--dry")
     assert code == 0
