@@ -6,10 +6,8 @@ Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a cell failed, 2
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,14 +119,12 @@ def run(argv: list[str], prog: str) -> int:
 
 def print_list(store: Store) -> None:
     """Every recipe, with how many of its own cells (no pins, its number of seeds) at each scale are in the store, as it stood when it was last run."""
-    import tomllib
-
     have = set(store.keys())
     names = shelf.names("experiments")
     for name in names:
         try:
             title = shelf.read(shelf.find("experiments", name)).get("title", "")
-        except (UserError, tomllib.TOMLDecodeError) as error:
+        except UserError as error:
             title = f"cannot be read: {error}"
         done = []
         for scale in ("smoke", "laptop", "paper"):
@@ -180,7 +176,13 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     else:
         print_table(plan, shown, failed)
     if rows:
-        leave_results(plan, rows, shown, store, given, keys, failed)
+        from suppression import results
+
+        figure = results.leave(plan, rows, shown, store)
+        print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
+        if given.out is not None:
+            results.record(plan, store, given.out, given.argv, failed=len(failed))
+            print(f"recorded: {given.out / plan.name}.{plan.scale}.csv, .svg, .json", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -208,60 +210,6 @@ def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> 
         f"{len(plan.cells)} cells, {len(stored)} stored, {len(missing)} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
     )
     return 0
-
-
-def without_places(argv: list[str]) -> list[str]:
-    """The command line without the folders of one machine, which change nothing in what is computed."""
-    kept: list[str] = []
-    words = iter(argv)
-    for word in words:
-        if word in ("--store", "--root", "--out"):
-            next(words, None)
-        elif not word.startswith(("--store=", "--root=", "--out=")):
-            kept.append(word)
-    return kept
-
-
-def leave_results(plan: Plan, rows: list[Row], shown: list[Row], store: Store, given: argparse.Namespace, keys: list[str], failed: list[dict]) -> None:
-    """The figure and the csv, into the store's results and, on request, into --out with how they were made. Drawn only if the rows are not those drawn last."""
-    name = f"{plan.name}.{plan.scale}"
-    digest = hashlib.sha256(json.dumps([shown, plan.axis, plan.arms], sort_keys=True).encode()).hexdigest()
-    where = store.root / "results"
-    if store.result_digest(name) != digest:
-        from suppression.figures import figure, saved
-        from suppression.tables import to_csv
-
-        drawn = figure(plan, shown)
-        for kind in ("png", "svg"):
-            store.put_result(f"{name}.{kind}", saved(drawn, kind))
-        store.put_result(f"{name}.csv", to_csv(rows).encode())
-        store.put_result(f"{name}.sha256", digest.encode())
-    print(f"figure: {where / name}.png", file=sys.stderr if given.json else sys.stdout)
-    if given.out is None:
-        return
-    from suppression.lab import full_key
-
-    about = {full_key(cell): store.about(full_key(cell)) for cell in plan.cells if store.has(full_key(cell))}
-    seconds = [record.get("seconds", 0.0) for record in about.values()]
-    facts = next(iter(about.values()))
-    record = {
-        "command": " ".join(["python", "-m", "suppression.exp", *without_places(given.argv)]),
-        "recorded": time.strftime("%Y-%m-%d"),
-        "cells": len(about),
-        "failed": len(failed),
-        "seeds": plan.seeds,
-        "training_seconds": {"sum": round(sum(seconds)), "longest": max(seconds)},
-        "precision": sorted({record.get("precision", "none") for record in about.values()}),
-        **{key: facts[key] for key in ("commit", "libraries", "python", "device", "machine", "cores", "threads")},
-    }
-    try:
-        given.out.mkdir(parents=True, exist_ok=True)
-        for kind in ("csv", "svg"):
-            (given.out / f"{name}.{kind}").write_bytes((where / f"{name}.{kind}").read_bytes())
-        (given.out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"--out {given.out} cannot be written: {error.strerror}") from error
-    print(f"recorded: {given.out / name}.csv, .svg, .json", file=sys.stderr)
 
 
 if __name__ == "__main__":

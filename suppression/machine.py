@@ -80,11 +80,11 @@ def processor() -> str:
 
 
 def commit() -> str | None:
-    """The checkout's commit, if this is one; an installed wheel has none."""
+    """The checkout's commit, marked dirty where files differ from it, if this is a checkout; an installed wheel has none."""
     import subprocess
 
     here = Path(__file__).parent.parent
     if not (here / ".git").exists():
         return None
-    done = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    done = subprocess.run(["git", "-C", str(here), "describe", "--always", "--dirty"], capture_output=True, text=True)
     return done.stdout.strip() or None

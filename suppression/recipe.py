@@ -174,7 +174,7 @@ def plan(
     pins = checked(pins or {}, "command line")
     common = checked(card.knobs, f"card {recipe.data}") | checked(settings, f"{name}: [scale.{scale}]")
     per_method = {method: checked(given, f"{name}: [scale.{scale}.{method}]") for method, given in by_method.items()}
-    axis = pins.get(recipe.axis) or common.get(recipe.axis)
+    axis = list(dict.fromkeys(pins.get(recipe.axis) or common.get(recipe.axis) or []))
     if not axis:
         raise UserError(f"{name}: [scale.{scale}] gives no values of its axis {recipe.axis}")
     if end_seeds is not None and end_seeds < seeds:

@@ -63,7 +63,7 @@ def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
     about = json.loads((tmp_path / "record" / "digit_size.smoke.json").read_text())
     assert about["cells"] == 6
     assert about["command"] == "python -m suppression.exp digit_size --scale smoke --tau 0.2 --json"  # no folder of this machine
-    assert {"command", "machine", "threads", "commit", "libraries"} <= set(about)
+    assert {"command", "machine", "threads", "commits", "libraries"} <= set(about)
 
 
 def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again(smoke, capsys):

@@ -23,7 +23,7 @@ FLOORS = [
     {"recipe", "knobs", "store"},
     {"machine"},
     {"lab"},
-    {"crew", "tables", "figures", "progress"},
+    {"crew", "tables", "figures", "progress", "results"},
     {"exp", "show", "report"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

@@ -12,7 +12,7 @@ from suppression.methods.base import Method
 class Supervised(Method):
     """One linear layer on h, and cross entropy to the classes present, in equal shares (several digits are on one picture, so the task is multi-label).
 
-    The published training is not known beyond that. Ten logistic losses were tried first: they learn the small digit about three times as slowly
+    The published training is not known beyond that. Ten logistic losses were tried first: they learn the small digit about half as fast
     (experiments/digit_size.md).
     """
 

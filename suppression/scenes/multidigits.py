@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -15,7 +16,7 @@ Factors = dict[str, Tensor]
 TRIES = 1000  # whole scenes are drawn again while boxes lie too close; past this the knobs cannot be met
 
 
-class _DigitScenes:
+class _DigitScenes(ABC):
     """What every digit scene does; the subclasses say only which digits there are."""
 
     canvas: int
@@ -25,12 +26,14 @@ class _DigitScenes:
     box: int
 
     @property
+    @abstractmethod
     def digit_sizes(self) -> tuple[int, ...]:
-        raise NotImplementedError
+        """The side of each digit's box, px."""
 
     @property
+    @abstractmethod
     def features(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """What each digit's class is called as a feature, in the order of `digit_sizes`."""
 
     def _check(self) -> None:
         if min(self.digit_sizes) < 1:

@@ -1,0 +1,69 @@
+"""What a run leaves behind: its figure and csv in the store, and, on request, a record of them with how they were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from suppression.errors import UserError
+from suppression.lab import full_key
+from suppression.recipe import Plan
+from suppression.store import Store
+from suppression.tables import to_csv
+
+Row = dict[str, Any]
+
+
+def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store) -> Path:
+    """NAME.SCALE.png, .svg (of all rows shown) and .csv (of the rows asked for) in the store's results; drawn only if the rows are not those drawn last."""
+    name = f"{plan.name}.{plan.scale}"
+    digest = hashlib.sha256(json.dumps([shown, plan.axis, plan.arms], sort_keys=True).encode()).hexdigest()
+    if store.result_digest(name) != digest:
+        from suppression.figures import figure, saved
+
+        drawn = figure(plan, shown)
+        for kind in ("png", "svg"):
+            store.put_result(f"{name}.{kind}", saved(drawn, kind))
+        store.put_result(f"{name}.csv", to_csv(rows).encode())
+        store.put_result(f"{name}.sha256", digest.encode())
+    return store.root / "results" / f"{name}.png"
+
+
+def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int) -> None:
+    """Copy the csv and the svg to `out`, with a .json that tells the command, the machine, the versions and the seconds they took."""
+    name = f"{plan.name}.{plan.scale}"
+    about = [store.about(key) for key in map(full_key, plan.cells) if store.has(key)]
+    seconds = [each.get("seconds", 0.0) for each in about]
+    facts = {
+        "command": " ".join(["python", "-m", "suppression.exp", *without_places(argv)]),
+        "recorded": time.strftime("%Y-%m-%d"),
+        "cells": len(about),
+        "failed": failed,
+        "seeds": plan.seeds,
+        "training_seconds": {"sum": round(sum(seconds)), "longest": max(seconds)},
+        "precision": sorted({each.get("precision", "none") for each in about}),
+        "commits": sorted({str(each["commit"]) for each in about}),
+        **{key: about[0][key] for key in ("libraries", "python", "device", "machine", "cores", "threads")},
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for kind in ("csv", "svg"):
+            (out / f"{name}.{kind}").write_bytes((store.root / "results" / f"{name}.{kind}").read_bytes())
+        (out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
+
+
+def without_places(argv: list[str]) -> list[str]:
+    """The command line without the folders of one machine, which change nothing in what is computed."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word in ("--store", "--root", "--out"):
+            next(words, None)
+        elif not word.startswith(("--store=", "--root=", "--out=")):
+            kept.append(word)
+    return kept
