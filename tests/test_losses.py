@@ -7,8 +7,10 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import cross_entropy, normalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from suppression import losses
 from suppression.losses import contrastive_metrics, nt_xent
 
 SCALINGS = ("algorithm1", "repository", "notebook")
@@ -84,6 +86,62 @@ def test_the_repositorys_loss_is_twice_that_of_algorithm_1_and_the_notebooks_is_
 def test_the_gradient_of_nt_xent_is_that_of_finite_differences(scaling):
     z1, z2 = (z.requires_grad_() for z in projections(3, 4))
     assert torch.autograd.gradcheck(lambda a, b: nt_xent(a, b, tau=0.5, scaling=scaling), (z1, z2))
+
+
+@pytest.mark.parametrize("block", [1, 11, 40, 10**6])  # a row at a time, uneven blocks, all at once
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_a_loss_in_blocks_equals_autograd_through_the_whole_matrix(scaling, block, monkeypatch):
+    monkeypatch.setattr(losses, "BLOCK", block)
+    z1, z2 = (z.requires_grad_() for z in projections(7))
+    n, z = 7, normalize(torch.cat([z1, z2]), dim=1)
+    if scaling == "notebook":
+        logits, target = normalize(z1, dim=1) @ normalize(z2, dim=1).T / 0.2, torch.arange(n)
+        whole = cross_entropy(logits, target) + cross_entropy(logits.T, target)
+    else:
+        logits = (z @ z.T / 0.2).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
+        whole = cross_entropy(logits, torch.arange(2 * n).roll(n)) * (2 if scaling == "repository" else 1)
+    ours = nt_xent(z1, z2, tau=0.2, scaling=scaling)
+    assert ours.item() == pytest.approx(whole.item(), rel=1e-12)
+    expected, found = torch.autograd.grad(3 * whole, (z1, z2)), torch.autograd.grad(3 * ours, (z1, z2))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_no_more_than_a_block_of_similarities_is_held(monkeypatch):
+    """4096 pairs would be a matrix of 8192 x 8192."""
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal largest
+            out = func(*args, **(kwargs or {}))
+            largest = max(largest, out.numel() if isinstance(out, Tensor) else 0)
+            return out
+
+    z1, z2 = (torch.randn(512, 16, requires_grad=True) for _ in range(2))
+    monkeypatch.setattr(losses, "BLOCK", 2**16)
+    with Watch():
+        nt_xent(z1, z2, tau=0.2).backward()
+        contrastive_metrics(z1, z2, tau=0.2)
+    assert 2 * z1.numel() < largest <= 2**16
+
+
+def test_similarities_keep_their_precision_under_autocast():
+    """In bf16 they would be off by up to 0.004, which tau = 0.05 makes 0.08 nats."""
+    z1, z2 = (z.float() for z in projections(64, 16))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert nt_xent(z1, z2, tau=0.05).item() == pytest.approx(nt_xent(z1.double(), z2.double(), tau=0.05).item(), rel=1e-5)
+        metrics = contrastive_metrics(z1, z2, tau=0.05)
+    assert metrics["contrast_entropy"].item() == pytest.approx(contrastive_metrics(z1, z2, tau=0.05)["contrast_entropy"].item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("tau", [0.01, 0.02])
+def test_a_temperature_near_0_neither_overflows_nor_loses_the_gradient(tau):
+    z1, z2 = (z.float().requires_grad_() for z in projections(16, 8))
+    loss = nt_xent(z1, z2, tau=tau)
+    loss.backward()
+    assert loss.item() == pytest.approx(nt_xent(z1.double(), z2.double(), tau=tau).item(), rel=1e-5)
+    assert torch.isfinite(z1.grad).all()
+    assert z1.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)

@@ -15,6 +15,7 @@ from suppression.nets import Head
 class SimCLR(Method):
     """NT-Xent at temperature `tau` between the projections of two views; `scaling` as in `losses.nt_xent`, the head's knobs as in `nets.Head`."""
 
+    version = 2  # 2: similarities in float32 where training is in bf16
     has_z = True
 
     def __init__(
