@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from suppression.train import LARS, Training, make_optimiser, schedule
+from suppression.train import LARS, Muon, Training, make_optimiser, orthogonal, schedule
 
 
 def lars_by_hand(weights: list[float], gradients: list[list[float]], *, lr: float, decay: float, adapted: bool) -> list[float]:
@@ -52,9 +52,51 @@ def test_lars_stays_where_the_gradient_is_zero_and_passes_over_parameters_withou
     assert torch.equal(without, torch.ones(2, 2))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])
+def test_muon_on_matrices_is_torchs(shape, dtype):
+    """torch's iterates in bf16 whatever it is given, so ours in float32 agrees to what bf16 can tell."""
+    rng = torch.Generator().manual_seed(0)
+    ours, theirs = ([nn.Parameter(w.clone()) for w in torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))] for _ in range(2))
+    optimisers = [
+        Muon([{"params": ours, "weight_decay": 0.1}], lr=0.3, dtype=dtype),
+        torch.optim.Muon(theirs, lr=0.3, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+    ]
+    before = ours[0].detach().clone()
+    for _ in range(3):
+        for p, q in zip(ours, theirs, strict=True):
+            p.grad = torch.randn(shape, generator=rng)
+            q.grad = p.grad.clone()
+        for optimiser in optimisers:
+            optimiser.step()
+    assert (ours[0] - before).abs().max() > 0.1
+    for p, q in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-6 if dtype == torch.bfloat16 else 0.02)
+
+
+def test_orthogonal_brings_all_singular_values_near_1_and_keeps_the_singular_vectors():
+    g = torch.randn(4, 12, 30, generator=torch.Generator().manual_seed(0))
+    u, _, vt = torch.linalg.svd(g, full_matrices=False)
+    found = orthogonal(g)
+    values = torch.linalg.svdvals(found)
+    assert 0.6 < values.min() <= values.max() < 1.3
+    between = u.mT @ found @ vt.mT  # diagonal if the singular vectors are those of g
+    assert (between - torch.diag_embed(between.diagonal(dim1=1, dim2=2))).abs().max() < 1e-4
+
+
+def test_muon_takes_a_convolution_as_a_matrix_of_a_row_a_kernel_and_normalises_a_vector():
+    kernel, flat, vector = nn.Parameter(torch.ones(4, 2, 3, 3)), nn.Parameter(torch.ones(4, 18)), nn.Parameter(torch.zeros(16))
+    kernel.grad = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    flat.grad, vector.grad = kernel.grad.reshape(4, 18), torch.arange(16.0)
+    Muon([kernel, flat, vector], lr=0.1).step()
+    torch.testing.assert_close(kernel.detach().reshape(4, 18), flat.detach())
+    # The step's root mean square is 0.2 lr, along the gradient.
+    torch.testing.assert_close(vector.detach(), -0.1 * 0.2 * 16**0.5 * torch.arange(16.0) / torch.arange(16.0).norm())
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),  # the share of a matrix that the first step leaves where only weight decay acts, at lr 0.1 and decay 0.01
-    [("adamw", 1 - 0.1 * 0.01), ("sgd", 1 - 0.1 * (1 + 0.9) * 0.01), ("lars", 1 - 0.1 * 0.001)],
+    [("adamw", 1 - 0.1 * 0.01), ("sgd", 1 - 0.1 * (1 + 0.9) * 0.01), ("lars", 1 - 0.1 * 0.001), ("muon", 1 - 0.1 * 0.01)],
 )
 def test_matrices_are_decayed_and_norms_and_biases_are_not(name, kept):
     net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, 4))

@@ -82,7 +82,7 @@ def killed_in_training(cell, probe, place):
     lab.run_cell(cell, probe, place, tell)
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars"])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon"])
 def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, optimiser):
     cell = cell | {"optimiser": optimiser}
     whole, broken = (lab.Place(store=tmp_path / name, threads=1) for name in ("whole", "broken"))
