@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,22 +59,38 @@ def data_root(root: Path | str | None) -> Path:
     return user_data_path("suppression") / "data"
 
 
-def mnist(train: bool, root: Path | None = None, download: bool = False) -> Pool:
-    """MNIST in torchvision's layout (`ROOT/MNIST/raw`): 60,000 instances for training, 10,000 for testing."""
-    from torchvision.datasets import MNIST
+MNIST_FILES = {True: ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 60_000), False: ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 10_000)}
 
-    where = data_root(root)
-    try:
-        data = MNIST(where, train=train, download=download)
-    except RuntimeError as error:
-        if download:
-            raise MissingSource(f"MNIST could not be fetched into {where}: {error}") from error
+
+def mnist(train: bool, root: Path | None = None, download: bool = False) -> Pool:
+    """MNIST in torchvision's layout (`ROOT/MNIST/raw`): 60,000 instances for training, 10,000 for testing.
+
+    The pictures are mapped from the file, not read: every process on the machine looks at the same copy.
+    """
+    raw = data_root(root) / "MNIST" / "raw"
+    images, labels, n = MNIST_FILES[train]
+    if download and not ((raw / images).is_file() and (raw / labels).is_file()):
+        from torchvision.datasets import MNIST
+
+        try:
+            MNIST(data_root(root), download=True)
+        except (RuntimeError, OSError) as error:
+            raise MissingSource(f"MNIST could not be fetched into {data_root(root)}: {error}") from error
+    return Pool(idx(raw / images, (n, SIDE, SIDE)), idx(raw / labels, (n,)).long())
+
+
+def idx(path: Path, shape: tuple[int, ...]) -> Tensor:
+    """The uint8 array of an idx file of this shape (after a header of 4 bytes and 4 a dimension), mapped copy-on-write."""
+    if not path.is_file():
         raise MissingSource(
-            f"source 'mnist' is not in {where}: place the four idx files (train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-            f"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte) in {where / 'MNIST' / 'raw'}, name another folder with --root or {DATA_VARIABLE}, "
+            f"source 'mnist' is not in {path.parent}, which has no {path.name}: place the four idx files (train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+            f"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte) there, name another folder (the one that holds MNIST/raw) with --root or {DATA_VARIABLE}, "
             "or add --download to fetch them"
-        ) from error
-    return Pool(data.data, data.targets)
+        )
+    header, size = 4 + 4 * len(shape), path.stat().st_size
+    if size != header + math.prod(shape):
+        raise MissingSource(f"{path} has {size:,} bytes where MNIST has {header + math.prod(shape):,}; fetch it again")
+    return torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)[header:].view(shape)
 
 
 SOURCES = {"digits": digits, "mnist": mnist}
