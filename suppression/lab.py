@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ from suppression.seeds import torch_rng
 from suppression.store import Store, key_of
 from suppression.train import Batch, Training, train
 from suppression.views import Views
+
+PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed
 
 Row = dict[str, Any]
 Tell = Callable[..., None]
@@ -224,6 +225,7 @@ def train_cell(cell: Cell, key: str, method: Method, pool: Pool, store: Store, d
             tell("note", keeper.damaged)
         trace = keeper.trace
         about |= {"seconds": round(time.perf_counter() - began, 1), "resumed_at": keeper.resumed_at, "precision": "bf16" if bf16 else "fp32"}
+        about |= {"peak_mb": machine.peak_mb(device)}
     weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
     store.publish(key, cell=cell, weights=weights, trace=trace, about=about)
 
@@ -236,23 +238,19 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
     scenes = part(SCENES[cell["data"]], cell)
     method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
+    layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
+    drawn = {train: scenes.factors(n, torch_rng("probe", train, device=device), pools[train]) for train, n in ((True, probe.train), (False, probe.test))}
+    cases = [len(drawn[False]["instance"][:, j].unique()) for j in range(len(scenes.features))]
+    questions = [("alone", (j,), [j]) for j in range(len(scenes.features))]
+    questions += [("together", None, range(len(scenes.features)))] if scenes.told_apart else []  # type: ignore[list-item]
     rows = []
-    for j, feature in enumerate(scenes.features):
-        for shown in ("alone", "together"):
-            if shown == "together" and not scenes.told_apart:
-                continue
-            sets = {}
-            for is_train, n in ((True, probe.train), (False, probe.test)):
-                drawn = scenes.factors(n, torch_rng("probe", is_train, device=device), pools[is_train])
-                x = [
-                    scenes.render({name: value[i : i + 500] for name, value in drawn.items()}, pools[is_train], visible=(j,) if shown == "alone" else None)
-                    for i in range(0, n, 500)
-                ]
-                sets[is_train] = (torch.cat(x).contiguous(memory_format=torch.channels_last), drawn["digit"][:, j], drawn["instance"][:, j])
-            cases = len(sets[False][2].unique())
-            for layer in (layer for layer in probe.layers if layer != "z" or method.has_z):
-                answer = linear(partial(encode, method, layer), sets[True][:2], sets[False][:2], cases=cases, C=probe.C, max_iter=probe.max_iter)
-                rows.append({"feature": feature, "probe": "linear", "layer": layer, "scenes": shown} | answer)
+    for shown, visible, asked in questions:
+        held = {train: encode(method, layers, scenes, drawn[train], pools[train], visible) for train in (True, False)}
+        for j in asked:
+            for layer in layers:
+                train, test = ((held[train][layer], drawn[train]["digit"][:, j]) for train in (True, False))
+                answer = linear(train, test, cases=cases[j], C=probe.C, max_iter=probe.max_iter)
+                rows.append({"feature": scenes.features[j], "probe": "linear", "layer": layer, "scenes": shown} | answer)
     after = fingerprint(method)
     if before != after:
         raise RuntimeError("the encoder changed while it was probed")
@@ -260,8 +258,14 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
 
 
 @torch.no_grad()
-def encode(method: Method, layer: str, x: Tensor) -> Tensor:
-    """Features at h, at a block group, or at z = g(h)."""
-    if layer != "z":
-        return features(method.encoder, layer, x)
-    return method.project(features(method.encoder, "h", x)).float()
+def encode(method: Method, layers: list[str], scenes: Any, drawn: dict[str, Tensor], pool: Pool, visible: tuple[int, ...] | None) -> dict[str, Tensor]:
+    """Features of the drawn scenes at h, block groups and z = g(h), (n, d) each; pictures are drawn as they are needed and not kept."""
+    parts = []
+    for start in range(0, len(drawn["digit"]), PROBED_AT_ONCE):
+        some = {name: value[start : start + PROBED_AT_ONCE] for name, value in drawn.items()}
+        x = scenes.render(some, pool, visible=visible).contiguous(memory_format=torch.channels_last)
+        found = features(method.encoder, x)
+        if "z" in layers:
+            found["z"] = method.project(found["h"]).float()
+        parts.append({layer: found[layer] for layer in layers})
+    return {layer: torch.cat([part[layer] for part in parts]) for layer in layers}

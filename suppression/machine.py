@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import platform
+import sys
 import time
 from datetime import UTC, datetime
 from importlib import metadata
@@ -71,6 +72,18 @@ def facts(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def peak_mb(device: torch.device) -> int | None:
+    """The most memory that this process has held so far, 10^6 bytes: on the card, or resident on the CPU; None where the system does not tell."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 1e6)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
 def processor() -> str:

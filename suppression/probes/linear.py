@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,27 +12,26 @@ from torch import Tensor, nn
 from suppression.stats import wilson
 
 VERSION = 1
-Encode = Callable[[Tensor], Tensor]
 Labelled = tuple[Tensor, Tensor]
 
 
-def linear(encode: Encode, train: Labelled, test: Labelled, *, cases: int, C: float = 0.1, max_iter: int = 300) -> dict[str, object]:
+def linear(train: Labelled, test: Labelled, *, cases: int, C: float = 0.1, max_iter: int = 300) -> dict[str, object]:
     """Top-1 accuracy of logistic regression (L-BFGS, l2 penalty 1/C) on standardised features, one row.
 
-    `train` and `test` are pictures (n, c, s, s) with labels (n,). `cases` is how many of the test pictures count as independent for Wilson's 95 % interval:
+    `train` and `test` are features (n, d) with labels (n,): encoded once, they serve every question about the same pictures. `cases` is how many of the test pictures count as independent for Wilson's 95 % interval:
     pictures of one digit instance at several places are not, so it is the number of distinct instances.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    features, labels = encode(train[0]).cpu().numpy(), train[1].cpu().numpy()
+    features, labels = train[0].cpu().numpy(), train[1].cpu().numpy()
     scaler = StandardScaler().fit(features)
     model = LogisticRegression(C=C, max_iter=max_iter)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(scaler.transform(features), labels)
-    predicted = model.predict(scaler.transform(encode(test[0]).cpu().numpy()))
+    predicted = model.predict(scaler.transform(test[0].cpu().numpy()))
     accuracy = float(np.mean(predicted == test[1].cpu().numpy()))
     low, high = wilson(accuracy, cases)
     return {
@@ -55,12 +53,12 @@ def fingerprint(module: nn.Module) -> str:
 
 
 @torch.no_grad()
-def features(module: nn.Module, layer: str, x: Tensor, *, chunk: int = 250) -> Tensor:
-    """Features of pictures at `h` or a block group (its maps averaged over places), float32 (n, d), in evaluation mode; `module` is left as it was."""
+def features(module: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """Features of pictures at `h` and at each block group (its maps averaged over places), float32 (n, d), in evaluation mode; `module` is left as it was."""
     was_training = module.training
     module.eval()
     try:
-        taps = [module.taps(part)[layer].float() for part in x.split(chunk)]  # type: ignore[operator]
+        taps = module.taps(x)  # type: ignore[operator]
     finally:
         module.train(was_training)
-    return torch.cat([tap.mean((2, 3)) if tap.ndim == 4 else tap for tap in taps])
+    return {layer: (tap.mean((2, 3)) if tap.ndim == 4 else tap).float() for layer, tap in taps.items()}
