@@ -164,18 +164,20 @@ def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Bat
     def draw(step: int) -> Batch:
         rng = torch_rng("train", cell["seed"], step, device=device)
         drawn = scenes.factors(size, rng, pool)
-        x1, x2 = (two_views(scenes, views, drawn, pool, out, rng) for _ in range(2))
+        x1, x2 = two_views(scenes, views, drawn, pool, out, rng)
         y = torch.zeros(size, 10, device=device).scatter_(1, drawn["digit"], 1.0)
         return x1, x2, y
 
     return draw
 
 
-def two_views(scenes: Any, views: Views, drawn: dict[str, Tensor], pool: Pool, out: int, rng: torch.Generator) -> Tensor:
-    """One view of each scene, drawn straight from the sprites at its final size."""
-    how = views.draw(len(drawn["digit"]), scenes.canvas, rng)
-    x = scenes.render(drawn, pool, view=how["crop"], out=out)
-    return views.apply(x, how).contiguous(memory_format=torch.channels_last)
+def two_views(scenes: Any, views: Views, drawn: dict[str, Tensor], pool: Pool, out: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """Both views of each scene, drawn at once, straight from the sprites at their final size."""
+    how = [views.draw(len(drawn["digit"]), scenes.canvas, rng) for _ in range(2)]
+    both = {name: torch.cat([one[name] for one in how]) for name in how[0]}
+    twice = {name: value.repeat(2, 1) for name, value in drawn.items()}
+    x = scenes.render(twice, pool, view=both["crop"], out=out)
+    return views.apply(x, both).contiguous(memory_format=torch.channels_last).chunk(2)
 
 
 def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event: None) -> list[Row]:
