@@ -153,8 +153,15 @@ def crop(x: Tensor, boxes: Tensor, out: int) -> Tensor:
     Antialiased bilinear as PIL's `resize(box=...)`: at its rim a crop also looks at the neighbours outside its box, as a crop of a scene that is drawn
     straight from sprites does. torchvision cuts first and resizes then, and differs there.
     """
+    h, w = x.shape[2:]
     top, left, height, width = boxes.unbind(1)
-    return resample(x, axis_weights(top, height / out, x.shape[2], out), axis_weights(left, width / out, x.shape[3], out))
+    if out < max(h, w):
+        return resample(x, axis_weights(top, height / out, h, out), axis_weights(left, width / out, w, out))
+    # No crop is made smaller, so there is nothing to antialias, and two taps an axis do what the matrices would, in half the time from 96 px on.
+    u = (torch.arange(out, device=x.device) + 0.5) / out
+    across, down = (2 * (start[:, None] + u * side[:, None]) / size - 1 for start, side, size in ((left, width, w), (top, height, h)))  # (n, out)
+    grid = torch.stack([across[:, None].expand(-1, out, -1), down[:, :, None].expand(-1, -1, out)], 3)
+    return grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 def adjust_brightness(x: Tensor, factor: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 import torchvision.transforms.v2.functional as vision
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import binomtest, ks_2samp, kstest
 from torch import Tensor
 from torchvision.transforms import RandomResizedCrop
@@ -193,6 +194,19 @@ def test_a_crop_of_the_whole_picture_is_the_picture():
     x = pictures()
     torch.testing.assert_close(Views(**WHOLE)(x, rng()), x)
     torch.testing.assert_close(Views(view=7, **WHOLE)(x, rng()), vision.resize(x, [7, 7], antialias=True))
+
+
+@pytest.mark.parametrize("out", [9, 16, 40])  # made smaller, with antialiasing; of the picture's size; larger
+def test_a_crop_is_pils_resize_of_a_box(out):
+    x = pictures(side=16)
+    boxes = Views(area_min=0.1).draw(len(x), 16, rng(1))["crop"]
+
+    def pil(picture, box):
+        top, left, height, width = box
+        box = (left, top, min(left + width, 16), min(top + height, 16))
+        return torch.stack([torch.from_numpy(np.array(Image.fromarray(c.numpy()).resize((out, out), Image.Resampling.BILINEAR, box=box))) for c in picture])
+
+    torch.testing.assert_close(views.crop(x, boxes, out), by_sample(pil, x, boxes), rtol=0, atol=1e-4)
 
 
 # One augmentation at a time
