@@ -24,7 +24,7 @@ from suppression.recipe import Cell, Probe
 from suppression.scenes import SCENES, SOURCES, MissingSource, Pool
 from suppression.seeds import torch_rng
 from suppression.store import Store, key_of
-from suppression.train import Batch, Training, train
+from suppression.train import Batch, Training, make_optimiser, train
 from suppression.views import Views
 
 PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed
@@ -79,7 +79,8 @@ def own_knobs(cls: type[Method]) -> list[str]:
 def check_cell(cell: Cell) -> None:
     """Build everything but train nothing: every knob out of range is told before the first second of work."""
     scenes = part(SCENES[cell["data"]], cell)
-    build_method(cell)
+    with torch.device("meta"):  # no memory, no initial values
+        build_method(cell)
     if METHODS[cell["method"]].trains:
         part(Training, cell)
         views = part(Views, cell)
@@ -118,22 +119,29 @@ def cost(cell: Cell, probe: Probe) -> float:
 
 
 def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[float]:
-    """What each cell would take, from a few small steps timed here and now (one thread on a CPU, as in a worker); about, not exactly."""
+    """What each cell would take, from a few passes and updates timed here and now (one thread on a CPU, as in a worker); about, not exactly."""
     device = torch.device(place.device)
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
-    paces: dict[tuple, float] = {}
+    nets: dict[tuple, tuple[Any, float]] = {}  # with the seconds of a pixel
+    updates: dict[tuple, float] = {}
     found = []
     for cell in cells:
         view = cell.get("view") or cell["canvas"]
-        name = (cell["width"], cell["stem"], cell["canvas"], view)
-        if name not in paces:
+        shape = (cell["width"], cell["stem"] or stem_for(cell["canvas"]), view)
+        if shape not in nets:
             x = torch.rand(64, 1, view, view, device=device).contiguous(memory_format=torch.channels_last)
-            net = channels_last(ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=1)).to(device)
-            seconds = {bf16: min(machine.timed_pass(net, x, device, bf16) for _ in range(3)) for bf16 in (False, True)}
-            paces[name] = min(seconds.values()) / (64 * view**2)
-        found.append(paces[name] * cost(cell, probe))
+            net: Any = channels_last(ResNet18(width=shape[0], stem=shape[1], channels=1)).to(device)
+            passes = min(machine.timed_pass(net, x, device, bf16) for bf16 in (True, False, True, False))  # the first of each warms up
+            nets[shape] = net, passes / (64 * view**2)
+        net, pace = nets[shape]
+        found.append(pace * cost(cell, probe))
+        if METHODS[cell["method"]].trains:
+            training = part(Training, cell)
+            if (*shape, training.optimiser) not in updates:
+                updates[(*shape, training.optimiser)] = machine.timed_update(make_optimiser(net, training), device)
+            found[-1] += training.steps * updates[(*shape, training.optimiser)]
     torch.set_num_threads(threads)
     return found
 
