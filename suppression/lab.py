@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from suppression.recipe import Cell, Probe
 from suppression.scenes import SCENES, SOURCES, MissingSource, Pool
 from suppression.seeds import torch_rng
 from suppression.store import Store, key_of
-from suppression.train import Batch, Training, make_optimiser, train
+from suppression.train import Batch, Training, orthogonalise, train
 from suppression.views import Views
 
 PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed
@@ -79,8 +80,7 @@ def own_knobs(cls: type[Method]) -> list[str]:
 def check_cell(cell: Cell) -> None:
     """Build everything but train nothing: every knob out of range is told before the first second of work."""
     scenes = part(SCENES[cell["data"]], cell)
-    with torch.device("meta"):  # no memory, no initial values
-        build_method(cell)
+    build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
     if METHODS[cell["method"]].trains:
         part(Training, cell)
         views = part(Views, cell)
@@ -119,7 +119,7 @@ def cost(cell: Cell, probe: Probe) -> float:
 
 
 def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[float]:
-    """What each cell would take, from a few passes and updates timed here and now (one thread on a CPU, as in a worker); about, not exactly."""
+    """What each cell would take, from a few passes timed here and now (one thread on a CPU, as in a worker), and Muon's orthogonalisations; about, not exactly."""
     device = torch.device(place.device)
     threads = torch.get_num_threads()
     if device.type == "cpu":
@@ -137,11 +137,10 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
             nets[shape] = net, passes / (64 * view**2)
         net, pace = nets[shape]
         found.append(pace * cost(cell, probe))
-        if METHODS[cell["method"]].trains:
-            training = part(Training, cell)
-            if (*shape, training.optimiser) not in updates:
-                updates[(*shape, training.optimiser)] = machine.timed_update(make_optimiser(net, training), device)
-            found[-1] += training.steps * updates[(*shape, training.optimiser)]
+        if METHODS[cell["method"]].trains and cell["optimiser"] == "muon":  # other optimisers take next to nothing; to make one takes torch 2 s of imports
+            if shape not in updates:
+                updates[shape] = machine.timed(partial(orthogonalise, net), device)
+            found[-1] += part(Training, cell).steps * updates[shape]
     torch.set_num_threads(threads)
     return found
 

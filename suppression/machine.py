@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -57,12 +58,12 @@ def timed_pass(net: nn.Module, x: Tensor, device: torch.device, bf16: bool) -> f
     return time.perf_counter() - began
 
 
-def timed_update(optimiser: torch.optim.Optimizer, device: torch.device) -> float:
-    """Seconds of an optimiser's step on the gradients that are there; of two, as the first also makes its buffers."""
+def timed(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the faster of two calls: the first one also warms up."""
     seconds = []
     for _ in range(2):
         began = time.perf_counter()
-        optimiser.step()
+        run()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - began)

@@ -181,6 +181,16 @@ def shaped_as(p: Tensor, matrix: Tensor) -> Tensor:
     return matrix.view(p.movedim(1, -1).shape).movedim(-1, 1) if p.ndim > 1 else matrix[0]
 
 
+@torch.no_grad()
+def orthogonalise(module: nn.Module) -> None:
+    """What takes the time in one step of Muon on this module, for nothing but to be timed."""
+    shapes: dict[torch.Size, list[Tensor]] = {}
+    for p in module.parameters():
+        shapes.setdefault(p.shape, []).append(as_matrix(p))
+    for some in shapes.values():
+        orthogonal(torch.stack(some))
+
+
 def orthogonal(matrices: Tensor) -> Tensor:
     """About U V' of each matrix U S V' (n, rows, cols), by five steps of Jordan's quintic iteration: singular values end within 0.7..1.2.
 

@@ -137,8 +137,8 @@ def test_a_cell_tells_the_most_memory_that_its_process_held(cell, plan, place):
 def test_the_expected_time_counts_updates_by_the_step_and_pixels_by_the_sample(cell, plan, place, monkeypatch):
     """With a pass of 64 views a second and an update of half a second, what a cell takes can be counted on the fingers."""
     monkeypatch.setattr(machine, "timed_pass", lambda *_: 1.0)
-    monkeypatch.setattr(machine, "timed_update", lambda *_: 0.5)
-    cell = cell | {"samples": 640, "batch": 64}
+    monkeypatch.setattr(machine, "timed", lambda *_: 0.5)
+    cell = cell | {"samples": 640, "batch": 64, "optimiser": "muon"}
     probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 64  # a probe's pictures only go forward, a third of a pass, 4 times
     larger = (cell["canvas"] / cell["view"]) ** 2  # and they are whole canvases
     assert lab.expected_seconds([cell], plan.probe, place) == pytest.approx([2 * 640 / 64 + 10 * 0.5 + larger * probed])
