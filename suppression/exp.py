@@ -146,7 +146,7 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     stored = {i: rows for i, cell in enumerate(plan.cells) if (rows := lab.stored_rows(store, cell, plan.probe)) is not None}
     for i, cell in enumerate(plan.cells):
         if i not in stored and cell["seed"] == plan.seeds[0]:  # what is stored was right, and a seed is never wrong
-            lab.check_cell(cell)
+            lab.check_cell(cell, plan.probe)
     if given.dry:
         return dry(plan, place, set(stored), given)
     for i in list(stored):

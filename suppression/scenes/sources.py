@@ -1,10 +1,10 @@
-"""Pools of real digit instances: 28 x 28 grey pictures with their class, train and test apart."""
+"""Pools of real instances to draw scenes from, and the sources of digits: 28 x 28 grey pictures with their class, train and test apart."""
 
 from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,16 +20,30 @@ class MissingSource(ValueError):
 
 @dataclass(frozen=True)
 class Pool:
-    """Instances to draw from: `images` uint8 (m, 28, 28), `labels` int64 (m,), in 0..9."""
+    """Instances to draw from: `images` uint8 (m, 28, 28), of photographs (m, 3, s, s); `labels` int64 (m,), indices of `names`, what the classes are called.
+
+    `photos` are the photographs beside the digits, where scenes need both.
+    """
 
     images: Tensor
     labels: Tensor
+    names: tuple[str, ...] = tuple("0123456789")
+    photos: Pool | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: str | torch.device) -> Pool:
-        return Pool(self.images.to(device), self.labels.to(device))
+        beside = None if self.photos is None else self.photos.to(device)
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device), photos=beside)
+
+    def first(self, m: int | None) -> Pool:
+        """Only the first m instances (all if None), the photographs beside them as they are."""
+        return replace(self, images=self.images[:m], labels=self.labels[:m])
+
+
+NOTHING = Pool(torch.empty(0, SIDE, SIDE, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))  # for scenes that are drawn from no source
+UNSEEN = replace(NOTHING, photos=NOTHING)  # stands for a pool where nothing is drawn and only knobs are checked
 
 
 def digits(train: bool, root: Path | None = None, download: bool = False) -> Pool:
