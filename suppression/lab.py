@@ -21,7 +21,7 @@ from suppression.probes import linear
 from suppression.probes.linear import VERSION as PROBE_VERSION
 from suppression.probes.linear import features, fingerprint
 from suppression.recipe import Cell, Probe
-from suppression.scenes import SCENES, SOURCES, MissingSource, Pool, Scenes
+from suppression.scenes import SCENES, SOURCES, Pool, Scenes, photographs
 from suppression.scenes.base import Factors, Visible
 from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
@@ -33,6 +33,7 @@ PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed
 
 Row = dict[str, Any]
 Tell = Callable[..., None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Place:
     download: bool = False
     skip_bad: bool = False  # leave out the files of a source that are no pictures
     threads: int | None = None
+
+
+def ignore(text: str) -> None:
+    """A note that nobody wants to hear."""
 
 
 def part(kind: type, cell: Cell) -> Any:
@@ -116,13 +121,13 @@ def stored_rows(store: Store, cell: Cell, probe: Probe) -> list[Row] | None:
     return store.rows(full_key(cell), probe_name(probe)) if store.has(full_key(cell)) else None
 
 
-def check_sources(cells: list[Cell], place: Place) -> None:
+def check_sources(cells: list[Cell], place: Place, note: Note = ignore) -> None:
     """Load (and, if asked, fetch) every source once before workers start; one that is missing, or has too few digits, is the user's error."""
     seen = set()
     for cell in cells:
         names = [cell[knob] for knob in scenes_of(cell).sources]
         if (told := str((names, cell.get("instances"), scenes_of(cell).photo_side if set(names) - set(SOURCES) else None))) not in seen:
-            load_pools(cell, place, torch.device("cpu"))
+            load_pools(cell, place, torch.device("cpu"), note)
             seen.add(told)
 
 
@@ -153,28 +158,29 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
     return found
 
 
-def load_pools(cell: Cell, place: Place, device: torch.device) -> dict[bool, Pool]:
-    """Training (True) and held-out (False) instances of the cell's sources, on the device."""
+def load_pools(cell: Cell, place: Place, device: torch.device, note: Note = ignore) -> dict[bool, Pool]:
+    """Training (True) and held-out (False) instances of the cell's sources, on the device; `note` is told of files that were left out."""
     pools = {}
     for is_train in (True, False):
-        pool = load_pool(cell, is_train, place)
+        pool = load_pool(cell, is_train, place, note)
         if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pool):
             raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pool)} for training")
         pools[is_train] = pool.to(device)
     return pools
 
 
-def load_pool(cell: Cell, is_train: bool, place: Place) -> Pool:
+def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> Pool:
     """The instances of the cell's source with, where its scenes need both, photographs beside."""
     pools = []
     for knob in scenes_of(cell).sources:
-        try:
-            pool = SOURCES[cell[knob]](is_train, place.root, place.download and is_train)
-        except MissingSource as error:
-            raise UserError(str(error)) from error
-        if len(pool.labels.unique()) < 2:
-            raise UserError(f"source '{cell[knob]}' has digits of one class only; a probe needs two at least")
-        pools.append(pool)
+        name, download = cell[knob], place.download and is_train
+        if name in SOURCES:
+            pools.append(SOURCES[name](is_train, place.root, download))
+            if len(pools[-1].labels.unique()) < 2:
+                raise UserError(f"source '{name}' has digits of one class only; a probe needs two at least")
+        else:
+            side = scenes_of(cell).photo_side
+            pools.append(photographs(name, is_train, place.root, download, side=side, skip_bad=place.skip_bad, note=note))
     return pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
 
 

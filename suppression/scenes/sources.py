@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from suppression.errors import UserError
+
 SIDE = 28  # MNIST's box; the digit itself fills the central 20 x 20
 DATA_VARIABLE = "SUPPRESSION_DATA"
 
 
-class MissingSource(ValueError):
+class MissingSource(UserError):
     """A source whose files are not there; the message says what to place where."""
 
 
@@ -29,6 +33,13 @@ class Pool:
     labels: Tensor
     names: tuple[str, ...] = tuple("0123456789")
     photos: Pool | None = None
+
+    @cached_property
+    def hashes(self) -> Tensor:
+        """The first 63 bits of the sha256 of each instance's pixels, int64 (m,), computed once: what is tied to an instance can be read off it."""
+        rows = self.images.flatten(1).cpu().numpy()
+        digests = (hashlib.sha256(row.tobytes()).digest() for row in rows)
+        return torch.tensor([int.from_bytes(digest[:8], "little") >> 1 for digest in digests], dtype=torch.int64, device=self.images.device)
 
     def __len__(self) -> int:
         return len(self.labels)
