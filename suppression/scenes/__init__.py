@@ -2,8 +2,10 @@
 
 from suppression.scenes.base import Scenes
 from suppression.scenes.multidigits import MultiDigits, TwoDigits
+from suppression.scenes.photos import PHOTOGRAPHS, photographs
+from suppression.scenes.shared_bits import RandomBits
 from suppression.scenes.sources import SOURCES, MissingSource, Pool
 
-SCENES: dict[str, type[Scenes]] = {"multi_digits": MultiDigits, "two_digits": TwoDigits}
+SCENES: dict[str, type[Scenes]] = {"multi_digits": MultiDigits, "random_bits": RandomBits, "two_digits": TwoDigits}
 
-__all__ = ["SCENES", "SOURCES", "MissingSource", "MultiDigits", "Pool", "Scenes", "TwoDigits"]
+__all__ = ["PHOTOGRAPHS", "SCENES", "SOURCES", "MissingSource", "MultiDigits", "Pool", "RandomBits", "Scenes", "TwoDigits", "photographs"]

@@ -81,9 +81,14 @@ class Scenes(ABC):
         """What carries each feature, (n,): pictures of one carrier are not independent cases of a probe."""
         return dict.fromkeys(self.features, factors["instance"])
 
-    def classes(self, pool: Pool) -> dict[str, int]:
-        """How many classes each feature has."""
-        return {name: len(pool.names) for name in self.features}
+    def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
+        """What the classes of each feature are called, in the order of their labels."""
+        return dict.fromkeys(self.features, pool.names)
+
+    def captions(self, factors: Factors, pool: Pool) -> list[str]:
+        """What to write above each scene."""
+        labels, classes = self.labels(factors), self.classes(pool)
+        return [", ".join(classes[name][int(labels[name][i])] for name in self.features) for i in range(len(labels[self.features[0]]))]
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -93,7 +98,7 @@ class Scenes(ABC):
     def spaces(self, pool: Pool) -> tuple[int, ...]:
         """The widths of the blocks of `targets`: how many classes each label has that supervised training is told."""
         classes = self.classes(pool)
-        return tuple(classes[name] for name in self.told)
+        return tuple(len(classes[name]) for name in self.told)
 
     def targets(self, factors: Factors, pool: Pool) -> Tensor:
         """The labels that supervised training is told, a block each (one-hot; multi-hot where one block tells of several): (n, sum of `spaces`)."""

@@ -37,6 +37,9 @@ class _DigitScenes(Scenes):
     def carriers(self, factors: Factors) -> dict[str, Tensor]:
         return {name: factors["instance"][:, j] for j, name in enumerate(self.features)}
 
+    def captions(self, factors: Factors, pool: Pool) -> list[str]:
+        return [", ".join(pool.names[int(digit)] for digit in scene) for scene in factors["digit"]]
+
     def spaces(self, pool: Pool) -> tuple[int, ...]:
         return (len(pool.names),)
 
