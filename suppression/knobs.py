@@ -33,7 +33,7 @@ class Knob:
 
 GENERAL = [
     Knob("source", str, "digits", "scenes", SOURCES),
-    Knob("instances", int | None, None, "scenes"),  # of the source's training instances only the first so many; all if None
+    Knob("instances", int | None, None, "scenes"),  # of the source's training instances only the first so many are trained on; all if None
     Knob("method", str, None, "general", METHODS),
     Knob("seed", int, 0, "general"),
     Knob("width", int, 16, "net"),

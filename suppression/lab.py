@@ -160,17 +160,11 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
 
 def load_pools(cell: Cell, place: Place, device: torch.device, note: Note = ignore) -> dict[bool, Pool]:
     """Training (True) and held-out (False) instances of the cell's sources, on the device; `note` is told of files that were left out."""
-    pools = {}
-    for is_train in (True, False):
-        pool = load_pool(cell, is_train, place, note)
-        if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pool):
-            raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pool)} for training")
-        pools[is_train] = pool.to(device)
-    return pools
+    return {is_train: load_pool(cell, is_train, place, note).to(device) for is_train in (True, False)}
 
 
 def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> Pool:
-    """The instances of the cell's source with, where its scenes need both, photographs beside."""
+    """All instances of the cell's source (`instances` limits training, not what a probe is fitted on) with, where its scenes need both, photographs beside."""
     pools = []
     for knob in scenes_of(cell).sources:
         name, download = cell[knob], place.download and is_train
@@ -181,6 +175,8 @@ def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> 
         else:
             side = scenes_of(cell).photo_side
             pools.append(photographs(name, is_train, place.root, download, side=side, skip_bad=place.skip_bad, note=note))
+    if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pools[0]):
+        raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pools[0])} for training")
     return pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
 
 

@@ -210,6 +210,11 @@ def test_show_draws_a_sheet_and_prints_the_card(tmp_path, capsys):
         (["two_digits", "--size2", "300"], "does not fit"),
         (["two_digits", "--size2", "110", "--size1", "110", "--overlap", "0"], "no placement of digits"),
         (["two_digits", "--out", "/nowhere/x.png"], "cannot be written"),
+        (["multidigits", "--count", "17", "--placement", "in_grid"], "17 digits of up to 28 px need as many grid cells; a canvas of 112 px has 16"),
+        (["random_bits", "--bits", "25"], "bits = 25 is not in 0..24"),
+        (["random_bits", "--source", "photo"], "there is no source 'photo'; did you mean 'photos'?"),
+        (["random_bits", "--source", "folder:no/where"], "source 'folder:no/where' is not there"),
+        (["random_bits", "--instances", "1298"], "instances = 1298: source 'digits' has 1297 for training"),
     ],
 )
 def test_show_tells_a_mistake_and_exits_with_2(argv, told, capsys):
