@@ -10,7 +10,7 @@ import torch
 from suppression import lab
 from suppression.errors import UserError
 from suppression.knobs import schema
-from suppression.scenes import Pool, RandomBits
+from suppression.scenes import ColouredDigits, Pool, RandomBits
 from suppression.seeds import torch_rng
 
 CPU = torch.device("cpu")
@@ -114,10 +114,11 @@ def test_supervised_training_is_told_the_class_and_no_bit():
     assert scene.targets(drawn, pool).argmax(1).tolist() == drawn["class"].tolist()
 
 
+@pytest.mark.parametrize("scene", [RandomBits, ColouredDigits])
 @pytest.mark.parametrize(("bits", "told"), [(-1, r"bits = -1 is not in 0\.\.24"), (25, r"bits = 25 is not in 0\.\.24")])
-def test_bits_that_cannot_be_had_are_refused(bits, told):
+def test_bits_that_cannot_be_had_are_refused(bits, told, scene):
     with pytest.raises(ValueError, match=told):
-        RandomBits(bits=bits)
+        scene(bits=bits)
 
 
 def test_a_source_that_is_not_known_is_told_with_the_nearest():
@@ -127,4 +128,46 @@ def test_a_source_that_is_not_known_is_told_with_the_nearest():
 
 
 def test_the_strength_of_the_competitor_is_its_number_of_bits():
-    assert RandomBits(bits=7).shared_bits == 7.0
+    assert RandomBits(bits=7).shared_bits == ColouredDigits(bits=7).shared_bits == 7.0
+
+
+# Colours
+
+
+def all_bits(bits: int) -> dict[str, torch.Tensor]:
+    """Factors that run through every colour."""
+    values = torch.arange(2**bits)
+    return {"bits": values[:, None] >> torch.arange(bits) & 1, "instance": torch.zeros_like(values), "digit": torch.zeros_like(values)}
+
+
+def test_every_number_has_its_colour_and_none_is_dark():
+    for bits in range(13):
+        colours = ColouredDigits(bits=bits).colours(all_bits(bits))
+        assert len(colours.unique(dim=0)) == 2**bits
+        assert colours.min() >= 0.4 - 1e-6
+        assert colours.max() == 1
+    assert ColouredDigits(bits=0).colours(all_bits(0)).tolist() == [[1, 1, 1]]
+    # by hand: bits 1, 0, 1 of red, green, blue; then two more of red and green, worth half as much
+    for row, expected in (([1, 0, 1], [1, 0.4, 1]), ([1, 0, 1, 0, 1], [0.8, 0.6, 1])):
+        assert ColouredDigits(bits=len(row)).colours({"bits": torch.tensor([row])})[0].tolist() == pytest.approx(expected)
+
+
+def test_24_bits_are_told_apart_in_float32():
+    one = torch.zeros(24, 24, dtype=torch.int64).fill_diagonal_(1)
+    colours = ColouredDigits(bits=24).colours({"bits": torch.cat([torch.zeros(1, 24, dtype=torch.int64), one])})
+    assert (colours[1:] - colours[0]).amax(1).min() > 1e-3
+
+
+def test_a_digit_is_its_ink_times_its_instances_colour():
+    pool, scene = pool_of(), ColouredDigits(bits=5)
+    drawn = scene.factors(20, torch_rng("test"), pool)
+    picture, colours = scene.render(drawn, pool), scene.colours(drawn)
+    for a, instance in enumerate(drawn["instance"].tolist()):
+        assert sum(bit << i for i, bit in enumerate(drawn["bits"][a].tolist())) == number(pool.images[instance]) % 32
+        for c in range(3):
+            torch.testing.assert_close(picture[a, c], pool.images[instance] / 255 * colours[a, c])
+    white = scene.render(drawn, pool, visible=(0,))
+    assert torch.equal(white[:, 0], white[:, 2])
+    torch.testing.assert_close(white[:, 1], pool.images[drawn["instance"]] / 255)
+    plain = scene.render(drawn, pool, visible=(1, 2, 3, 4, 5))
+    torch.testing.assert_close(plain, colours[:, :, None, None].expand(-1, -1, 28, 28))

@@ -4,10 +4,11 @@ from suppression.scenes.base import Scenes
 from suppression.scenes.digits_on_photos import DigitsOnPhotos
 from suppression.scenes.multidigits import MultiDigits, TwoDigits
 from suppression.scenes.photos import PHOTOGRAPHS, photographs
-from suppression.scenes.shared_bits import RandomBits
+from suppression.scenes.shared_bits import ColouredDigits, RandomBits
 from suppression.scenes.sources import SOURCES, MissingSource, Pool
 
 SCENES: dict[str, type[Scenes]] = {
+    "coloured_digits": ColouredDigits,
     "digits_on_photos": DigitsOnPhotos,
     "multi_digits": MultiDigits,
     "random_bits": RandomBits,
@@ -18,6 +19,7 @@ __all__ = [
     "PHOTOGRAPHS",
     "SCENES",
     "SOURCES",
+    "ColouredDigits",
     "DigitsOnPhotos",
     "MissingSource",
     "MultiDigits",

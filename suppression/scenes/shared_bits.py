@@ -16,6 +16,8 @@ from suppression.scenes.sources import SIDE, Pool
 
 MOST_BITS = 24  # what float32 planes, colours of 8 bits a channel and patience allow; with 20 every picture of MNIST has its own
 
+DARKEST = 0.4
+
 
 class _InstanceBits(Scenes):
     """One instance that fills the canvas, and the last `bits` bits of the hash of its pixels."""
@@ -109,3 +111,42 @@ class RandomBits(_InstanceBits):
         if visible is not None:
             planes = torch.stack([planes[:, i] * (i + 1 in visible) for i in range(self.bits)], 1) if self.bits else planes
         return torch.cat([x, planes], 1)
+
+
+@dataclass(frozen=True)
+class ColouredDigits(_InstanceBits):
+    """A digit in one of 2 ** `bits` colours, the same whenever that instance is drawn: random bits as an object shows them, so that crops and jitter reach them.
+
+    Bits go to red, green, blue, red, ... in turn, the first of a channel being its most significant: few bits give colours far apart, and more bits are
+    the fewer and finer shades. No channel is darker than 0.4, so that the digit can be seen in every colour. It fills the canvas.
+
+    ColouredDigits(bits=3).factors(1, rng, pool) -> {"instance": [411], "digit": [5], "bits": [[1, 0, 1]]}
+    """
+
+    canvas: int = SIDE
+    bits: int = 3
+    version: ClassVar[int] = 1
+
+    picture = "digit"  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        self._check()
+
+    @property
+    def channels(self) -> int:
+        return 3
+
+    def colours(self, factors: Factors) -> Tensor:
+        """(n, 3), in [DARKEST, 1]; a channel without bits is 1."""
+        channels = []
+        for bits in (factors["bits"][:, channel::3] for channel in range(3)):
+            weights = 0.5 ** torch.arange(1, bits.shape[1] + 1, device=bits.device)
+            channels.append(DARKEST + (1 - DARKEST) * (bits * weights).sum(1) / weights.sum() if bits.shape[1] else torch.ones(len(bits), device=bits.device))
+        return torch.stack(channels, 1)
+
+    def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:
+        """(n, 3, out, out); a white digit if no bit is visible, all of the canvas in the colour if the digit is not."""
+        ink = filling(pool.images.index_select(0, factors["instance"])[:, None], self.canvas, view, out).expand(-1, 3, -1, -1)
+        if visible is not None and 0 not in visible:
+            ink = torch.ones_like(ink)
+        return ink if visible == (0,) else ink * self.colours(factors)[:, :, None, None]
