@@ -41,6 +41,19 @@ class Pool:
         digests = (hashlib.sha256(row.tobytes()).digest() for row in rows)
         return torch.tensor([int.from_bytes(digest[:8], "little") >> 1 for digest in digests], dtype=torch.int64, device=self.images.device)
 
+    @cached_property
+    def by_class(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The instances in the order of their classes, where each class begins in it, and how many it has."""
+        count = torch.zeros(len(self.names), dtype=torch.int64, device=self.labels.device).scatter_add_(0, self.labels, torch.ones_like(self.labels))
+        return self.labels.argsort(stable=True), count.cumsum(0) - count, count
+
+    def of_class(self, label: Tensor, which: Tensor) -> Tensor:
+        """An instance of each of these classes (n,), `which` in [0, 1) telling which one; of a class that has none, one of all."""
+        order, first, count = self.by_class
+        there = count[label]
+        place = first[label] + (which * there).long().minimum(there - 1)
+        return torch.where(there > 0, order[place.clamp(min=0)], (which * len(self)).long())
+
     def __len__(self) -> int:
         return len(self.labels)
 
