@@ -1,7 +1,8 @@
-"""How much faster each generator draws views than the usual way: a Python function that composes each picture with PIL and crops and resizes it.
+"""How much faster each generator draws views than the usual way: a Python function that composes each picture with PIL, whence two views are cut.
 
-One thread of the CPU, 64 scenes a batch, canvas and view as in the table. Both ways draw the same factors through the same crops; the factors' own drawing is
-on our side only. Each repetition runs every variant once; the table gives medians of ratios within repetitions. Run by hand:
+One thread of the CPU, 64 scenes in two views, random resized crops alone. Both ways compose the same scenes; drawing their factors counts on our side only.
+The usual way crops with torchvision's v2 transforms, or with as few calls of PIL and numpy as will do. Each repetition runs every variant once; the table
+gives medians of ratios within repetitions. Run by hand:
 
     python benchmarks/scenes.py
 """
@@ -15,6 +16,7 @@ from statistics import median
 import numpy as np
 import torch
 from PIL import Image, ImageChops, ImageDraw
+from torchvision.transforms import v2
 
 from suppression import lab
 from suppression.knobs import schema
@@ -86,18 +88,36 @@ class PerImage:
                 made.paste(ImageChops.lighter(made.crop(place), digit), place)
         return made
 
-    def __call__(self, drawn: dict[str, torch.Tensor], crops: torch.Tensor, out: int) -> torch.Tensor:
+    def __call__(self, drawn: dict[str, torch.Tensor], transform: Callable) -> torch.Tensor:
+        """Two views of each scene, one after the other."""
         rows = {name: value.tolist() for name, value in drawn.items()}
         views = []
-        for i, (top, left, height, width) in enumerate(crops.tolist()):
+        for i in range(N):
             picture = self.picture({name: value[i] for name, value in rows.items()})
-            view = picture.resize((out, out), Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
-            x = torch.from_numpy(np.array(view)).float() / 255
-            x = x[None] if x.ndim == 2 else x.permute(2, 0, 1)
-            if self.scenes.planes:
-                x = torch.cat([x, torch.tensor(rows["bits"][i], dtype=torch.float32)[:, None, None].expand(-1, out, out)])
-            views.append(x)
+            for _ in range(2):
+                x = transform(picture)
+                if self.scenes.planes:
+                    x = torch.cat([x, torch.tensor(rows["bits"][i], dtype=torch.float32)[:, None, None].expand(-1, *x.shape[1:])])
+                views.append(x)
         return torch.stack(views)
+
+
+def lean(views: Views, canvas: int) -> Callable:
+    """A random resized crop in as few calls as PIL and numpy allow."""
+    rng, out = np.random.default_rng(0), views.view or canvas
+
+    def transform(picture: Image.Image) -> torch.Tensor:
+        side = canvas * rng.uniform(views.area_min, views.area_max) ** 0.5
+        left, top = rng.uniform(0, canvas - side, 2)
+        x = torch.from_numpy(np.array(picture.resize((out, out), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)))).float() / 255
+        return x[None] if x.ndim == 2 else x.permute(2, 0, 1)
+
+    return transform
+
+
+def torchvision(views: Views, canvas: int) -> Callable:
+    crop = v2.RandomResizedCrop(views.view or canvas, (views.area_min, views.area_max), (1 / views.aspect, views.aspect), antialias=True)
+    return v2.Compose([crop, v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -111,27 +131,24 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=9)
     repetitions = parser.parse_args().repetitions
     torch.set_num_threads(1)
-    print("| scenes | canvas, view | views a second | the usual way | times as fast |\n|---|---|---:|---:|---:|")
+    print("| scenes | canvas, view | ours, views a second | over PIL alone | over PIL and torchvision v2 |\n|---|---|---:|---:|---:|")
     for name, given in CELLS.items():
-        cell = {knob.name: knob.default for knob in schema(given["data"]).values()} | given | {"instances": None}
+        cell = {knob.name: knob.default for knob in schema(given["data"]).values()} | given
         scenes, views = lab.scenes_of(cell), lab.part(Views, cell)
         pool = lab.load_pool(cell, True, lab.Place(store=Path()))
-        out = cell["view"]
-
-        def ours(scenes=scenes, views=views, pool=pool, out=out) -> torch.Tensor:
-            rng = torch_rng("benchmark")
-            drawn = scenes.factors(N, rng, pool)
-            return scenes.append(scenes.render(drawn, pool, view=views.draw(N, scenes.canvas, rng)["crop"], out=out), drawn)
-
-        usual = PerImage(cell, pool)
-        rng = torch_rng("benchmark")
-        drawn = scenes.factors(N, rng, pool)
-        crops = views.draw(N, scenes.canvas, rng)["crop"]
-        drawn = drawn | {name: drawn[name] % 2000 for name in ("instance", "photo") if name in drawn and cell["data"] != "trifeature"}
-        assert ours().shape == usual(drawn, crops, out).shape
-        seconds = [(timed(ours), timed(lambda: usual(drawn, crops, out))) for _ in range(repetitions)]  # noqa: B023 (used at once)
-        fast, slow = (N / median(side) for side in zip(*seconds, strict=True))
-        print(f"| {name} | {scenes.canvas}, {out} | {fast:,.0f} | {slow:,.0f} | {median(b / a for a, b in seconds):.1f} |", flush=True)
+        usual, canvas, out = PerImage(cell, pool), scenes.canvas, cell["view"]
+        drawn = scenes.factors(N, torch_rng("benchmark"), pool)
+        drawn |= {name: drawn[name] % 2000 for name in ("instance", "photo") if name in drawn and cell["data"] != "trifeature"}
+        transforms = {"lean": lean(views, canvas), "torchvision": torchvision(views, canvas)}
+        ways = {
+            "ours": lambda: lab.two_views(scenes, views, scenes.factors(N, rng := torch_rng("benchmark"), pool), pool, out, rng),  # noqa: B023 (used at once)
+            "lean": lambda: usual(drawn, transforms["lean"]),  # noqa: B023
+            "torchvision": lambda: usual(drawn, transforms["torchvision"]),  # noqa: B023
+        }
+        assert len({torch.cat([*way()]).shape[-2:] for way in ways.values()}) == 1
+        seconds = [{way: timed(run) for way, run in ways.items()} for _ in range(repetitions)]
+        over = [median(each[way] / each["ours"] for each in seconds) for way in ("lean", "torchvision")]
+        print(f"| {name} | {canvas}, {out} | {2 * N / median(each['ours'] for each in seconds):,.0f} | {over[0]:.1f} | {over[1]:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

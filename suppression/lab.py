@@ -26,7 +26,7 @@ from suppression.scenes.base import Factors, Visible
 from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
 from suppression.store import Store, key_of
-from suppression.train import Batch, Training, train
+from suppression.train import Batch, Training, make_optimiser, train
 from suppression.views import Views
 
 PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed
@@ -92,7 +92,8 @@ def own_knobs(cls: type[Method]) -> list[str]:
 def check_cell(cell: Cell, probe: Probe | None = None) -> None:
     """Build everything but train nothing: every knob out of range, and every feature that is not there, is told before the first second of work."""
     scenes = scenes_of(cell)
-    build_method(cell)
+    with torch.device("meta"):  # no memory, no initial values
+        build_method(cell)
     for name in (probe and probe.features) or []:
         if name not in scenes.features:
             raise unknown(f"{cell['data']} has no feature", name, scenes.features)
@@ -138,22 +139,29 @@ def cost(cell: Cell, probe: Probe) -> float:
 
 
 def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[float]:
-    """What each cell would take, from a few small steps timed here and now (one thread on a CPU, as in a worker); about, not exactly."""
+    """What each cell would take, from a few passes and updates timed here and now (one thread on a CPU, as in a worker); about, not exactly."""
     device = torch.device(place.device)
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
-    paces: dict[tuple, float] = {}
+    nets: dict[tuple, tuple[Any, float]] = {}  # with the seconds of a pixel
+    updates: dict[tuple, float] = {}
     found = []
     for cell in cells:
-        view, channels = cell.get("view") or cell["canvas"], scenes_of(cell).channels
-        name = (cell["width"], cell["stem"], cell["canvas"], view, channels)
-        if name not in paces:
-            x = torch.rand(64, channels, view, view, device=device).contiguous(memory_format=torch.channels_last)
-            net = channels_last(ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=channels)).to(device)
-            seconds = {bf16: min(machine.timed_pass(net, x, device, bf16) for _ in range(3)) for bf16 in (False, True)}
-            paces[name] = min(seconds.values()) / (64 * view**2)
-        found.append(paces[name] * cost(cell, probe))
+        view = cell.get("view") or cell["canvas"]
+        shape = (cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
+        if shape not in nets:
+            x = torch.rand(64, shape[2], view, view, device=device).contiguous(memory_format=torch.channels_last)
+            net: Any = channels_last(ResNet18(width=shape[0], stem=shape[1], channels=shape[2])).to(device)
+            passes = min(machine.timed_pass(net, x, device, bf16) for bf16 in (True, False, True, False))  # the first of each warms up
+            nets[shape] = net, passes / (64 * view**2)
+        net, pace = nets[shape]
+        found.append(pace * cost(cell, probe))
+        if METHODS[cell["method"]].trains:
+            training = part(Training, cell)
+            if (*shape, training.optimiser) not in updates:
+                updates[(*shape, training.optimiser)] = machine.timed_update(make_optimiser(net, training), device)
+            found[-1] += training.steps * updates[(*shape, training.optimiser)]
     torch.set_num_threads(threads)
     return found
 
@@ -189,17 +197,20 @@ def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Bat
     def draw(step: int) -> Batch:
         rng = torch_rng("train", cell["seed"], step, device=device)
         drawn = scenes.factors(size, rng, pool)
-        x1, x2 = (one_view(scenes, views, seen, pool, out, rng) for seen in (drawn, scenes.again(drawn, rng)))
+        x1, x2 = two_views(scenes, views, drawn, pool, out, rng)
         return x1, x2, scenes.targets(drawn, pool)
 
     return draw
 
 
-def one_view(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, out: int, rng: torch.Generator) -> Tensor:
-    """One view of each scene, drawn straight from the instances at its final size, with what the scenes append to it."""
-    how = views.draw(count(drawn), scenes.canvas, rng)
-    x = views.apply(scenes.render(drawn, pool, view=how["crop"], out=out), how)
-    return scenes.append(x, drawn).contiguous(memory_format=torch.channels_last)
+def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, out: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """Both views of each scene, drawn at once, straight from the instances at their final size, with what the scenes append to them."""
+    again = scenes.again(drawn, rng)
+    how = [views.draw(count(drawn), scenes.canvas, rng, channels=scenes.channels - scenes.planes) for _ in range(2)]
+    both = {name: torch.cat([one[name] for one in how]) for name in how[0]}
+    twice = {name: torch.cat([value, again[name]]) for name, value in drawn.items()}
+    x = views.apply(scenes.render(twice, pool, view=both["crop"], out=out), both)
+    return scenes.append(x, twice).contiguous(memory_format=torch.channels_last).chunk(2)
 
 
 def count(drawn: Factors) -> int:

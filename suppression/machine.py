@@ -57,6 +57,18 @@ def timed_pass(net: nn.Module, x: Tensor, device: torch.device, bf16: bool) -> f
     return time.perf_counter() - began
 
 
+def timed_update(optimiser: torch.optim.Optimizer, device: torch.device) -> float:
+    """Seconds of an optimiser's step on the gradients that are there; of two, as the first also makes its buffers."""
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        optimiser.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
 def facts(device: torch.device) -> dict[str, Any]:
     """What a figure needs beside it to be believed: commit, versions, device, threads, date."""
     libraries = ("torch", "numpy", "scikit-learn")

@@ -65,7 +65,8 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
     told = (
         f"`{made['command']}`, recorded {made['recorded']} on {made['machine']} ({made['device']}, {made['cores']} cores, {made['threads']} thread(s) a cell); "
         f"{made['cells']} cells, {made['training_seconds']['sum'] / 60:.0f} minutes of training in all, the longest cell {made['training_seconds']['longest']:.0f} s; "
-        f"precision {', '.join(made['precision'])}; {libraries}; commit {', '.join(made['commits'])}."
+        + (f"at most {made['peak_mb']:,} MB a worker; " if made.get("peak_mb") else "")
+        + f"precision {', '.join(made['precision'])}; {libraries}; commit {', '.join(made['commits'])}."
     )
     return "\n".join(
         [

@@ -44,6 +44,7 @@ def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int)
         "failed": failed,
         "seeds": plan.seeds,
         "training_seconds": {"sum": round(sum(seconds)), "longest": max(seconds)},
+        "peak_mb": max((each["peak_mb"] for each in about if each.get("peak_mb")), default=None),  # of a worker; a run has one a core, and a parent
         "precision": sorted({each.get("precision", "none") for each in about}),
         "commits": sorted({str(each["commit"]) for each in about}),
         **{key: about[0][key] for key in ("libraries", "python", "device", "machine", "cores", "threads")},

@@ -1,13 +1,16 @@
-"""What several tests need: a tiny cell, its places, and one smoke run that many tests look at."""
+"""What several tests need: a tiny cell, its places, one smoke run that many tests look at, and a watch for code that waits for the device."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
@@ -49,3 +52,42 @@ def smoke_store(tmp_path_factory):
 def smoke(smoke_store, tmp_path):
     """A copy of that store, to be harmed."""
     return Path(shutil.copytree(smoke_store, tmp_path / "smoke"))
+
+
+class HostSync(AssertionError):
+    """A step that on a GPU makes the host wait: it reads a value, needs one to know a shape, or copies host data."""
+
+
+class _NoSyncingOperator(TorchDispatchMode):
+    """Operators whose result, or its shape, the host must know, masks as indices (a `nonzero` within), and tensors made from Python's numbers."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        base = func.overloadpacket
+        if base in (torch.ops.aten.index, torch.ops.aten.index_put, torch.ops.aten.index_put_):
+            waits = any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])
+        else:
+            waits = base is torch.ops.aten.lift_fresh or {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape} & set(func.tags)
+        if waits:
+            raise HostSync(f"{func} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+class _NoReading(TorchFunctionMode):
+    """What reaches no operator on a CPU."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if getattr(func, "__name__", None) in ("tolist", "numpy", "__array__", "cpu"):
+            raise HostSync(f"{func.__name__} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture(name="no_host_sync")
+def _no_host_sync():
+    """`with no_host_sync():` raises HostSync, on the CPU, at what would make the host wait for a GPU."""
+
+    @contextmanager
+    def watch():
+        with _NoReading(), _NoSyncingOperator():
+            yield
+
+    return watch

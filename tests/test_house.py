@@ -86,6 +86,16 @@ def test_every_card_draws_batches_with_its_features(name, place):
 
 
 @pytest.mark.parametrize("name", shelf.names("datasets"))
+def test_every_card_draws_its_batches_without_waiting_for_the_device(name, place, no_host_sync):
+    _, cell = card_cell(name, method="simclr", view=16)
+    pools = lab.load_pools(cell, place, torch.device("cpu"))
+    draw = lab.batches(cell, pools[True], torch.device("cpu"))
+    draw(0)  # what is computed once for a pool (hashes, sprites) is computed here
+    with no_host_sync():
+        draw(1)
+
+
+@pytest.mark.parametrize("name", shelf.names("datasets"))
 def test_every_card_answers_the_questions_about_its_features(name, place):
     _, cell = card_cell(name, method="untrained", width=4)
     pools = lab.load_pools(cell, place, torch.device("cpu"))

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from suppression import seeds
 from suppression.scenes import SOURCES, MissingSource, MultiDigits, Pool, TwoDigits
-from suppression.scenes.resample import axis_weights, resample
-from suppression.views import crop
+from suppression.scenes.resample import axis_weights, resample, triangle_sum
+from suppression.views import Views, crop
 
 needs_mnist = pytest.mark.skipif(not (Path(os.environ.get("SUPPRESSION_DATA", "")) / "MNIST/raw").is_dir(), reason="no MNIST where SUPPRESSION_DATA points")
 some = settings(deadline=None, max_examples=60, derandomize=True)
@@ -123,10 +123,18 @@ def test_each_sample_of_a_batch_has_its_own_crop():
 def test_padding_goes_on_with_zeros_as_a_picture_on_a_larger_empty_one_does():
     x = torch.rand(1, 1, 6, 6, generator=rng()) + 0.5
     for step in (0.4, 1.0, 2.5):
-        out, pad = round(36 / step), 15  # 15 blank px on each side of 6
-        weights = axis_weights(torch.tensor([-15.0]), torch.tensor([36 / out]), 6, out, pad=pad)
+        out = round(36 / step)  # of 15 blank px on each side of 6
+        weights = axis_weights(torch.tensor([-15.0]), torch.tensor([36 / out]), 6, out, zeros_around=True)
         expected = vision.resize(vision.pad(x, [15]), [out, out], antialias=True)
         torch.testing.assert_close(resample(x, weights, weights), expected)
+
+
+@some
+@given(st.floats(1, 9), st.floats(-3, 3))
+def test_a_triangles_sum_in_closed_form_is_its_sum_pixel_by_pixel(reach, centre):
+    expected = sum(max(0.0, reach - abs(i + 0.5 - centre)) for i in range(-20, 20))
+    found = triangle_sum(torch.tensor(centre, dtype=torch.float64), torch.tensor(reach, dtype=torch.float64))
+    assert found.item() == pytest.approx(expected)
 
 
 # Rendering
@@ -204,6 +212,37 @@ def test_rendering_uses_no_random_number_and_gives_the_same_picture_again():
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(scene.render(factors, pool), first)
     assert torch.equal(scene.masks(factors, pool), masks)
+
+
+def test_two_views_of_each_scene_can_be_drawn_at_once():
+    scene, pool = TwoDigits(canvas=40, size1=10, size2=30), pool_of()
+    factors = scene.factors(5, rng(), pool)
+    crops = [Views(view=16).draw(5, 40, rng(seed))["crop"] for seed in (1, 2)]
+    both = scene.render({name: value.repeat(2, 1) for name, value in factors.items()}, pool, view=torch.cat(crops), out=16)
+    torch.testing.assert_close(both, torch.cat([scene.render(factors, pool, view=crop, out=16) for crop in crops]))
+
+
+@pytest.mark.parametrize("knobs", [{}, {"placement": "in_grid"}, {"combine": "add"}, {"count": 1}])
+def test_scenes_are_drawn_without_waiting_for_the_device(no_host_sync, knobs):
+    scene, pool, one, view = MultiDigits(**{"canvas": 60, "count": 3, "sizes": (15,)} | knobs), pool_of(), rng(), torch.tensor([[3.5, 2.0, 30.0, 20.0]])
+    with no_host_sync():
+        factors = scene.factors(4, one, pool)
+        scene.render(factors, pool)
+        scene.render(factors, pool, view=view.expand(4, 4), out=12, visible=(0,))
+        scene.masks(factors, pool)
+
+
+def test_scenes_whose_overlap_is_limited_wait_for_the_device(no_host_sync):
+    with pytest.raises(AssertionError, match="waits for the device"), no_host_sync():
+        MultiDigits(canvas=60, count=3, sizes=(15,), overlap=0.3).factors(4, rng(), pool_of())
+
+
+def test_scenes_are_drawn_where_the_pool_is_and_nothing_is_read_there():
+    """On the meta device, which holds no data and refuses tensors of another device."""
+    scene, pool = MultiDigits(canvas=60, count=3, sizes=(15,)), pool_of()
+    factors = {name: value.to("meta") for name, value in scene.factors(4, rng(), pool).items()}
+    assert scene.render(factors, pool.to("meta")).shape == (4, 1, 60, 60)
+    assert scene.render(factors, pool.to("meta"), view=torch.zeros(4, 4, device="meta"), out=12).shape == (4, 1, 12, 12)
 
 
 # Factors
@@ -436,6 +475,29 @@ def test_a_missing_source_says_which_files_go_where(tmp_path):
         SOURCES["mnist"](train=True, root=tmp_path)
     assert str(tmp_path / "MNIST" / "raw") in str(error.value)
     assert isinstance(error.value, ValueError)
+
+
+def test_an_mnist_file_that_was_cut_short_is_told(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "t10k-images-idx3-ubyte").write_bytes(bytes(1000))
+    with pytest.raises(MissingSource, match="has 1,000 bytes where MNIST has 7,840,016"):
+        SOURCES["mnist"](train=False, root=tmp_path)
+
+
+@needs_mnist
+def test_mnist_is_mapped_from_its_file_and_equal_to_torchvisions():
+    from torchvision.datasets import MNIST
+
+    pool, theirs = SOURCES["mnist"](train=True), MNIST(os.environ["SUPPRESSION_DATA"], train=True)
+    assert torch.equal(pool.images, theirs.data)
+    assert torch.equal(pool.labels, theirs.targets)
+    # Mapped: the memory belongs to a file, which all processes share.
+    start = pool.images.untyped_storage().data_ptr()
+    maps = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()] if Path("/proc/self/maps").exists() else []
+    if maps:
+        (name,) = [m[-1] for m in maps if int(m[0].split("-")[0], 16) <= start < int(m[0].split("-")[1], 16)]
+        assert name.endswith("train-images-idx3-ubyte")
 
 
 def test_sources_are_looked_for_where_the_environment_says_unless_a_root_is_given(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from suppression import lab
 from suppression import store as store_room
 from suppression.methods import METHODS
 from suppression.store import Store
-from suppression.train import Training, TrainingStopped, train
+from suppression.train import LOG_POINTS, Training, TrainingStopped, train
 
 GOLDEN = Path(__file__).parent / "golden"
 CPU = torch.device("cpu")
@@ -111,6 +112,29 @@ def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, opti
     assert all(torch.equal(w1[name], w2[name]) for name in w1)
     assert rows == lab.stored_rows(Store(whole.store), cell, plan.probe)
     assert Store(broken.store).about(lab.full_key(cell))["resumed_at"] >= 4
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon"])
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
+def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, plan, place, no_host_sync):
+    """On a GPU the host then runs ahead, and the card is never idle between two steps."""
+    cell = next(cell for cell in plan.cells if cell["method"] == name) | {"optimiser": optimiser}
+    draw = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)
+
+    def steps(done):
+        if done == 1:
+            watching.enter_context(no_host_sync())  # from the end of the first step, which is logged, to the beginning of the last one
+
+    class Watched(Training):
+        steps = 2 * LOG_POINTS  # so that every second step is logged
+
+    def draw_and_stop(step):
+        if step == 2:
+            watching.close()
+        return draw(step)
+
+    with ExitStack() as watching:
+        train(lab.build_method(cell), draw_and_stop, training=Watched(optimiser=optimiser), device=CPU, on_step=lambda done, loss: steps(done))
 
 
 class Broken(torch.nn.Module):

@@ -28,7 +28,7 @@ def factors(shape, texture, colour, *, turn=(UPRIGHT, UPRIGHT), top=0.0, left=0.
 def test_all_thousand_combinations_are_distinct_pictures_however_they_are_turned():
     every = torch.tensor(list(itertools.product(range(10), repeat=3)))
     for turn in [(UPRIGHT, UPRIGHT), (0, TURNS - 1)]:
-        x = Trifeature(canvas=40).render(factors(*every.T, turn=turn), NOTHING).flatten(1)
+        x = Trifeature(canvas=24).render(factors(*every.T, turn=turn), NOTHING).flatten(1)
         assert len(x.unique(dim=0)) == 1000
         apart = torch.cdist(x, x, p=1).fill_diagonal_(math.inf) / x.sum(1)[:, None].clamp(min=1)
         assert apart.min() > 0.03  # and not by a shade: the nearest two differ by 3 % of their light at least

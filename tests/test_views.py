@@ -6,11 +6,13 @@ import itertools
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import torchvision.transforms.v2.functional as vision
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import binomtest, ks_2samp, kstest
 from torch import Tensor
 from torchvision.transforms import RandomResizedCrop
@@ -44,7 +46,7 @@ def test_each_sample_of_a_batch_gets_a_view_and_parameters_of_its_own():
     seen, drawn = Views(**ALL)(one, rng(), return_drawn=True)
     for a, b in itertools.combinations(range(16), 2):
         assert not torch.allclose(seen[a], seen[b], atol=1e-3)
-    assert drawn.keys() == {"crop", *ALL, "noise_seed"}
+    assert drawn.keys() == {"crop", *ALL, "noise_field"}
     for name in ("crop", "rotate", "cutout"):
         assert len(drawn[name].unique(dim=0)) == 16, name
     for name in ("flip", "gray", "noise", "sobel"):
@@ -60,7 +62,7 @@ def test_each_sample_of_a_batch_gets_a_view_and_parameters_of_its_own():
 def test_only_what_is_switched_on_is_drawn():
     assert Views().draw(3, 16, rng()).keys() == {"crop"}
     for name, value in ALL.items():
-        expected = {"crop", name} | ({"noise_seed"} if name == "noise" else set())
+        expected = {"crop", name} | ({"noise_field"} if name == "noise" else set())
         assert Views(**{name: value}).draw(3, 16, rng()).keys() == expected
 
 
@@ -78,11 +80,14 @@ def test_two_views_from_one_generator_differ():
     assert all(not torch.allclose(a, b, atol=1e-2) for a, b in zip(first, second, strict=True))
 
 
-def test_the_parameters_returned_reproduce_the_view():
+def test_the_parameters_returned_reproduce_the_view_and_what_it_is_made_of_is_left_alone():
     augment, x = Views(view=12, **ALL), pictures(12)
     seen, drawn = augment(x, rng(), return_drawn=True)
     cropped = views.crop(x, drawn["crop"], 12)
+    kept = [value.clone() for value in (cropped, *drawn.values())]
     assert torch.equal(augment.apply(cropped, drawn), seen)
+    assert all(torch.equal(a, b) for a, b in zip(kept, (cropped, *drawn.values()), strict=True))
+    assert torch.equal(x, pictures(12))
     assert not torch.allclose(cropped, seen, atol=1e-2)
     assert torch.equal(augment(x, rng()), seen)  # with or without the parameters returned
 
@@ -191,6 +196,19 @@ def test_a_crop_of_the_whole_picture_is_the_picture():
     torch.testing.assert_close(Views(view=7, **WHOLE)(x, rng()), vision.resize(x, [7, 7], antialias=True))
 
 
+@pytest.mark.parametrize("out", [9, 16, 40])  # made smaller, with antialiasing; of the picture's size; larger
+def test_a_crop_is_pils_resize_of_a_box(out):
+    x = pictures(side=16)
+    boxes = Views(area_min=0.1).draw(len(x), 16, rng(1))["crop"]
+
+    def pil(picture, box):
+        top, left, height, width = box
+        box = (left, top, min(left + width, 16), min(top + height, 16))
+        return torch.stack([torch.from_numpy(np.array(Image.fromarray(c.numpy()).resize((out, out), Image.Resampling.BILINEAR, box=box))) for c in picture])
+
+    torch.testing.assert_close(views.crop(x, boxes, out), by_sample(pil, x, boxes), rtol=0, atol=1e-4)
+
+
 # One augmentation at a time
 
 
@@ -240,6 +258,11 @@ def test_blur_equals_torchvisions_with_a_sigma_for_each_sample(side, reach):
     x, sigma = pictures(side=side), torch.tensor([0.1, 0.3, 0.7, 1.0, 1.6, 2.0])
     expected = by_sample(lambda picture, s: vision.gaussian_blur(picture, [2 * reach + 1] * 2, [s, s]), x, sigma)
     torch.testing.assert_close(views.gaussian_blur(x, sigma), expected, atol=1e-5, rtol=0)
+
+
+def test_a_sigma_of_0_leaves_a_picture_exactly_as_it_is():
+    x = pictures()
+    assert torch.equal(views.gaussian_blur(x, torch.zeros(6)), x)
 
 
 @pytest.mark.parametrize("side", [15, 16])
@@ -296,12 +319,57 @@ def test_a_cutout_that_is_no_whole_number_of_pixels_has_the_right_area_on_averag
     assert (seen == 0).float().mean().item() == pytest.approx(0.43**2, rel=0.02)
 
 
-def test_noise_is_gaussian_with_its_standard_deviation_and_of_its_own_in_every_sample():
+def test_noise_is_gaussian_with_its_standard_deviation_and_of_its_own_in_every_channel_of_every_sample():
     gray = torch.full((8, 3, 32, 32), 0.5)
     noise = (Views(noise=1.0, noise_std=0.05, **WHOLE)(gray, rng()) - gray).double()
     assert noise.std().item() == pytest.approx(0.05, rel=0.02)
     assert kstest(noise.flatten().numpy(), "norm", args=(0, 0.05)).pvalue > 1e-3
-    assert torch.corrcoef(noise.flatten(1)).fill_diagonal_(0).abs().max() < 0.1
+    assert torch.corrcoef(noise.flatten(0, 1).flatten(1)).fill_diagonal_(0).abs().max() < 0.15
+
+
+# Nothing waits for the device
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool(x.any()),
+        lambda x: range(x.argmax()),
+        lambda x: x.tolist(),
+        lambda x: x.cpu(),
+        lambda x: np.asarray(x),
+        lambda x: x[x > 0.5],
+        lambda x: x.masked_select(x > 0.5),
+        lambda x: x.index_put_((x > 0.5,), x[0]),
+        lambda x: x.nonzero(),
+        lambda x: torch.where(x > 0.5),
+        lambda x: x.unique(),
+        lambda x: torch.equal(x, x),
+        lambda x: x[[0, 1]],
+        lambda x: torch.tensor([1.0, 2.0]),
+        lambda x: x.new_tensor([1.0, 2.0]),
+    ],
+)
+def test_the_watch_sees_what_waits_for_a_device(no_host_sync, waits):
+    with pytest.raises(AssertionError, match="waits for the device"), no_host_sync():
+        waits(torch.rand(4))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_no_augmentation_waits_for_the_device(no_host_sync, channels):
+    augment, x, one = Views(view=12, **ALL), pictures(channels=channels), rng()
+    with no_host_sync():
+        drawn = augment.draw(6, 16, one, channels=channels)
+        augment.apply(views.crop(x, drawn["crop"], 12), drawn)
+        augment(x, one)
+
+
+def test_views_are_made_where_the_pictures_are_and_read_nothing_there():
+    """On the meta device, which holds no data and refuses tensors of another device."""
+    augment, x = Views(view=12, **ALL), pictures()
+    there = {name: value.to("meta") for name, value in augment.draw(6, 16, rng(), channels=3).items()}
+    assert augment.apply(views.crop(x.to("meta"), there["crop"], 12), there).shape == (6, 3, 12, 12)
 
 
 # All together

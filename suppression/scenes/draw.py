@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -14,10 +12,10 @@ def filling(pictures: Tensor, canvas: int, view: Tensor | None, out: int | None)
     """Pictures (n, c, s, s) in 0..255, each stretched over the canvas, seen through views `top, left, height, width` (n, 4) in px of the canvas:
     (n, c, out, out) in [0, 1].
     """
-    side, out = pictures.shape[-1], out or canvas
-    view = (whole(canvas, pictures) if view is None else view) * (side / canvas)  # in px of the picture
-    weights = (axis_weights(view[:, i], view[:, i + 2] / out, side, out) for i in (0, 1))
-    return resample(pictures / 255, *weights).clamp_(max=1)  # weights add up to 1 but for rounding
+    from suppression.views import crop  # which stands on the resampling of this room
+
+    view = whole(canvas, pictures) if view is None else view
+    return crop(pictures / 255, view * (pictures.shape[-1] / canvas), out or canvas).clamp_(max=1)  # weights add up to 1 but for rounding
 
 
 def placed(sprites: Tensor, top: Tensor, left: Tensor, size: float, canvas: int, view: Tensor | None, out: int | None) -> Tensor:
@@ -26,13 +24,14 @@ def placed(sprites: Tensor, top: Tensor, left: Tensor, size: float, canvas: int,
     `top` and `left` are (n, k) in px of the canvas: a sprite lies at each of the k * k places, which must not overlap.
     """
     side, out = sprites.shape[-1], out or canvas
-    view = whole(canvas, sprites) if view is None else view
+    start, length = (whole(canvas, sprites) if view is None else view).T.split(2)  # (2, n) each: top and left, height and width
     scale = side / size  # px of the sprite in one of the canvas
-    pad = math.ceil(2 * canvas * scale / out) + 1  # no view is wider than the canvas, so no step is longer
-    weights = []
-    for i, corner in enumerate((top, left)):
-        each = [axis_weights((view[:, i] - place) * scale, view[:, i + 2] / out * scale, side, out, pad=pad) for place in corner.unbind(1)]
-        weights.append(torch.stack(each).sum(0) if len(each) > 1 else each[0])
+    step = length * (scale / out)
+    weights: Tensor | None = None
+    for corner in zip(top.unbind(1), left.unbind(1), strict=True):
+        each = axis_weights((start - torch.stack(corner)) * scale, step, side, out, zeros_around=True)  # (2, n, out, side)
+        weights = each if weights is None else weights.add_(each)
+    assert weights is not None
     return resample(sprites / 255, *weights).clamp_(max=1)
 
 

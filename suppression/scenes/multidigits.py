@@ -83,11 +83,12 @@ class _DigitScenes(Scenes):
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
         """Draw n scenes of k digits: `instance` (index into the pool), `digit` (class), `top`, `left` (whole px of the box), `size` (px); each (n, k).
 
-        Raises ValueError if no placement with so little overlap is found.
+        Raises ValueError if no placement with so little overlap is found. Scenes with `overlap` < 1 wait for the device once a try, to see whether all
+        are placed; all others wait for nothing.
         """
         k, device = len(self.digit_sizes), rng.device
         instance = torch.randint(len(pool), (n, k), generator=rng, device=device)
-        size = torch.tensor(self.digit_sizes, device=device).expand(n, k)
+        size = torch.stack([torch.full((n,), side, device=device) for side in self.digit_sizes], 1)
         corner = self._grid_corners(n, rng) if self.placement == "in_grid" else self._random_corners(n, rng, size)
         return {"instance": instance, "digit": pool.labels[instance], "top": corner[0], "left": corner[1], "size": size}
 
@@ -98,31 +99,28 @@ class _DigitScenes(Scenes):
         return torch.stack([cell // per_row, cell % per_row]) * side  # (2, n, k)
 
     def _random_corners(self, n: int, rng: torch.Generator, size: Tensor) -> Tensor:
-        corner = self._any_corners(rng, size)
-        if self.overlap == 1 or len(self.digit_sizes) == 1:
-            return corner
+        k, room = len(self.digit_sizes), (self.canvas - size + 1).float()
+
+        def corners() -> Tensor:
+            return torch.rand(2, n, k, generator=rng, device=room.device).mul_(room).floor_()
+
+        corner = corners()
+        if self.overlap == 1 or k == 1:
+            return corner.long()
+        one, other = torch.triu_indices(k, k, 1, device=room.device)  # all pairs of digits
+        limit = (1 - self.overlap) * ((size[:, one] + size[:, other]) / 2)  # (n, pairs), a share of the distance of centres at which boxes touch
+        shift = (size[:, one] - size[:, other]) / 2  # from a distance of corners to one of centres
         for _ in range(TRIES):
-            bad = self._too_close(corner, size)
+            apart = (corner[..., one] - corner[..., other]).add_(shift).abs_().amax(0)  # (n, pairs), the larger of dx, dy
+            bad = (apart < limit).any(1)
             if not bad.any():
-                return corner
+                return corner.long()
             # Every scene draws again but only the bad ones take it: the shapes, and so the stream of random numbers, stay fixed.
-            corner = torch.where(bad[None, :, None], self._any_corners(rng, size), corner)
+            corner = torch.where(bad[:, None], corners(), corner)
         raise ValueError(
             f"no placement of digits of {', '.join(map(str, self.digit_sizes))} px on a canvas of {self.canvas} px with overlap {self.overlap} "
             f"was found in {TRIES} tries; allow more overlap or a larger canvas"
         )
-
-    def _any_corners(self, rng: torch.Generator, size: Tensor) -> Tensor:
-        room = self.canvas - size + 1
-        return (torch.rand(2, *size.shape, generator=rng, device=rng.device) * room).long()
-
-    def _too_close(self, corner: Tensor, size: Tensor) -> Tensor:
-        """(n,) true where two boxes reach into one another by more than `overlap` of the distance at which they touch."""
-        centre = corner + size / 2
-        apart = (centre[..., :, None] - centre[..., None, :]).abs().amax(0)  # (n, k, k), the larger of dx, dy
-        touching = (size[:, :, None] + size[:, None, :]) / 2
-        close = apart < (1 - self.overlap) * touching
-        return close.triu(1).any((1, 2))
 
     def masks(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None) -> Tensor:
         """How much ink each digit puts on each pixel: (n, k, out, out) in [0, 1]. Knobs as in `render`."""
@@ -139,21 +137,19 @@ class _DigitScenes(Scenes):
         for j in shown[1:]:
             sprite = self._sprite(factors, pool, j, view, out or self.canvas)
             picture = torch.maximum(picture, sprite) if self.combine == "max" else picture + sprite
-        return picture.clamp(0, 1)[:, None]
+        return picture.clamp_(0, 1)[:, None]
 
     def _sprite(self, factors: Factors, pool: Pool, j: int, view: Tensor | None, out: int) -> Tensor:
+        instance, top, left, size = (factors[name][:, j] for name in ("instance", "top", "left", "size"))
         edge = (SIDE - self.box) // 2
         keep = slice(edge, edge + self.box)
-        sprites = pool.images[factors["instance"][:, j]][:, keep, keep].float() / 255  # (n, box, box)
+        sprites = pool.images.index_select(0, instance)[:, keep, keep] / 255  # (n, box, box)
         if view is None:
-            view = torch.tensor([0.0, 0, self.canvas, self.canvas], device=sprites.device).expand(len(sprites), 4)
-        scale = self.box / factors["size"][:, j]  # sprite px per canvas px
-        pad = -(-2 * self.canvas * self.box // (out * self.digit_sizes[j])) + 1  # no view is wider than the canvas, so no step is longer
-        rows, cols = (
-            axis_weights((view[:, i] - factors[corner][:, j]) * scale, view[:, i + 2] / out * scale, self.box, out, pad=pad)
-            for i, corner in enumerate(("top", "left"))
-        )
-        return resample(sprites, rows, cols)
+            view = torch.stack([torch.full_like(top, side) for side in (0, 0, self.canvas, self.canvas)], 1)
+        start, side = view.T.split(2)  # (2, n) each: top and left, height and width
+        scale = self.box / size  # sprite px per canvas px
+        weights = axis_weights((start - torch.stack([top, left])) * scale, side / out * scale, self.box, out, zeros_around=True)
+        return resample(sprites, *weights)
 
 
 @dataclass(frozen=True)

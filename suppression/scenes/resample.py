@@ -6,25 +6,40 @@ import torch
 from torch import Tensor
 
 
-def axis_weights(start: Tensor, step: Tensor, n_in: int, n_out: int, *, pad: int = 0) -> Tensor:
-    """Interpolation matrices along one axis, (n, n_out, n_in); row u holds the weights of output pixel u.
+def axis_weights(start: Tensor, step: Tensor, n_in: int, n_out: int, *, zeros_around: bool = False) -> Tensor:
+    """Interpolation matrices along one axis, (..., n_out, n_in) for `start` and `step` (...); row u holds the weights of output pixel u.
 
     Output pixel u looks at the input coordinate `start + (u + 1/2) * step`, in input pixels, where pixel i covers [i, i + 1].
     The kernel is the triangle of PIL and of torchvision's `antialias=True`: half-width one pixel, or one step where that is larger.
-    With `pad=0` the weights are normalised inside the input (its edge is repeated, as when an image is resized). With `pad` at least the kernel's
-    whole width, the input is taken to go on with zeros (as when a sprite lies on an empty canvas).
+    The weights are normalised inside the input (its edge is repeated, as when an image is resized), unless `zeros_around`: then the input is taken to
+    go on with zeros on both sides (as when a sprite lies on an empty canvas).
     """
     u = torch.arange(n_out, device=start.device) + 0.5
-    i = torch.arange(-pad, n_in + pad, device=start.device) + 0.5
-    centre = start[:, None] + u * step[:, None]  # (n, n_out)
-    reach = step.abs().clamp(min=1.0)[:, None, None]
-    weights = (1 - (i - centre[:, :, None]).abs() / reach).clamp(min=0)  # (n, n_out, n_in + 2 pad)
-    weights = weights / weights.sum(2, keepdim=True).clamp(min=1e-6)
-    return weights[:, :, pad : pad + n_in]
+    i = torch.arange(n_in, device=start.device)[:, None] + 0.5
+    centre = start[..., None] + u * step[..., None]  # (..., n_out)
+    reach = step.abs().clamp(min=1.0)[..., None]
+    weights = (i - centre[..., None, :]).abs_().neg_().add_(reach[..., None]).clamp_(min=0)  # (..., n_in, n_out), a triangle of height `reach`
+    total = triangle_sum(centre, reach) if zeros_around else weights.sum(-2).clamp_(min=1e-6)
+    return weights.div_(total[..., None, :]).mT  # computed in this layout because its rows are the longer ones where a picture grows
+
+
+def triangle_sum(centre: Tensor, reach: Tensor) -> Tensor:
+    """The sum of max(0, reach - |i + 1/2 - centre|) over all integers i, for a reach of at least 1."""
+    away = centre - 0.5
+    away = away - away.floor()  # of the centre, from that of the last pixel before it
+    return stairs(reach - away) + stairs(reach - 1 + away)  # down from the two pixels beside the centre
+
+
+def stairs(top: Tensor) -> Tensor:
+    """top + (top - 1) + (top - 2) + ..., as long as the terms are positive."""
+    steps = top.floor()
+    return (steps + 1) * (top - steps / 2)
 
 
 def resample(images: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
     """(n, c, h, w) or (n, h, w) images through row weights (n, h_out, h) and column weights (n, w_out, w)."""
-    if images.ndim == 4:
-        rows, cols = rows[:, None], cols[:, None]
-    return rows @ images @ cols.mT
+    if images.ndim == 3:
+        return rows @ (images @ cols.mT)
+    n, c, h, w = images.shape
+    narrow = (images.reshape(n, c * h, w) @ cols.mT).view(n, c, h, -1)
+    return torch.stack([rows @ channel for channel in narrow.unbind(1)], 1)  # so that the weights are not copied for each channel

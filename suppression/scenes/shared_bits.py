@@ -107,10 +107,11 @@ class RandomBits(_InstanceBits):
 
     def append(self, x: Tensor, factors: Factors, *, visible: Visible = None) -> Tensor:
         """A plane a bit, (n, 1 or 3 + bits, s, s); zeros for bits that are not visible."""
-        planes = factors["bits"][:, :, None, None].to(x.dtype).expand(-1, -1, *x.shape[2:])
-        if visible is not None:
-            planes = torch.stack([planes[:, i] * (i + 1 in visible) for i in range(self.bits)], 1) if self.bits else planes
-        return torch.cat([x, planes], 1)
+        bits = factors["bits"]
+        if visible is not None and self.bits:
+            bits = torch.stack([bits[:, i] * (i + 1 in visible) for i in range(self.bits)], 1)
+        planes = bits[:, None, None].to(x.dtype).expand(-1, *x.shape[2:], -1)  # (n, s, s, bits): with the channels last, as the net wants them
+        return torch.cat([x.movedim(1, 3), planes], 3).movedim(3, 1)
 
 
 @dataclass(frozen=True)
