@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression import lab
+from suppression import lab, machine
 from suppression import store as store_room
 from suppression.methods import METHODS
 from suppression.store import Store
@@ -135,6 +135,26 @@ def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, 
 
     with ExitStack() as watching:
         train(lab.build_method(cell), draw_and_stop, training=Watched(optimiser=optimiser), device=CPU, on_step=lambda done, loss: steps(done))
+
+
+def test_a_cell_tells_the_most_memory_that_its_process_held(cell, plan, place):
+    before = machine.peak_mb(CPU)
+    ballast = torch.ones(100_000_000)  # 400 MB; float32
+    lab.run_cell(cell, plan.probe, place)
+    told = Store(place.store).about(lab.full_key(cell))["peak_mb"]
+    assert max(before, ballast.nbytes / 1e6) <= told <= machine.peak_mb(CPU)
+
+
+def test_the_expected_time_counts_updates_by_the_step_and_pixels_by_the_sample(cell, plan, place, monkeypatch):
+    """With a pass of 64 views a second and an update of half a second, what a cell takes can be counted on the fingers."""
+    monkeypatch.setattr(machine, "timed_pass", lambda *_: 1.0)
+    monkeypatch.setattr(machine, "timed_update", lambda *_: 0.5)
+    cell = cell | {"samples": 640, "batch": 64}
+    probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 64  # a probe's pictures only go forward, a third of a pass, 4 times
+    larger = (cell["canvas"] / cell["view"]) ** 2  # and they are whole canvases
+    assert lab.expected_seconds([cell], plan.probe, place) == pytest.approx([2 * 640 / 64 + 10 * 0.5 + larger * probed])
+    untrained = next(cell for cell in plan.cells if cell["method"] == "untrained")
+    assert lab.expected_seconds([untrained], plan.probe, place) == pytest.approx([probed])
 
 
 class Broken(torch.nn.Module):

@@ -1,0 +1,233 @@
+"""The sections `step` and `views`: a whole training step, and the drawing of views alone, against what others offer."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import peers
+import torch
+from paired import CPU, Found, Row, Seconds, Variants, installed, one_thread, over, paired, rate, timed
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms import v2
+
+from suppression import lab, machine, recipe
+from suppression.methods import Method, SimCLR
+from suppression.nets import ResNet18, channels_last
+from suppression.scenes import SCENES
+from suppression.seeds import torch_rng
+from suppression.store import Store
+from suppression.train import LOG_POINTS, Batch, Training, train
+from suppression.views import Views
+
+STEPS = 5  # of each variant in one repetition
+FULL = Views(flip=0.5, jitter=0.5, gray=0.2, blur=0.5)  # SimCLR's set, at the strength it uses for small pictures
+TAU = 0.2
+
+
+class EnoughError(Exception):
+    """Ends a training from within its draw."""
+
+
+def trained_steps(method: Method, draw: Callable[[int], Batch], training: Training, *, bf16: bool, steps: int, device: torch.device = CPU) -> dict[str, float]:
+    """Seconds of a step of `suppression.train.train` itself, from one draw to the next, and of its `data`; the first step, which is logged, is left out."""
+    assert steps + 1 < training.steps // LOG_POINTS, "a logged step would be among those timed"
+    began, drawing = [0.0], [0.0]
+
+    def watched(step: int) -> Batch:
+        if device.type == "cuda" and (step == 1 or step > steps):
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        if step == 1:
+            began[0], drawing[0] = now, 0.0
+        if step > steps:
+            began.append(now)
+            raise EnoughError
+        batch = draw(step)
+        drawing[0] += time.perf_counter() - now
+        return batch
+
+    with suppress(EnoughError):
+        train(method, watched, training=training, device=device, bf16=bf16)
+    return {"": (began[1] - began[0]) / steps, "data": drawing[0] / steps}
+
+
+def passes(method: Method, x: Tensor, layout: torch.memory_format, *, bf16: bool) -> Callable[[], float]:
+    """The bare net: forward and backward of encoder and head on fixed pictures, in one memory layout."""
+    # A copy, as pictures of one channel count as contiguous in either layout and `contiguous` would leave their strides alone.
+    method, x = method.to(memory_format=layout).train(), x.clone(memory_format=layout)
+
+    def run() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = method.project(method.encoder(x)).square().mean()
+        method.zero_grad(set_to_none=True)
+        loss.backward()
+
+    return timed(run, STEPS)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a step is made of: a method built anew, our batches, and for peers a dataset that takes a transform."""
+
+    build: Callable[[], Method]
+    draw: Callable[[int], Batch]
+    dataset: Callable[[Callable], Dataset]
+    views: Views
+    side: int
+    training: Training
+
+
+def largest_cell(scale: str, **pins: object) -> recipe.Cell:
+    """digit_size's SimCLR cell with the largest second digit."""
+    plan = recipe.plan("digit_size", scale=scale, pins={"method": ["simclr"], "tau": [TAU]} | {knob: [value] for knob, value in pins.items()})
+    return max(plan.cells, key=lambda cell: cell["size2"])
+
+
+def digits() -> Work:
+    cell = largest_cell("laptop", optimiser="adamw")  # which the peers have too
+    pool, views = lab.load_pools(cell, lab.Place(Path()), CPU)[True], lab.part(Views, cell)
+    dataset = partial(peers.DigitPictures, cell, pool)
+    return Work(partial(lab.build_method, cell), lab.batches(cell, pool, CPU), dataset, views, views.view or cell["canvas"], lab.part(Training, cell))
+
+
+def photos() -> Work:
+    pictures, training = peers.photographs(4096, 32), Training(samples=128_000, batch=64)
+
+    def draw(step: int) -> Batch:
+        rng = torch_rng("photos", step)
+        x = pictures[torch.randint(len(pictures), (training.batch,), generator=rng)].float() / 255
+        x1, x2 = (FULL(x, rng).contiguous(memory_format=torch.channels_last) for _ in range(2))
+        return x1, x2, torch.zeros(training.batch, 1)
+
+    def build() -> Method:
+        return channels_last(SimCLR(ResNet18(width=16, stem=1, channels=3), tau=TAU))
+
+    return Work(build, draw, partial(peers.Photos, pictures), FULL, 32, training)
+
+
+def usual(work: Work, transform: Callable, loss: peers.Loss) -> peers.UsualStep:
+    training = work.training
+    return peers.UsualStep(work.build(), work.dataset(transform), loss, batch=training.batch, lr=training.lr, decay=training.weight_decay, steps=STEPS)
+
+
+def step(repetitions: int) -> Found:
+    """A whole training step: draw, forward, loss, backward, optimiser; 64 pictures in two views, ResNet-18 of width 16, one thread. Ours is timed inside
+    `suppression.train.train`, from one draw to the next, between logged steps, once in the precision that `precision=auto` takes here and once in fp32. Peers
+    have the same net, head and optimiser (AdamW), in fp32 and the default layout, fed by a torch DataLoader without workers (a worker would be a second core, on which ours
+    would train a second cell): *lightly* with its SimCLRTransform and NTXentLoss, and *plain PyTorch* with torchvision's v2 transforms per picture and cross
+    entropy over the masked 2n x 2n matrix. `digits`: digit_size at its laptop scale, crops of 40-px scenes, which peers draw with PIL. `photos`: 32 x 32 RGB
+    squares cut from scikit-learn's two photographs, SimCLR's whole set of augmentations. The bare net is forward and backward of encoder and head on fixed
+    tensors in the same precision.
+    """
+    rows, notes = [], []
+    for name, load in {"digits": digits, "photos": photos}.items():
+        with one_thread(), tempfile.TemporaryDirectory() as room:
+            work = load()
+            x = torch.cat(work.draw(0)[:2])
+            auto = "bf16" if machine.bf16_is_faster(work.build().encoder, x, CPU, Store(room)) else "fp32"
+            plain = usual(work, peers.twice(peers.torchvision_view(work.views, work.side)), peers.plain_loss(TAU))
+            lightly = usual(work, peers.lightly_two_views(work.views, work.side), peers.lightly_loss(TAU)) if installed("lightly") else None
+            variants: Variants = {"plain": plain, "lightly": lightly}
+            for p in ("fp32", "bf16"):
+                bf16 = p == "bf16"
+                variants[p] = partial(trained_steps, work.build(), work.draw, work.training, bf16=bf16, steps=STEPS)
+                variants[f"bare {p}"] = passes(work.build(), x, torch.channels_last, bf16=bf16)
+                variants[f"default {p}"] = passes(work.build(), x, torch.contiguous_format, bf16=bf16)
+            muon = replace(work.training, optimiser="muon")
+            variants["muon"] = partial(trained_steps, work.build(), work.draw, muon, bf16=auto == "bf16", steps=STEPS)
+            rows += step_rows(name, paired(variants, repetitions), auto)
+        notes.append(f"{name}: `precision=auto` takes {auto} here.")
+    return Found(rows, notes)
+
+
+def step_rows(name: str, seconds: Seconds, auto: str) -> list[Row]:
+    def ms(who: str) -> list[float]:
+        return [1000 * s for s in seconds[who]]
+
+    rows = [Row(f"{name}: a step of ours, {p}, ms", ms(p), "{:.1f}") for p in dict.fromkeys((auto, "fp32"))]
+    rows += [Row(f"{name}: a step of {who}, ms", ms(who), "{:.1f}") for who in ("lightly", "plain")]
+    for p in dict.fromkeys((auto, "fp32")):
+        rows.append(Row(f"{name}: lightly over ours, {p}", over(seconds, "lightly", p), goal=("≥", 4.0) if p == auto else ("≥", 1.0)))
+        rows.append(Row(f"{name}: plain PyTorch over ours, {p}", over(seconds, "plain", p), goal=("≥", 1.0)))
+    rows.append(Row(f"{name}: solo-learn over ours", goal=("≥", 1.0), why=peers.SOLO_LEARN))
+    for p in dict.fromkeys((auto, "fp32")):
+        share = [100 * r for r in over(seconds, f"{p} data", p)]
+        rows.append(Row(f"{name}: our step over the bare net, {p}", over(seconds, p, f"bare {p}"), goal=("≤", 1.1)))
+        rows.append(Row(f"{name}: share of our step that is data, {p}", share, "{:.1f} %", ("≤", 5.0)))
+    rows += [
+        Row(f"{name}: share of a step of {who} that is data", [100 * r for r in over(seconds, f"{who} data", who)], "{:.0f} %") for who in ("lightly", "plain")
+    ]
+    rows.append(Row(f"{name}: our step with Muon over that with AdamW, {auto}", over(seconds, "muon", auto)))
+    rows.append(Row(f"{name}: our step, fp32 over bf16", over(seconds, "fp32", "bf16")))
+    rows += [Row(f"{name}: bare net, default layout over channels_last, {p}", over(seconds, f"default {p}", f"bare {p}")) for p in ("fp32", "bf16")]
+    return rows
+
+
+def views(repetitions: int) -> Found:
+    """Drawing alone, one thread, a batch of 128 pictures of which each gets parameters of its own: uint8 RGB squares -> float32 views. `crop` is a random
+    resized crop, `SimCLR` adds flip, jitter (s = 0.5), grayscale and blur. torchvision and kornia blur with a kernel of a tenth of the side, ours with the
+    wider one of three sigma. torchvision on a whole batch gives all pictures one set of parameters, so it is not a way to the same views. `scenes` are the
+    two views of digit_size's laptop scale: ours draws them straight from the sprites at their final size, the usual way draws each scene on a PIL canvas
+    and crops that twice with torchvision.
+    """
+    rows: list[Row] = []
+    for side in (32, 96):
+        pictures = peers.photographs(128, side)
+        for name, chosen in {"crop": Views(), "SimCLR": FULL}.items():
+            with one_thread():
+                rows += drawing_rows(f"{name}, {side} px", paired(drawers(pictures, chosen), repetitions), len(pictures))
+    with one_thread():
+        work = digits()
+        usual_way = work.dataset(peers.twice(peers.torchvision_view(work.views, work.side)))
+        batch = work.training.batch
+        variants: Variants = {"ours": timed(lambda: work.draw(1), STEPS), "usual": timed(lambda: [usual_way[i] for i in range(batch)])}
+        seconds = paired(variants, repetitions)
+    rows.append(Row("scenes: ours, straight from sprites, views a second", rate(seconds, "ours", 2 * batch), "{:,.0f}"))
+    rows.append(Row("scenes: PIL and torchvision v2, per picture, over ours", over(seconds, "usual", "ours"), goal=("≥", 1.0)))
+    mean, largest = difference()
+    return Found(rows, [f"scenes: whole canvases drawn both ways from equal factors differ by {mean:.4f} on average (at most {largest:.2f}), of 1."])
+
+
+def drawers(pictures: Tensor, chosen: Views) -> Variants:
+    """Each way to one view of every picture."""
+    side, pil, rng = pictures.shape[-1], peers.as_pil(pictures), torch_rng("views")
+    view = peers.torchvision_view(chosen, side)
+    variants: Variants = {
+        "ours": timed(lambda: chosen(pictures.float() / 255, rng), STEPS),
+        "tensor": timed(lambda: torch.stack([view(picture) for picture in pictures])),
+        "pil": timed(lambda: torch.stack([view(picture) for picture in pil])),
+        "batch": timed(lambda: view(pictures), STEPS),
+        "kornia": None,
+    }
+    if installed("kornia"):
+        batched = peers.kornia_views(chosen, side)
+        variants["kornia"] = timed(lambda: batched(pictures.float() / 255), STEPS)
+    return variants
+
+
+def drawing_rows(name: str, seconds: Seconds, n: int) -> list[Row]:
+    rows = [Row(f"{name}: ours, views a second", rate(seconds, "ours", n), "{:,.0f}")]
+    told = {"tensor": "torchvision v2, per tensor", "pil": "torchvision v2, per PIL picture", "kornia": "kornia, batched"}
+    rows += [Row(f"{name}: {what}, over ours", over(seconds, who, "ours"), goal=("≥", 1.0)) for who, what in told.items()]
+    return [*rows, Row(f"{name}: torchvision v2, one set of parameters a batch (not the same), over ours", over(seconds, "batch", "ours"))]
+
+
+def difference() -> tuple[float, float]:
+    """Mean and largest absolute difference of whole canvases drawn by us and by PIL, on a scale of 0 to 1; they differ at the edges of the digits' boxes,
+    where PIL repeats the sprite's edge and ours fades into the empty canvas.
+    """
+    cell = largest_cell("laptop")
+    pool, scenes = lab.load_pools(cell, lab.Place(Path()), CPU)[True], lab.part(SCENES[cell["data"]], cell)
+    factors = scenes.factors(cell["batch"], torch_rng("same"), pool)
+    placed = torch.stack([factors[name] for name in peers.FACTORS], 2).tolist()
+    painter = peers.DigitPictures(cell, pool)
+    drawn = torch.stack([v2.functional.to_dtype(v2.functional.to_image(painter.picture(rows)), scale=True) for rows in placed])
+    apart = (scenes.render(factors, pool) - drawn).abs()
+    return apart.mean().item(), apart.max().item()
