@@ -107,6 +107,7 @@ def test_each_feature_can_be_seen_alone():
     torch.testing.assert_close(scene.render(drawn, pool, visible=(1,)), pool.photos.images[drawn["photo"]] / 255, atol=3e-5, rtol=0)
     ink = scene.render(drawn, pool, visible=(0,))
     assert torch.equal(ink[:, 0], ink[:, 2])
+    assert torch.equal(ink[:, :1], scene.masks(drawn, pool))
     assert ink[:, :, :33].max() < 1e-4
 
 

@@ -202,6 +202,12 @@ def test_pictures_much_smaller_than_the_canvas_are_told_and_others_are_enlarged_
     assert bad
 
 
+def test_more_pictures_than_fit_into_memory_are_told_before_any_is_read(top, monkeypatch):
+    monkeypatch.setattr(photos, "memory", lambda: 10_000.0)
+    with pytest.raises(UserError, match=r"16 pictures of 16 px need .* GB of memory and this machine has .*; take a smaller canvas"):
+        load(top)
+
+
 # Pictures of every kind
 
 

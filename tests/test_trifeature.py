@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 from scipy.stats import chisquare
 
+from suppression import exp
 from suppression.scenes import Trifeature
 from suppression.scenes.sources import NOTHING
 from suppression.scenes.trifeature import ATTRIBUTES, COLOURS, TURNS, sprites
@@ -109,3 +110,15 @@ def test_it_is_probed_without_correlation_and_its_strength_is_log2_of_10():
 def test_scenes_that_cannot_be_drawn_are_refused(knobs, told):
     with pytest.raises(ValueError, match=told):
         Trifeature(**knobs)
+
+
+def test_an_experiment_on_it_runs_and_has_no_source_to_choose(tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text(
+        'title = "Mine"\nclaim = "none"\ndata = "trifeature"\naxis = "correlation"\narms = [{ method = "untrained" }]\n'
+        "[scale.smoke]\ncanvas = 16\ncorrelation = [0.5]\nwidth = 4\nprobe = { train = 60, test = 30 }\n"
+    )
+    asked = [str(tmp_path / "mine.toml"), "--scale", "smoke", "--store", str(tmp_path / "store"), "--workers", "1"]
+    assert exp.main(asked) == 0
+    assert "source none" in capsys.readouterr().out
+    assert exp.main([*asked, "--source", "mnist"]) == 2
+    assert "mine has no knob 'source'" in capsys.readouterr().err

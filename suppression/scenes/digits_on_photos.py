@@ -88,6 +88,13 @@ class DigitsOnPhotos(Scenes):
         """The digit without its photograph, the photograph without digits, and both as they are."""
         return [("alone", (0,), ["digit"]), ("alone", (1,), ["scene"]), ("together", None, self.features)]
 
+    def masks(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None) -> Tensor:
+        """How much ink the copies of the digit put on each pixel: (n, 1, out, out) in [0, 1]. Knobs as in `render`."""
+        edge = (SIDE - self.box) // 2
+        keep = slice(edge, edge + self.box)
+        sprites = pool.images.index_select(0, factors["instance"])[:, None, keep, keep]
+        return placed(sprites, factors["top"], factors["left"], self.share * self.canvas, self.canvas, view, out)
+
     def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:
         assert pool.photos is not None
         photo = filling(pool.photos.images.index_select(0, factors["photo"]), self.canvas, view, out)
@@ -95,10 +102,7 @@ class DigitsOnPhotos(Scenes):
             return photo
         if visible is not None and 1 not in visible:
             photo = torch.zeros_like(photo)
-        edge = (SIDE - self.box) // 2
-        keep = slice(edge, edge + self.box)
-        sprites = pool.images.index_select(0, factors["instance"])[:, None, keep, keep]
-        ink = placed(sprites, factors["top"], factors["left"], self.share * self.canvas, self.canvas, view, out)  # (n, 1, out, out)
+        ink = self.masks(factors, pool, view=view, out=out)
         if self.combine == "max":
             return torch.maximum(photo, ink)
         return photo + self.alpha * ink * (1 - photo) if self.combine == "alpha" else (photo + ink).clamp_(max=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
@@ -275,6 +277,10 @@ def decoded(files: tuple[tuple[str, int], ...], side: int) -> tuple[Tensor, dict
         if length * MOST_ENLARGED < side:
             bad[file] = f"its shorter side is {length} px, too small for {side} px; the least is {-(-side // MOST_ENLARGED)}"
     held = min(side, max((length for file, length in shorter.items() if file not in bad), default=side))
+    if (need := 3 * held**2 * len(shorter)) > (have := memory()):
+        raise UserError(
+            f"{len(shorter)} pictures of {held} px need {need / 1e9:.1f} GB of memory and this machine has {have / 1e9:.1f}; take a smaller canvas, or a tree of fewer"
+        )
     pictures = torch.empty(len(files) - len(bad), 3, held, held, dtype=torch.uint8)
     row = 0
     for file, _ in files:
@@ -282,6 +288,14 @@ def decoded(files: tuple[tuple[str, int], ...], side: int) -> tuple[Tensor, dict
             attempt(file, bad, lambda image: pictures[row].copy_(torch.from_numpy(np.array(squared(image, held))).permute(2, 0, 1)))  # noqa: B023 (used at once)
             row += file not in bad
     return pictures[:row], bad
+
+
+def memory() -> float:
+    """Of the machine, in bytes; endless where it does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def attempt(file: str, bad: dict[str, str], use: Callable[[Image.Image], object]) -> None:
