@@ -50,6 +50,7 @@ def general_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--store", type=Path, metavar="DIR", help="where trained cells are kept (default: SUPPRESSION_HOME/store, else the user's data folder)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
     parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out files of a folder of photographs that are no pictures, instead of stopping at them")
     parser.add_argument("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, mps")
     parser.add_argument("--workers", type=int, metavar="N", help="cells trained side by side (default on a CPU: one a core; on a GPU: 1)")
     parser.add_argument("-h", "--help", action="store_true", help="this help; after a recipe's name also its knobs")
@@ -141,12 +142,12 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     from suppression.tables import long_rows
 
     device = machine.pick_device(given.device)
-    place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download)
+    place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download, skip_bad=given.skip_bad)
     keys = [lab.full_key(cell) for cell in plan.cells]
     stored = {i: rows for i, cell in enumerate(plan.cells) if (rows := lab.stored_rows(store, cell, plan.probe)) is not None}
     for i, cell in enumerate(plan.cells):
         if i not in stored and cell["seed"] == plan.seeds[0]:  # what is stored was right, and a seed is never wrong
-            lab.check_cell(cell)
+            lab.check_cell(cell, plan.probe)
     if given.dry:
         return dry(plan, place, set(stored), given)
     for i in list(stored):
@@ -156,7 +157,7 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     missing = [i for i in range(len(plan.cells)) if i not in stored]
     failed: list[dict] = []
     if missing:
-        lab.check_sources(plan.cells, place)
+        lab.check_sources(plan.cells, place, lambda text: print(f"note: {text}", file=sys.stderr))
         store.check_writable()
         whole = make_plan(given.name, scale=plan.scale)  # without pins: the list counts against the whole recipe
         store.put_keys(f"{plan.name}.{plan.scale}", sorted({lab.full_key(cell) for cell in whole.cells}))

@@ -88,7 +88,7 @@ def told_scale(plan: Plan, rows: list[Row]) -> str:
     counts = sorted({len({row["seed"] for row in select(rows, **{plan.recipe.axis: x})}) for x in plan.axis} - {0})
     seeds = f"{counts[0]} seed{'s' * (counts[0] > 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds a point"
     row = rows[0]
-    return f"{plan.scale} scale: {row['source']}, {row['canvas']}-px canvas, ResNet-18 width {row['width']}, {seeds}"
+    return f"{plan.scale} scale: {row.get('source', 'no source')}, {row['canvas']}-px canvas, ResNet-18 width {row['width']}, {seeds}"
 
 
 def saved(made: Figure, kind: str) -> bytes:

@@ -24,19 +24,17 @@ class Knob:
     type: Any
     default: Value
     room: str  # where it is declared; a cell has only the rooms it uses
+    choices: Any = None  # a dict whose keys are the words allowed, read when they are checked, so that a test or a notebook can add to it
 
     @property
     def holds_several(self) -> bool:
         return any(get_origin(option) is tuple for option in options(self.type))
 
 
-# Words whose choices are a dict's keys are checked against the dict as it is when they are read, so that a test or a notebook can add to it.
-CHOICES: dict[str, Any] = {"method": METHODS, "source": SOURCES}
-
 GENERAL = [
-    Knob("source", str, "digits", "scenes"),
-    Knob("instances", int | None, None, "scenes"),  # of the source's training instances only the first so many; all if None
-    Knob("method", str, None, "general"),
+    Knob("source", str, "digits", "scenes", SOURCES),
+    Knob("instances", int | None, None, "scenes"),  # of the source's training instances only the first so many are trained on; all if None
+    Knob("method", str, None, "general", METHODS),
     Knob("seed", int, 0, "general"),
     Knob("width", int, 16, "net"),
     Knob("stem", Literal[1, 2, 4] | None, None, "net"),
@@ -53,10 +51,16 @@ def knobs_of(target: Any, room: str) -> list[Knob]:
 
 
 def schema(kind: str) -> dict[str, Knob]:
-    """All knobs of an experiment on scenes of this kind, by name; those of a method carry the room `methods.NAME`, shared names the first one's type."""
+    """All knobs of an experiment on scenes of this kind, by name; those of a method carry the room `methods.NAME`, shared names the first one's type.
+
+    A generator may declare `source` or `instances` itself, and has neither if it draws from no source.
+    """
     if kind not in SCENES:
         raise unknown("there is no kind of scenes", kind, SCENES)
-    found = [*GENERAL, *knobs_of(SCENES[kind], "scenes"), *knobs_of(Views, "views"), *knobs_of(Training, "train")]
+    scenes = knobs_of(SCENES[kind], "scenes")
+    own = {knob.name for knob in scenes}
+    general = [knob for knob in GENERAL if knob.name not in own and (knob.room != "scenes" or SCENES[kind].sources)]
+    found = [*general, *scenes, *knobs_of(Views, "views"), *knobs_of(Training, "train")]
     found += [knob for name, method in METHODS.items() for knob in knobs_of(method, f"methods.{name}")]
     table: dict[str, Knob] = {}
     for knob in found:
@@ -75,13 +79,14 @@ def cell_knobs(kind: str, method: str) -> dict[str, Knob]:
 
 def coerce(knob: Knob, value: Value, where: str) -> Value:
     """One value for one meaning, whether it came from TOML (`1`, `1.0`) or the command line ("1"). UserError with the place if it cannot be that type."""
-    if knob.name in CHOICES and value not in CHOICES[knob.name]:
-        raise unknown(f"{where}: there is no {knob.name}", str(value), CHOICES[knob.name])
+    if knob.choices is not None and value not in knob.choices:
+        raise unknown(f"{where}: there is no {knob.name}", str(value), knob.choices)
     for option in options(knob.type):
         try:
-            return convert(value, option)
+            found = convert(value, option)
         except (ValueError, TypeError):
             continue
+        return None if found is False and type(None) in options(knob.type) else found  # a switch that is off is one that nobody touched: one key
     wanted = " or ".join(describe(option) for option in options(knob.type))
     raise UserError(f"{where}: {knob.name} = {value!r} is not {wanted}")
 
@@ -105,6 +110,10 @@ def convert(value: Value, to: Any) -> Value:
     if get_origin(to) is tuple:
         parts = value.split(",") if isinstance(value, str) else value
         return [convert(part, get_args(to)[0]) for part in (parts if isinstance(parts, (list, tuple)) else [parts])]
+    if to is bool:
+        if not isinstance(value, (bool, str)) or str(value).lower() not in ("true", "false"):
+            raise ValueError
+        return str(value).lower() == "true"
     if isinstance(value, bool) or value is None or isinstance(value, (list, tuple)):
         raise ValueError
     if to is int:
@@ -124,4 +133,4 @@ def describe(to: Any) -> str:
         return "one of " + ", ".join(map(str, get_args(to)))
     if get_origin(to) is tuple:
         return f"{describe(get_args(to)[0])}, or several joined by commas"
-    return {int: "a whole number", float: "a number", str: "a word", type(None): "none"}[to]
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a word", type(None): "none"}[to]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from suppression import machine
-from suppression.errors import UserError
+from suppression.errors import UserError, unknown
 from suppression.methods import METHODS, Method
 from suppression.nets import ResNet18, channels_last, stem_for
 from suppression.probes import linear
 from suppression.probes.linear import VERSION as PROBE_VERSION
 from suppression.probes.linear import features, fingerprint
 from suppression.recipe import Cell, Probe
-from suppression.scenes import SCENES, SOURCES, MissingSource, Pool
+from suppression.scenes import SCENES, SOURCES, Pool, Scenes, photographs
+from suppression.scenes.base import Factors, Visible
+from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
 from suppression.store import Store, key_of
 from suppression.train import Batch, Training, orthogonalise, train
@@ -32,6 +34,7 @@ PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed
 
 Row = dict[str, Any]
 Tell = Callable[..., None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,12 @@ class Place:
     device: str = "cpu"
     root: Path | None = None
     download: bool = False
+    skip_bad: bool = False  # leave out the files of a source that are no pictures
     threads: int | None = None
+
+
+def ignore(text: str) -> None:
+    """A note that nobody wants to hear."""
 
 
 def part(kind: type, cell: Cell) -> Any:
@@ -55,18 +63,23 @@ def part(kind: type, cell: Cell) -> Any:
         raise UserError(str(error)) from error
 
 
-def build_method(cell: Cell) -> Method:
-    """The method with its encoder; equal seeds give every method the same initial encoder."""
-    cls = METHODS[cell["method"]]
+def scenes_of(cell: Cell) -> Scenes:
+    return part(SCENES[cell["data"]], cell)
+
+
+def build_method(cell: Cell, pool: Pool = UNSEEN) -> Method:
+    """The method with its encoder, for scenes drawn from this pool; equal seeds give every method the same initial encoder."""
+    cls, scenes = METHODS[cell["method"]], scenes_of(cell)
     if cell["width"] < 1:
         raise UserError(f"width = {cell['width']}: the first block group needs one channel at least")
     stem = cell["stem"] or stem_for(cell["canvas"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch_rng("init", cell["seed"]).initial_seed()))
-        encoder = ResNet18(width=cell["width"], stem=stem, channels=1)
+        encoder = ResNet18(width=cell["width"], stem=stem, channels=scenes.channels)
         own = {name: cell[name] for name in own_knobs(cls) if name in cell}
+        labels = (scenes.spaces(pool),) if cls.labelled else ()
         try:
-            return channels_last(cls(encoder, **own))  # type: ignore[return-value]
+            return channels_last(cls(encoder, *labels, **own))  # type: ignore[return-value]
         except ValueError as error:
             raise UserError(str(error)) from error
 
@@ -77,10 +90,13 @@ def own_knobs(cls: type[Method]) -> list[str]:
     return [knob.name for knob in knobs_of(cls, "")]
 
 
-def check_cell(cell: Cell) -> None:
-    """Build everything but train nothing: every knob out of range is told before the first second of work."""
-    scenes = part(SCENES[cell["data"]], cell)
+def check_cell(cell: Cell, probe: Probe | None = None) -> None:
+    """Build everything but train nothing: every knob out of range, and every feature that is not there, is told before the first second of work."""
+    scenes = scenes_of(cell)
     build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
+    for name in (probe and probe.features) or []:
+        if name not in scenes.features:
+            raise unknown(f"{cell['data']} has no feature", name, scenes.features)
     if METHODS[cell["method"]].trains:
         part(Training, cell)
         views = part(Views, cell)
@@ -98,7 +114,7 @@ def full_key(cell: Cell) -> str:
 
 def probe_name(probe: Probe) -> str:
     """The name of the probe's record: changed knobs or a changed version ask again, and retrain nothing."""
-    told = f"{PROBE_VERSION} {sorted(probe.model_dump().items())}"
+    told = f"{PROBE_VERSION} {sorted(probe.model_dump(exclude_none=True).items())}"
     return f"linear-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
@@ -106,10 +122,14 @@ def stored_rows(store: Store, cell: Cell, probe: Probe) -> list[Row] | None:
     return store.rows(full_key(cell), probe_name(probe)) if store.has(full_key(cell)) else None
 
 
-def check_sources(cells: list[Cell], place: Place) -> None:
+def check_sources(cells: list[Cell], place: Place, note: Note = ignore) -> None:
     """Load (and, if asked, fetch) every source once before workers start; one that is missing, or has too few digits, is the user's error."""
-    for source, instances in sorted({(cell["source"], cell["instances"]) for cell in cells}, key=str):
-        load_pools({"source": source, "instances": instances}, place, torch.device("cpu"))
+    seen = set()
+    for cell in cells:
+        names = [cell[knob] for knob in scenes_of(cell).sources]
+        if (told := str((names, cell.get("instances"), scenes_of(cell).photo_side if set(names) - set(SOURCES) else None))) not in seen:
+            load_pools(cell, place, torch.device("cpu"), note)
+            seen.add(told)
 
 
 def cost(cell: Cell, probe: Probe) -> float:
@@ -129,10 +149,10 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
     found = []
     for cell in cells:
         view = cell.get("view") or cell["canvas"]
-        shape = (cell["width"], cell["stem"] or stem_for(cell["canvas"]), view)
+        shape = (cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
         if shape not in nets:
-            x = torch.rand(64, 1, view, view, device=device).contiguous(memory_format=torch.channels_last)
-            net: Any = channels_last(ResNet18(width=shape[0], stem=shape[1], channels=1)).to(device)
+            x = torch.rand(64, shape[2], view, view, device=device).contiguous(memory_format=torch.channels_last)
+            net: Any = channels_last(ResNet18(width=shape[0], stem=shape[1], channels=shape[2])).to(device)
             passes = min(machine.timed_pass(net, x, device, bf16) for bf16 in (True, False, True, False))  # the first of each warms up
             nets[shape] = net, passes / (64 * view**2)
         net, pace = nets[shape]
@@ -145,46 +165,56 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
     return found
 
 
-def load_pools(cell: Cell, place: Place, device: torch.device) -> dict[bool, Pool]:
-    """Training (True) and held-out (False) instances of the cell's source, on the device."""
-    pools = {}
-    for is_train in (True, False):
-        try:
-            pool = SOURCES[cell["source"]](is_train, place.root, place.download and is_train)
-        except MissingSource as error:
-            raise UserError(str(error)) from error
-        if is_train and cell["instances"] is not None:
-            if not 1 <= cell["instances"] <= len(pool):
-                raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pool)} for training")
-            pool = Pool(pool.images[: cell["instances"]], pool.labels[: cell["instances"]])
-        if len(pool.labels.unique()) < 2:
-            raise UserError(f"source '{cell['source']}' has digits of one class only among those asked for; a probe needs two at least")
-        pools[is_train] = pool.to(device)
-    return pools
+def load_pools(cell: Cell, place: Place, device: torch.device, note: Note = ignore) -> dict[bool, Pool]:
+    """Training (True) and held-out (False) instances of the cell's sources, on the device; `note` is told of files that were left out."""
+    return {is_train: load_pool(cell, is_train, place, note).to(device) for is_train in (True, False)}
+
+
+def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> Pool:
+    """All instances of the cell's source (`instances` limits training, not what a probe is fitted on) with, where its scenes need both, photographs beside."""
+    pools = []
+    for knob in scenes_of(cell).sources:
+        name, download = cell[knob], place.download and is_train
+        if name in SOURCES:
+            pools.append(SOURCES[name](is_train, place.root, download))
+            if len(pools[-1].labels.unique()) < 2:
+                raise UserError(f"source '{name}' has digits of one class only; a probe needs two at least")
+        else:
+            side = scenes_of(cell).photo_side
+            pools.append(photographs(name, is_train, place.root, download, side=side, skip_bad=place.skip_bad, note=note))
+    if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pools[0]):
+        raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pools[0])} for training")
+    return pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
 
 
 def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
-    """Batch number `step` of a cell: it depends on the cell's seed and the step alone, so a training can go on from any step."""
-    scenes, views, size = part(SCENES[cell["data"]], cell), part(Views, cell), cell["batch"]
-    out = views.view or scenes.canvas
+    """Batch number `step` of a cell, drawn from the first `instances` of the pool: it depends on the cell's seed and the step alone, so a training can go
+    on from any step."""
+    scenes, views, size = scenes_of(cell), part(Views, cell), cell["batch"]
+    pool, out = pool.first(cell.get("instances")), views.view or scenes.canvas
 
     def draw(step: int) -> Batch:
         rng = torch_rng("train", cell["seed"], step, device=device)
         drawn = scenes.factors(size, rng, pool)
         x1, x2 = two_views(scenes, views, drawn, pool, out, rng)
-        y = torch.zeros(size, 10, device=device).scatter_(1, drawn["digit"], 1.0)
-        return x1, x2, y
+        return x1, x2, scenes.targets(drawn, pool)
 
     return draw
 
 
-def two_views(scenes: Any, views: Views, drawn: dict[str, Tensor], pool: Pool, out: int, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """Both views of each scene, drawn at once, straight from the sprites at their final size."""
-    how = [views.draw(len(drawn["digit"]), scenes.canvas, rng) for _ in range(2)]
+def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, out: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """Both views of each scene, drawn at once, straight from the instances at their final size, with what the scenes append to them."""
+    again = scenes.again(drawn, rng)
+    how = [views.draw(count(drawn), scenes.canvas, rng, channels=scenes.channels - scenes.planes) for _ in range(2)]
     both = {name: torch.cat([one[name] for one in how]) for name in how[0]}
-    twice = {name: value.repeat(2, 1) for name, value in drawn.items()}
-    x = scenes.render(twice, pool, view=both["crop"], out=out)
-    return views.apply(x, both).contiguous(memory_format=torch.channels_last).chunk(2)
+    twice = {name: torch.cat([value, again[name]]) for name, value in drawn.items()}
+    x = views.apply(scenes.render(twice, pool, view=both["crop"], out=out), both)
+    return scenes.append(x, twice).contiguous(memory_format=torch.channels_last).chunk(2)
+
+
+def count(drawn: Factors) -> int:
+    """How many scenes were drawn."""
+    return len(next(iter(drawn.values())))
 
 
 def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event: None) -> list[Row]:
@@ -206,7 +236,7 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
             threadpool_limits(place.threads)  # the probe's BLAS too: two cells side by side would otherwise fight over the cores
         device = torch.device(place.device)
         pools = load_pools(cell, place, device)
-        method = build_method(cell).to(device)
+        method = build_method(cell, pools[True]).to(device)
         if store.has(key):
             method.load_state_dict(store.weights(key))
         else:
@@ -240,26 +270,23 @@ def train_cell(cell: Cell, key: str, method: Method, pool: Pool, store: Store, d
 
 
 def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool], device: torch.device) -> list[Row]:
-    """Ask for each feature with only its digit visible (`alone`) and with all (`together`), on held-out instances; float32 throughout.
-
-    Where digits are of one size, "the first" cannot be told apart once all are visible, so that question is not asked.
-    """
-    scenes = part(SCENES[cell["data"]], cell)
+    """Ask for each feature as the scenes' `questions` say (with it alone visible, with all together), on held-out instances; float32 throughout."""
+    scenes = scenes_of(cell).probed()
     method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
     layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
     drawn = {train: scenes.factors(n, torch_rng("probe", train, device=device), pools[train]) for train, n in ((True, probe.train), (False, probe.test))}
-    cases = [len(drawn[False]["instance"][:, j].unique()) for j in range(len(scenes.features))]
-    questions = [("alone", (j,), [j]) for j in range(len(scenes.features))]
-    questions += [("together", None, range(len(scenes.features)))] if scenes.told_apart else []  # type: ignore[list-item]
+    labels = {train: scenes.labels(some) for train, some in drawn.items()}
+    cases = {name: len(carrier.unique()) for name, carrier in scenes.carriers(drawn[False]).items()}
     rows = []
-    for shown, visible, asked in questions:
-        held = {train: encode(method, layers, scenes, drawn[train], pools[train], visible) for train in (True, False)}
-        for j in asked:
+    for shown, visible, features_shown in scenes.questions():
+        asked = [name for name in features_shown if probe.features is None or name in probe.features]
+        held = {train: encode(method, layers, scenes, drawn[train], pools[train], visible) for train in (True, False)} if asked else {}
+        for name in asked:
             for layer in layers:
-                train, test = ((held[train][layer], drawn[train]["digit"][:, j]) for train in (True, False))
-                answer = linear(train, test, cases=cases[j], C=probe.C, max_iter=probe.max_iter)
-                rows.append({"feature": scenes.features[j], "probe": "linear", "layer": layer, "scenes": shown} | answer)
+                train, test = ((held[train][layer], labels[train][name]) for train in (True, False))
+                answer = linear(train, test, cases=cases[name], C=probe.C, max_iter=probe.max_iter)
+                rows.append({"feature": name, "probe": "linear", "layer": layer, "scenes": shown} | answer)
     after = fingerprint(method)
     if before != after:
         raise RuntimeError("the encoder changed while it was probed")
@@ -267,12 +294,12 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
 
 
 @torch.no_grad()
-def encode(method: Method, layers: list[str], scenes: Any, drawn: dict[str, Tensor], pool: Pool, visible: tuple[int, ...] | None) -> dict[str, Tensor]:
+def encode(method: Method, layers: list[str], scenes: Scenes, drawn: Factors, pool: Pool, visible: Visible) -> dict[str, Tensor]:
     """Features of the drawn scenes at h, block groups and z = g(h), (n, d) each; pictures are drawn as they are needed and not kept."""
     parts = []
-    for start in range(0, len(drawn["digit"]), PROBED_AT_ONCE):
+    for start in range(0, count(drawn), PROBED_AT_ONCE):
         some = {name: value[start : start + PROBED_AT_ONCE] for name, value in drawn.items()}
-        x = scenes.render(some, pool, visible=visible).contiguous(memory_format=torch.channels_last)
+        x = scenes.append(scenes.render(some, pool, visible=visible), some, visible=visible).contiguous(memory_format=torch.channels_last)
         found = features(method.encoder, x)
         if "z" in layers:
             found["z"] = method.project(found["h"]).float()

@@ -32,17 +32,18 @@ class Published(Strict):
 
 
 class Probe(Strict):
-    """How each feature is asked for: pictures to fit on and to test with, logistic regression's C, and at which layers."""
+    """How each feature is asked for: pictures to fit on and to test with, logistic regression's C, at which layers, and which features (all if None)."""
 
     train: int = 2000
     test: int = 1000
     C: float = 0.1
     max_iter: int = 300
     layers: list[str] = ["h"]
+    features: list[str] | None = None
 
 
 class Card(Strict):
-    """A data set: what kind of scenes, which knobs of its generator are set, what its features are."""
+    """A data set: what kind of scenes, which knobs of its generator are set, what its features are (`bit` stands for bit1, bit2, ...)."""
 
     title: str
     text: str

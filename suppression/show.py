@@ -13,6 +13,8 @@ from suppression.errors import UserError, unknown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from suppression.lab import Place
+
 SAMPLES = 8
 
 
@@ -31,6 +33,7 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
     parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out files of a folder of photographs that are no pictures, instead of stopping at them")
     given, rest = parser.parse_known_args(argv)
     if given.name is None:
         if rest:
@@ -49,15 +52,18 @@ def run(argv: list[str]) -> int:
         flags.add_argument(*dict.fromkeys([f"--{knob.name}", f"--{knob.name.replace('_', '-')}"]), dest=knob.name)
     pinned, rest = flags.parse_known_args(rest)
     if rest:
-        raise unknown(f"{Path(given.name).stem} has no knob", rest[0].lstrip("-").replace("-", "_"), [*knobs, "out", "seed", "root", "download"])
+        raise unknown(f"{Path(given.name).stem} has no knob", rest[0].lstrip("-").replace("-", "_"), [*knobs, "out", "seed", "root", "download", "skip_bad"])
     cell: dict[str, Any] = {knob.name: knob.default for knob in knobs.values()} | card.knobs
     cell |= {name: coerce(knobs[name], value, "command line") for name, value in vars(pinned).items() if value is not None}
+    from suppression import lab
     from suppression.figures import saved
 
-    content = saved(sheet(cell | {"data": card.kind, "seed": given.seed}, root=given.root, download=given.download, title=card.title), "png")
+    place = lab.Place(store=Path(), root=given.root, download=given.download, skip_bad=given.skip_bad)
+    cell |= {"data": card.kind, "seed": given.seed}
+    content = saved(sheet(cell, place, title=card.title), "png")
     out = given.out or Path(f"{Path(given.name).stem}.png")
     try:
-        out.write_bytes(content)
+        out.write_bytes(lighter(content) if lab.scenes_of(cell).channels - lab.scenes_of(cell).planes > 1 else content)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
     print(told(card, cell))
@@ -65,51 +71,67 @@ def run(argv: list[str]) -> int:
     return 0
 
 
+def lighter(png: bytes) -> bytes:
+    """The same picture in 256 colours, which is all that a sheet of small photographs needs, at a third of the size."""
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(out, "png", optimize=True)
+    return out.getvalue()
+
+
 def told(card: Any, cell: dict[str, Any]) -> str:
     lines = [card.title, card.text.strip(), "", *(f"feature {name}: {meaning}" for name, meaning in card.features.items())]
     lines += [f"published: {card.source}"] if card.source else []
-    return "\n".join([*lines, "", "knobs: " + ", ".join(f"{name}={value}" for name, value in cell.items() if value is not None)])
+    return "\n".join(
+        [*lines, "", "knobs: " + ", ".join(f"{name}={value}" for name, value in cell.items() if value is not None and name not in ("data", "seed"))]
+    )
 
 
-def sheet(cell: dict[str, Any], *, root: Path | None = None, download: bool = False, title: str = "") -> Figure:
-    """Samples in columns; in rows the scene (drawn with the crops' outlines), and its two views."""
+def sheet(cell: dict[str, Any], place: Place, *, title: str = "") -> Figure:
+    """Samples in columns; in rows the scene (drawn with the crops' outlines), and its two views. What is appended to a view is told above, not drawn."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     from suppression import lab
-    from suppression.scenes import SCENES, SOURCES, MissingSource
     from suppression.seeds import torch_rng
     from suppression.views import Views
 
-    scenes, views = lab.part(SCENES[cell["data"]], cell), lab.part(Views, cell)
-    try:
-        pool = SOURCES[cell["source"]](True, root, download)
-    except MissingSource as error:
-        raise UserError(str(error)) from error
+    scenes, views = lab.scenes_of(cell), lab.part(Views, cell)
+    pool = lab.load_pool(cell, True, place, lambda text: print(f"note: {text}", file=sys.stderr)).first(cell.get("instances"))
     rng = torch_rng("show", cell["seed"])
     try:
         drawn = scenes.factors(SAMPLES, rng, pool)
     except ValueError as error:
         raise UserError(str(error)) from error
+    again = scenes.again(drawn, rng)
     how = [views.draw(SAMPLES, scenes.canvas, rng) for _ in range(2)]
     out = views.view or scenes.canvas
-    pictures = [scenes.render(drawn, pool)]
-    pictures += [views.apply(scenes.render(drawn, pool, view=each["crop"], out=out), each) for each in how]
-    made = Figure(figsize=(1.7 * SAMPLES, 6), layout="constrained")
-    axes = made.subplots(3, SAMPLES)
+    rows = {"scene": scenes.render(drawn, pool)} | ({} if again is drawn else {"scene again": scenes.render(again, pool)})
+    rows |= {
+        f"view {i + 1}": views.apply(scenes.render(seen, pool, view=each["crop"], out=out), each)
+        for i, (seen, each) in enumerate(zip((drawn, again), how, strict=True))
+    }
+    made = Figure(figsize=(1.7 * SAMPLES, 2 * len(rows)), layout="constrained")
+    axes = made.subplots(len(rows), SAMPLES)
+    captions = scenes.captions(drawn, pool)
+    fits = min(15, 200 // max(len(line) for caption in captions for line in caption.split("\n")))
     for column in range(SAMPLES):
-        for row, name in enumerate(("scene", "view 1", "view 2")):
+        for row, (name, pictures) in enumerate(rows.items()):
             ax = axes[row][column]
-            ax.imshow(pictures[row][column, 0].numpy(), cmap="gray", vmin=0, vmax=1)
+            ax.imshow(pictures[column].permute(1, 2, 0).squeeze(2).numpy(), cmap="gray", vmin=0, vmax=1)
             ax.set_xticks([])
             ax.set_yticks([])
             if column == 0:
                 ax.set_ylabel(name, fontsize=15)
-        axes[0][column].set_title(", ".join(str(int(d)) for d in drawn["digit"][column]), fontsize=15)
-        for each, colour in zip(how, ("#D55E00", "#56B4E9"), strict=True):
+        axes[0][column].set_title(captions[column], fontsize=fits)
+        for row, each, colour in zip((0, len(rows) - 3), how, ("#D55E00", "#56B4E9"), strict=True):
             top, left, height, width = (float(v) for v in each["crop"][column])
-            axes[0][column].add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=colour, linewidth=2))
-    made.suptitle(f"{title}: classes above; crops of view 1 (orange) and view 2 (blue) on the {scenes.canvas}-px scene", fontsize=15)
+            axes[row][column].add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=colour, linewidth=2))
+    above = "classes and appended planes" if scenes.planes else "classes"
+    made.suptitle(f"{title}: {above} above; crops of view 1 (orange) and view 2 (blue) on the {scenes.canvas}-px scene", fontsize=15)
     return made
 
 

@@ -118,7 +118,7 @@ def measured(rows: list[Row], arm: Cell, feature: str, shown: str, axis: str, x:
 def caption(plan: Plan, rows: list[Row]) -> str:
     seeds = sorted({row["seed"] for row in rows})
     interval = "[95 % t-interval over seeds where a point has several, else Wilson's]" if len(seeds) > 1 else "[95 % Wilson interval, one seed]"
-    source = rows[0]["source"] if rows else "-"
+    source = rows[0].get("source", "none") if rows else "-"
     uneven = len({len({row["seed"] for row in select(rows, **{plan.recipe.axis: x})}) for x in plan.axis}) > 1 and len(seeds) > 1
     told = f"{plan.scale} scale, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not at every size)' if uneven else ''}; {interval}; linear probe on h; chance 10 %."
     told += "\nalone: only the probed digit is visible (the published protocol, as inferred). same size: neither digit can be told to be the first."

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from suppression import exp, lab, recipe
+from suppression import exp, lab, recipe, shelf
 from suppression.store import Store
 
 
@@ -144,6 +144,8 @@ MISTAKES = [
     (["digit_size", "--overlap", "2"], "overlap = 2.0 is not in [0, 1]"),
     (["digit_size", "--area_min", "0"], "area_min = 0.0"),
     (["digit_size", "--width", "0"], "width = 0"),
+    (["digit_size", "--replace", "maybe"], "replace = 'maybe' is not true or false or none"),
+    (["digit_size", "--replace", "1"], "replace = '1' is not true or false or none"),
     (["digit_size", "--method", "untrained", "--tau", "0.2"], "has the knob 'tau'"),
     (["--tau", "0.2", "digit_size"], "name the experiment first"),
     (["digit_size", "0.2"], "'0.2' stands where a --knob is expected"),
@@ -226,6 +228,17 @@ def test_a_faulty_recipe_is_told_with_its_file_and_the_nearest_right_name(text, 
     assert "mine" in err
 
 
+def test_a_probe_of_a_feature_that_the_data_set_does_not_have_is_told(capsys, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'title = "Mine"\nclaim = "none"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "untrained" }]\n'
+        '[scale.smoke]\ncanvas = 16\nsize1 = 6\nsize2 = [12]\nprobe = { features = ["frist"] }\n'
+    )
+    code, _, err = door(capsys, tmp_path / "mine.toml", "--scale", "smoke", "--store", tmp_path / "store")
+    assert code == 2
+    assert "two_digits has no feature 'frist'; did you mean 'first'?" in err
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_recipe_of_ones_own_runs_from_its_file(capsys, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
@@ -242,6 +255,23 @@ def test_a_label_does_not_change_the_key_and_one_value_is_one_key():
     same = recipe.plan("digit_size", scale="smoke", pins={"tau": [1.0], "size2": [12], "method": ["simclr"]}).cells
     assert [lab.full_key(cell) for cell in one] == [lab.full_key(cell) for cell in same]
     assert len(one) == 1
+
+
+def test_knobs_that_came_later_are_in_no_key_of_a_cell_that_does_not_use_them():
+    """A recorded csv has a column for every knob of its cells when they were trained; what none of them had must be None, which is in no key."""
+    first_line, *_ = (shelf.HERE.parent / "experiments" / "digit_size.laptop.csv").read_text().splitlines()
+    for cell in recipe.plan("digit_size").cells:
+        assert {name for name, value in cell.items() if value is not None} <= set(first_line.split(","))
+    assert "replace" in recipe.plan("digit_size").cells[0]
+
+
+def test_a_switch_that_is_off_is_one_that_nobody_touched():
+    def keys(**pins):
+        return [lab.full_key(cell) for cell in recipe.plan("digit_size", scale="smoke", pins={"method": ["simclr"], "size2": [12], "tau": [0.2]} | pins).cells]
+
+    assert keys(replace=["false"]) == keys(replace=[False]) == keys(replace=["none"]) == keys()
+    assert keys(replace=["true"]) == keys(replace=[True]) == keys(replace=["True"]) != keys()
+    assert len(keys(replace=["true", "false"])) == 2
 
 
 def test_pins_and_lists_make_their_product_and_the_two_ends_come_first():

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from suppression import exp, lab, recipe, report, shelf, show
+from suppression.knobs import cell_knobs
 from suppression.methods import METHODS
 from suppression.nets import ResNet18
-from suppression.scenes import SCENES, SOURCES
 from suppression.seeds import torch_rng
 
 TOP = Path(__file__).parent.parent
@@ -63,15 +63,59 @@ def test_only_shelf_reads_toml_and_only_store_unlinks_or_renames():
             assert not re.search(r"os\.(rename|replace|remove)|rmtree", path.read_text()), path
 
 
-@pytest.mark.parametrize("name", shelf.names("datasets"))
-def test_every_card_draws_scenes_with_its_features(name):
+def card_cell(name, **given):
+    """A cell on the data set of this card."""
     card = recipe.load_card(name)
-    scenes = SCENES[card.kind](**card.knobs)
-    assert set(card.features) == set(scenes.features)
-    pool = SOURCES["digits"](True)
-    drawn = scenes.factors(2, torch_rng("test"), pool)
-    assert scenes.render(drawn, pool).shape == (2, 1, scenes.canvas, scenes.canvas)
-    assert (TOP / "datasets" / f"{name}.png").is_file()
+    knobs = {knob: cell_knobs(card.kind, given["method"])[knob].default for knob in cell_knobs(card.kind, given["method"])}
+    return card, {"data": card.kind} | knobs | {k: v for k, v in card.knobs.items() if k in knobs} | {"seed": 0, "batch": 4} | given
+
+
+@pytest.mark.parametrize("name", shelf.names("datasets"))
+def test_every_card_draws_batches_with_its_features(name, place):
+    card, cell = card_cell(name, method="supervised", width=4, view=16, jitter=0.5, gray=0.2)
+    scenes = lab.scenes_of(cell)
+    assert {feature if feature in card.features else feature.rstrip("0123456789") for feature in scenes.features} == set(card.features)
+    pools = lab.load_pools(cell, place, torch.device("cpu"))
+    x1, x2, y = lab.batches(cell, pools[True], torch.device("cpu"))(0)
+    assert x1.shape == x2.shape == (4, scenes.channels, 16, 16)
+    assert 0 <= min(x1.min(), x2.min()) <= max(x1.max(), x2.max()) <= 1
+    assert not torch.equal(x1, x2)
+    assert y.shape == (4, sum(scenes.spaces(pools[True])))
+    assert torch.isfinite(lab.build_method(cell, pools[True])(x1, x2, y))
+    assert (TOP / "datasets" / f"{name}.png").stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("name", shelf.names("datasets"))
+def test_every_card_draws_its_batches_without_waiting_for_the_device(name, place, no_host_sync):
+    _, cell = card_cell(name, method="simclr", view=16)
+    pools = lab.load_pools(cell, place, torch.device("cpu"))
+    draw = lab.batches(cell, pools[True], torch.device("cpu"))
+    draw(0)  # what is computed once for a pool (hashes, sprites) is computed here
+    with no_host_sync():
+        draw(1)
+
+
+@pytest.mark.parametrize("name", shelf.names("datasets"))
+def test_every_card_answers_the_questions_about_its_features(name, place):
+    _, cell = card_cell(name, method="untrained", width=4)
+    pools = lab.load_pools(cell, place, torch.device("cpu"))
+    scenes = lab.scenes_of(cell).probed()
+    drawn = scenes.factors(5, torch_rng("test"), pools[False])
+    labels, classes, carriers = scenes.labels(drawn), scenes.classes(pools[False]), scenes.carriers(drawn)
+    assert list(labels) == list(classes) == list(carriers) == list(scenes.features)
+    for feature in scenes.features:
+        assert labels[feature].shape == carriers[feature].shape == (5,)
+        assert labels[feature].dtype == torch.int64
+        assert labels[feature].max() < len(classes[feature])
+    assert {feature for _, _, asked in scenes.questions() for feature in asked} == set(scenes.features)
+    assert len(scenes.captions(drawn, pools[False])) == 5
+    state = torch.get_rng_state()
+    for _, visible, _ in scenes.questions():
+        x = scenes.append(scenes.render(drawn, pools[False], visible=visible), drawn, visible=visible)
+        assert x.shape == (5, scenes.channels, scenes.canvas, scenes.canvas)
+        assert 0 <= x.min() < x.max() <= 1
+    assert torch.equal(torch.get_rng_state(), state)
+    assert scenes.shared_bits is None or scenes.shared_bits >= 0
 
 
 @pytest.mark.parametrize("scale", recipe.SCALES)
@@ -176,6 +220,11 @@ def test_show_draws_a_sheet_and_prints_the_card(tmp_path, capsys):
         (["two_digits", "--size2", "300"], "does not fit"),
         (["two_digits", "--size2", "110", "--size1", "110", "--overlap", "0"], "no placement of digits"),
         (["two_digits", "--out", "/nowhere/x.png"], "cannot be written"),
+        (["multidigits", "--count", "17", "--placement", "in_grid"], "17 digits of up to 28 px need as many grid cells; a canvas of 112 px has 16"),
+        (["random_bits", "--bits", "25"], "bits = 25 is not in 0..24"),
+        (["random_bits", "--source", "photo"], "there is no source 'photo'; did you mean 'photos'?"),
+        (["random_bits", "--source", "folder:no/where"], "source 'folder:no/where' is not there"),
+        (["random_bits", "--instances", "1298"], "instances = 1298: source 'digits' has 1297 for training"),
     ],
 )
 def test_show_tells_a_mistake_and_exits_with_2(argv, told, capsys):

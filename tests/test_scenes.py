@@ -345,9 +345,46 @@ def test_digits_are_told_apart_only_where_all_sizes_differ():
     assert MultiDigits(count=1, sizes=(28,)).told_apart
 
 
-def test_there_is_one_feature_a_digit():
+def test_there_is_one_feature_a_digit_that_can_be_told_from_the_others_by_its_size():
     assert TwoDigits().features == ("first", "second")
-    assert MultiDigits(count=3).features == ("digit1", "digit2", "digit3")
+    assert MultiDigits(count=3, sizes=(10, 20, 30)).features == ("digit1", "digit2", "digit3")
+    assert MultiDigits(count=3).features == ("digit",)
+
+
+def test_digits_of_one_size_are_asked_for_one_alone_and_others_alone_and_together():
+    assert MultiDigits(count=3).questions() == [("alone", None, ("digit",))]
+    assert MultiDigits(count=3, sizes=(28,), canvas=64).probed() == MultiDigits(count=1, sizes=(28,), canvas=64)
+    two = TwoDigits(size1=20, size2=80)
+    assert two.probed() is two
+    assert two.questions() == [("alone", (0,), ["first"]), ("alone", (1,), ["second"]), ("together", None, ("first", "second"))]
+    assert TwoDigits(size1=50, size2=50).questions() == two.questions()[:2]
+
+
+def test_supervised_training_is_told_which_classes_are_on_a_picture():
+    scene, pool = MultiDigits(count=3, canvas=60, sizes=(20,)), pool_of()
+    factors = scene.factors(50, rng(), pool)
+    assert scene.spaces(pool) == (10,)
+    for row, digits in zip(scene.targets(factors, pool).tolist(), factors["digit"].tolist(), strict=True):
+        assert row == [float(c in digits) for c in range(10)]
+
+
+@pytest.mark.parametrize("knobs", [{}, {"placement": "in_grid"}, {"overlap": 0.3}])
+def test_a_second_view_shows_the_same_digits_placed_anew_only_if_they_are_to_be_replaced(knobs):
+    pool = pool_of()
+    kept, replaced = (MultiDigits(canvas=60, count=3, sizes=(15,), replace=replace, **knobs) for replace in (None, True))
+    factors = kept.factors(40, rng(), pool)
+    state = (one := rng(1)).get_state()
+    assert all(torch.equal(kept.again(factors, one)[name], value) for name, value in factors.items())
+    assert torch.equal(one.get_state(), state)  # so that scenes without it draw what they drew before there was such a knob
+    seen = replaced.again(factors, one)
+    assert all(torch.equal(seen[name], factors[name]) for name in ("instance", "digit", "size"))
+    for name in ("top", "left"):
+        assert not torch.equal(seen[name], factors[name])
+        assert abs(np.corrcoef(seen[name].flatten(), factors[name].flatten())[0, 1]) < 0.3
+        assert 0 <= seen[name].min() <= seen[name].max() <= 45
+    corner = torch.stack([seen["top"], seen["left"]])
+    apart = (corner[:, :, :, None] - corner[:, :, None]).abs().amax(0)[:, ~torch.eye(3, dtype=torch.bool)]
+    assert apart.min() >= {"placement": 15, "overlap": 0.7 * 15}.get(next(iter(knobs), ""), 0)
 
 
 @pytest.mark.parametrize(

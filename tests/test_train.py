@@ -58,6 +58,17 @@ def test_a_scene_drawn_by_its_step_does_not_depend_on_what_was_drawn_before(cell
     assert not torch.equal(draw(8)[0], later[0])
 
 
+def test_views_of_a_whole_canvas_differ_only_where_the_second_places_its_digits_anew(cell, place):
+    cell = cell | {"area_min": 1.0, "aspect": 1.0}
+    pool = lab.load_pools(cell, place, CPU)[True]
+    (x1, x2, _), (r1, r2, y) = (lab.batches(cell | {"replace": replace}, pool, CPU)(0) for replace in (None, True))
+    assert torch.equal(x1, x2)
+    assert torch.equal(r1, x1)
+    assert not torch.equal(r2, r1)
+    torch.testing.assert_close(r2.sum((1, 2, 3)), r1.sum((1, 2, 3)), rtol=0.5, atol=5)  # the same ink elsewhere, but for what overlaps
+    assert y.sum(1).max() == 2
+
+
 def test_methods_start_from_the_same_encoder_at_the_same_seed(plan):
     encoders = {}
     for cell in plan.cells:

@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import dataclasses
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from suppression.scenes.base import Factors, Question, Scenes
 from suppression.scenes.resample import axis_weights, resample
 from suppression.scenes.sources import SIDE, Pool
 
-Factors = dict[str, Tensor]
 TRIES = 1000  # whole scenes are drawn again while boxes lie too close; past this the knobs cannot be met
 
 
-class _DigitScenes(ABC):
+class _DigitScenes(Scenes):
     """What every digit scene does; the subclasses say only which digits there are."""
 
-    canvas: int
     placement: str
     overlap: float
     combine: str
     box: int
+    replace: bool | None
 
     @property
     @abstractmethod
     def digit_sizes(self) -> tuple[int, ...]:
         """The side of each digit's box, px."""
 
-    @property
-    @abstractmethod
-    def features(self) -> tuple[str, ...]:
-        """What each digit's class is called as a feature, in the order of `digit_sizes`."""
+    def labels(self, factors: Factors) -> dict[str, Tensor]:
+        return {name: factors["digit"][:, j] for j, name in enumerate(self.features)}
+
+    def carriers(self, factors: Factors) -> dict[str, Tensor]:
+        return {name: factors["instance"][:, j] for j, name in enumerate(self.features)}
+
+    def captions(self, factors: Factors, pool: Pool) -> list[str]:
+        return [", ".join(pool.names[int(digit)] for digit in scene) for scene in factors["digit"]]
+
+    def spaces(self, pool: Pool) -> tuple[int, ...]:
+        return (len(pool.names),)
+
+    def targets(self, factors: Factors, pool: Pool) -> Tensor:
+        """The classes of all digits in one block: which of them is the first is not told."""
+        return torch.zeros(len(factors["digit"]), *self.spaces(pool), device=factors["digit"].device).scatter_(1, factors["digit"], 1.0)
+
+    def questions(self) -> list[Question]:
+        """Each digit's class where it alone is visible, and, where digits can be told apart, where all are."""
+        alone: list[Question] = [("alone", (j,), [name]) for j, name in enumerate(self.features)]
+        return [*alone, ("together", None, self.features)] if self.told_apart else alone
+
+    def again(self, factors: Factors, rng: torch.Generator) -> Factors:
+        """The same digits, placed anew if `replace`."""
+        if not self.replace:
+            return factors
+        size = factors["size"]
+        top, left = self._grid_corners(len(size), rng) if self.placement == "in_grid" else self._random_corners(len(size), rng, size)
+        return factors | {"top": top, "left": left}
 
     def _check(self) -> None:
         if min(self.digit_sizes) < 1:
@@ -134,7 +159,10 @@ class MultiDigits(_DigitScenes):
     `sizes` has one entry for all digits or one for each, in px of the canvas. `placement` is random (boxes wholly inside the canvas) or in_grid (at
     most one digit a cell of the largest size). `overlap` says how far two boxes may reach into one another, as a share of the distance between centres
     at which they touch: 1 is free, 0 none. `combine` is how digits that overlap add up. `box` is the side of the central square kept from the 28-px
-    source picture (MNIST's digits fill 20 of 28).
+    source picture (MNIST's digits fill 20 of 28). With `replace` the second view places the digits anew: which digits they are is then all that two views
+    share.
+
+    Digits of one size have no first and second: the one feature is `digit`, asked for of one digit alone.
 
     MultiDigits(count=2, sizes=(28,)).factors(1, rng, pool) -> {"instance": [[411, 87]], "digit": [[5, 0]], "top": [[3, 61]], "left": [[70, 12]], "size": [[28, 28]]}
     """
@@ -146,6 +174,7 @@ class MultiDigits(_DigitScenes):
     overlap: float = 1.0
     combine: Literal["max", "add"] = "max"
     box: int = SIDE
+    replace: bool | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -161,7 +190,14 @@ class MultiDigits(_DigitScenes):
 
     @property
     def features(self) -> tuple[str, ...]:
-        return tuple(f"digit{j + 1}" for j in range(self.count))
+        return ("digit",) if len(set(self.digit_sizes)) == 1 else tuple(f"digit{j + 1}" for j in range(self.count))
+
+    def questions(self) -> list[Question]:
+        return [("alone", None, self.features)] if len(self.features) == 1 else super().questions()
+
+    def probed(self) -> MultiDigits:
+        """One digit where all are alike (the published protocol)."""
+        return dataclasses.replace(self, count=1, sizes=self.sizes[:1]) if len(self.features) == 1 else self
 
 
 @dataclass(frozen=True)
@@ -178,6 +214,7 @@ class TwoDigits(_DigitScenes):
     overlap: float = 1.0
     combine: Literal["max", "add"] = "max"
     box: int = SIDE
+    replace: bool | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

@@ -1,0 +1,155 @@
+"""How much faster each generator draws views than the usual way: a Python function that composes each picture with PIL, whence two views are cut.
+
+One thread of the CPU, 64 scenes in two views, random resized crops alone. Both ways compose the same scenes; drawing their factors counts on our side only.
+The usual way crops with torchvision's v2 transforms, or with as few calls of PIL and numpy as will do. Each repetition runs every variant once; the table
+gives medians of ratios within repetitions. Run by hand:
+
+    python benchmarks/scenes.py
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from PIL import Image, ImageChops, ImageDraw
+from torchvision.transforms import v2
+
+from suppression import lab
+from suppression.knobs import schema
+from suppression.scenes import Pool, trifeature
+from suppression.seeds import torch_rng
+from suppression.views import Views
+
+CPU = torch.device("cpu")
+N = 64
+CELLS: dict[str, dict] = {
+    "two_digits": {"data": "two_digits", "canvas": 40, "size1": 9, "size2": 23, "view": 32},
+    "multidigits, 8 digits": {"data": "multi_digits", "canvas": 64, "count": 8, "sizes": (16,), "view": 48},
+    "random_bits, digits, 10 bits": {"data": "random_bits", "bits": 10, "view": 28},
+    "random_bits, photographs, 10 bits": {"data": "random_bits", "bits": 10, "source": "photos", "canvas": 40, "view": 32},
+    "coloured_digits": {"data": "coloured_digits", "view": 28},
+    "digits_on_photos, lattice": {"data": "digits_on_photos", "canvas": 40, "view": 32},
+    "digits_on_photos, lattice, published size": {"data": "digits_on_photos", "canvas": 224, "view": 224},
+    "digits_on_photos, one": {"data": "digits_on_photos", "canvas": 40, "view": 32, "placement": "one"},
+    "dominoes": {"data": "dominoes", "canvas": 40, "view": 32},
+    "trifeature": {"data": "trifeature", "canvas": 40, "view": 32},
+}
+
+
+class PerImage:
+    """The usual way, for every kind of scene."""
+
+    def __init__(self, cell: dict, pool: Pool) -> None:
+        self.cell, self.scenes, self.pool = cell, lab.scenes_of(cell), pool
+        self.images = [Image.fromarray(image.permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()) for image in pool.images[:2000]]
+        self.photos = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pool.photos.images[:2000]] if pool.photos else []
+
+    def picture(self, f: dict) -> Image.Image:
+        canvas, kind = self.cell["canvas"], self.cell["data"]
+        if kind in ("two_digits", "multi_digits"):
+            made = Image.new("L", (canvas, canvas))
+            for instance, top, left, size in zip(f["instance"], f["top"], f["left"], f["size"], strict=True):
+                place = (left, top, left + size, top + size)
+                made.paste(ImageChops.lighter(made.crop(place), self.images[instance].resize((size, size), Image.Resampling.BILINEAR)), place)
+            return made
+        if kind == "random_bits":
+            return self.images[f["instance"]].resize((canvas, canvas), Image.Resampling.BILINEAR)
+        if kind == "coloured_digits":
+            ink, colour = self.images[f["instance"]], self.scenes.colours({"bits": torch.tensor([f["bits"]])})[0].tolist()
+            return Image.merge("RGB", [ink.point(lambda level, share=share: level * share) for share in colour])
+        if kind == "trifeature":
+            made, side = Image.new("RGB", (canvas, canvas)), round(self.scenes.share * canvas)
+            top, left = int(f["top"][0]), int(f["left"][0])
+            angle = np.deg2rad(-30 + 60 * f["turn"][0] / 8)  # a shape with five corners and six stripes, whichever it is
+            points = [(left + side / 2 * (1 + np.sin(angle + a)), top + side / 2 * (1 - np.cos(angle + a))) for a in np.arange(5) * 2 * np.pi / 5]
+            drawn = ImageDraw.Draw(made)
+            colour = tuple(int(255 * c) for c in list(trifeature.COLOURS.values())[f["colour"]])
+            drawn.polygon(points, fill=colour)
+            stripes = Image.new("L", (side, side))
+            for y in range(0, side, 4):
+                ImageDraw.Draw(stripes).rectangle((0, y, side, y + 1), fill=160)
+            made.paste((0, 0, 0), (left, top), stripes.rotate(f["turn"][1] * 7.5 - 30))
+            return made
+        photo = self.photos[f["photo"]]
+        if kind == "dominoes":
+            made, half = Image.new("RGB", (canvas, canvas)), canvas // 2
+            made.paste(self.images[f["instance"]].resize((half, half), Image.Resampling.BILINEAR).convert("RGB"), (half // 2, 0))
+            made.paste(photo.resize((half, half), Image.Resampling.BILINEAR), (half // 2, half))
+            return made
+        made, side = photo.resize((canvas, canvas), Image.Resampling.BILINEAR), round(self.scenes.share * canvas)
+        digit = self.images[f["instance"]].resize((side, side), Image.Resampling.BILINEAR).convert("RGB")
+        for top in f["top"]:
+            for left in f["left"]:
+                place = (round(left), round(top), round(left) + side, round(top) + side)
+                made.paste(ImageChops.lighter(made.crop(place), digit), place)
+        return made
+
+    def __call__(self, drawn: dict[str, torch.Tensor], transform: Callable) -> torch.Tensor:
+        """Two views of each scene, one after the other."""
+        rows = {name: value.tolist() for name, value in drawn.items()}
+        views = []
+        for i in range(N):
+            picture = self.picture({name: value[i] for name, value in rows.items()})
+            for _ in range(2):
+                x = transform(picture)
+                if self.scenes.planes:
+                    x = torch.cat([x, torch.tensor(rows["bits"][i], dtype=torch.float32)[:, None, None].expand(-1, *x.shape[1:])])
+                views.append(x)
+        return torch.stack(views)
+
+
+def lean(views: Views, canvas: int) -> Callable:
+    """A random resized crop in as few calls as PIL and numpy allow."""
+    rng, out = np.random.default_rng(0), views.view or canvas
+
+    def transform(picture: Image.Image) -> torch.Tensor:
+        side = canvas * rng.uniform(views.area_min, views.area_max) ** 0.5
+        left, top = rng.uniform(0, canvas - side, 2)
+        x = torch.from_numpy(np.array(picture.resize((out, out), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)))).float() / 255
+        return x[None] if x.ndim == 2 else x.permute(2, 0, 1)
+
+    return transform
+
+
+def torchvision(views: Views, canvas: int) -> Callable:
+    crop = v2.RandomResizedCrop(views.view or canvas, (views.area_min, views.area_max), (1 / views.aspect, views.aspect), antialias=True)
+    return v2.Compose([crop, v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
+
+
+def timed(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=9)
+    repetitions = parser.parse_args().repetitions
+    torch.set_num_threads(1)
+    print("| scenes | canvas, view | ours, views a second | over PIL alone | over PIL and torchvision v2 |\n|---|---|---:|---:|---:|")
+    for name, given in CELLS.items():
+        cell = {knob.name: knob.default for knob in schema(given["data"]).values()} | given
+        scenes, views = lab.scenes_of(cell), lab.part(Views, cell)
+        pool = lab.load_pool(cell, True, lab.Place(store=Path()))
+        usual, canvas, out = PerImage(cell, pool), scenes.canvas, cell["view"]
+        drawn = scenes.factors(N, torch_rng("benchmark"), pool)
+        drawn |= {name: drawn[name] % 2000 for name in ("instance", "photo") if name in drawn and cell["data"] != "trifeature"}
+        transforms = {"lean": lean(views, canvas), "torchvision": torchvision(views, canvas)}
+        ways = {
+            "ours": lambda: lab.two_views(scenes, views, scenes.factors(N, rng := torch_rng("benchmark"), pool), pool, out, rng),  # noqa: B023 (used at once)
+            "lean": lambda: usual(drawn, transforms["lean"]),  # noqa: B023
+            "torchvision": lambda: usual(drawn, transforms["torchvision"]),  # noqa: B023
+        }
+        assert len({torch.cat([*way()]).shape[-2:] for way in ways.values()}) == 1
+        seconds = [{way: timed(run) for way, run in ways.items()} for _ in range(repetitions)]
+        over = [median(each[way] / each["ours"] for each in seconds) for way in ("lean", "torchvision")]
+        print(f"| {name} | {canvas}, {out} | {2 * N / median(each['ours'] for each in seconds):,.0f} | {over[0]:.1f} | {over[1]:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
