@@ -90,7 +90,7 @@ def told(card: Any, cell: dict[str, Any]) -> str:
     )
 
 
-def sheet(cell: dict[str, Any], place: Place, *, title: str = "") -> Figure:
+def sheet(cell: dict[str, Any], place: Place | None = None, *, title: str = "") -> Figure:
     """Samples in columns; in rows the scene (drawn with the crops' outlines), and its two views. What is appended to a view is told above, not drawn."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -99,7 +99,7 @@ def sheet(cell: dict[str, Any], place: Place, *, title: str = "") -> Figure:
     from suppression.seeds import torch_rng
     from suppression.views import Views
 
-    scenes, views = lab.scenes_of(cell), lab.part(Views, cell)
+    scenes, views, place = lab.scenes_of(cell), lab.part(Views, cell), place or lab.Place(store=Path())  # nothing is stored
     pool = lab.load_pool(cell, True, place, lambda text: print(f"note: {text}", file=sys.stderr)).first(cell.get("instances"))
     rng = torch_rng("show", cell["seed"])
     try:
