@@ -18,6 +18,7 @@ from suppression import machine
 from suppression.errors import UserError, unknown
 from suppression.methods import METHODS, Method
 from suppression.nets import ResNet18, channels_last, stem_for
+from suppression.optimisers import orthogonalise
 from suppression.probes import linear
 from suppression.probes.linear import VERSION as PROBE_VERSION
 from suppression.probes.linear import features, fingerprint
@@ -27,7 +28,7 @@ from suppression.scenes.base import Factors, Visible
 from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
 from suppression.store import Store, key_of
-from suppression.train import Batch, Training, orthogonalise, train
+from suppression.train import Batch, Training, train
 from suppression.views import Views
 
 PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from suppression.train import LARS, Muon, Training, make_optimiser, orthogonal, schedule
+from suppression.optimisers import LARS, Muon, orthogonal
+from suppression.train import Training, make_optimiser, schedule
 
 
 def lars_by_hand(weights: list[float], gradients: list[list[float]], *, lr: float, decay: float, adapted: bool) -> list[float]:
