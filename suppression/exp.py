@@ -197,8 +197,8 @@ def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
 
 
 def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> int:
-    from suppression import lab
     from suppression.crew import how_many
+    from suppression.estimate import expected_seconds
     from suppression.tables import label
 
     number, _ = how_many(given.workers, place.device, len(plan.cells) - len(stored))
@@ -206,7 +206,7 @@ def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> 
         arm = next(arm for arm in plan.arms if arm.items() <= cell.items())
         print(f"{'stored ' if i in stored else 'missing'}  {label(arm):24} {plan.recipe.axis} {cell[plan.recipe.axis]}, seed {cell['seed']}")
     missing = [cell for i, cell in enumerate(plan.cells) if i not in stored]
-    seconds = sum(lab.expected_seconds(missing, plan.probe, place)) / number if missing else 0.0
+    seconds = sum(expected_seconds(missing, plan.probe, place)) / number if missing else 0.0
     print(
         f"{len(plan.cells)} cells, {len(stored)} stored, {len(missing)} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
     )

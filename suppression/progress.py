@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from suppression.lab import Place, cost
+from suppression.estimate import cost
+from suppression.lab import Place
 from suppression.recipe import Cell, Plan
 from suppression.tables import label, long_rows, table
 

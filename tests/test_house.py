@@ -23,6 +23,7 @@ FLOORS = [
     {"recipe", "knobs", "store"},
     {"machine"},
     {"lab"},
+    {"estimate"},
     {"crew", "tables", "figures", "progress", "results"},
     {"exp", "show", "report"},
 ]

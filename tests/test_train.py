@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression import lab, machine
+from suppression import estimate, lab, machine
 from suppression import store as store_room
 from suppression.methods import METHODS
 from suppression.store import Store
@@ -152,9 +152,9 @@ def test_the_expected_time_counts_updates_by_the_step_and_pixels_by_the_sample(c
     cell = cell | {"samples": 640, "batch": 64, "optimiser": "muon"}
     probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 64  # a probe's pictures only go forward, a third of a pass, 4 times
     larger = (cell["canvas"] / cell["view"]) ** 2  # and they are whole canvases
-    assert lab.expected_seconds([cell], plan.probe, place) == pytest.approx([2 * 640 / 64 + 10 * 0.5 + larger * probed])
+    assert estimate.expected_seconds([cell], plan.probe, place) == pytest.approx([2 * 640 / 64 + 10 * 0.5 + larger * probed])
     untrained = next(cell for cell in plan.cells if cell["method"] == "untrained")
-    assert lab.expected_seconds([untrained], plan.probe, place) == pytest.approx([probed])
+    assert estimate.expected_seconds([untrained], plan.probe, place) == pytest.approx([probed])
 
 
 class Broken(torch.nn.Module):
