@@ -15,7 +15,7 @@ from PIL import Image
 
 from suppression import exp, lab, recipe, show
 from suppression.errors import UserError
-from suppression.scenes import MissingSource, photos
+from suppression.scenes import MissingSource, photos, pictures
 from suppression.scenes.photos import EMBEDDED, photographs
 
 needs_cifar = pytest.mark.skipif(not (Path(os.environ.get("SUPPRESSION_DATA", "")) / "cifar10_jpeg").is_dir(), reason="no cifar10_jpeg under SUPPRESSION_DATA")
@@ -203,7 +203,7 @@ def test_pictures_much_smaller_than_the_canvas_are_told_and_others_are_enlarged_
 
 
 def test_more_pictures_than_fit_into_memory_are_told_before_any_is_read(top, monkeypatch):
-    monkeypatch.setattr(photos, "memory", lambda: 10_000.0)
+    monkeypatch.setattr(pictures, "memory", lambda: 10_000.0)
     with pytest.raises(UserError, match=r"16 pictures of 16 px need .* GB of memory and this machine has .*; take a smaller canvas"):
         load(top)
 
@@ -225,7 +225,7 @@ def png16(path: Path, pixels: np.ndarray) -> None:
 
 def seen(path: Path) -> list[int]:
     with Image.open(path) as image:
-        rgb = photos.as_rgb(image)
+        rgb = pictures.as_rgb(image)
     assert rgb.mode == "RGB"
     (colour,) = {rgb.getpixel((x, y)) for x in range(rgb.width) for y in range(rgb.height)}
     return list(colour)
@@ -269,7 +269,7 @@ def test_a_photograph_is_turned_as_its_camera_was_held(tmp_path):
     exif[0x0112] = 3  # held upside down
     image.save(tmp_path / "x.png", exif=exif)
     with Image.open(tmp_path / "x.png") as opened:
-        turned = np.asarray(photos.as_rgb(opened))
+        turned = np.asarray(pictures.as_rgb(opened))
     assert turned[:2].max() == 0
     assert turned[2:, :, 0].min() == 255
 
@@ -280,7 +280,7 @@ def test_a_picture_is_cut_to_its_central_square_and_shrunk_with_antialiasing(tmp
     stripes[:, :8] = stripes[:, 40:] = [0, 255, 0]  # cut off
     Image.fromarray(stripes).save(tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as opened:
-        small = np.asarray(photos.squared(opened, 8)).astype(int)
+        small = np.asarray(pictures.squared(opened, 8)).astype(int)
     assert small.shape == (8, 8, 3)
     assert np.abs(small - 127.5).max() < 20
     assert np.ptp(small, axis=2).max() == 0

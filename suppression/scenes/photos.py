@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-import os
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
@@ -12,20 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from suppression.errors import UserError, unknown
+from suppression.scenes.folders import FOLDER, Note, folder
+from suppression.scenes.pictures import MOST_ENLARGED, as_rgb, cut
 from suppression.scenes.sources import DATA_VARIABLE, SOURCES, MissingSource, Pool, data_root
-
-FOLDER = "folder:"
-MOST_ENLARGED = 4  # times: CIFAR's 32 px on the published canvas of 112 px are 3.5; a picture enlarged further shows nothing but its pixels
-ORIENTATION = 0x0112  # of Exif
-TEST_SHARE = 0.2  # of a folder that has no parts of its own
-NAMED = 5  # bad files that a message names
-
-Note = Callable[[str], None]
 
 
 def photographs(
@@ -181,159 +172,3 @@ def shrunk(pictures: Tensor, side: int) -> Tensor:
         return pictures.contiguous()
     parts = [interpolate(part.float(), size=(side, side), mode="bilinear", antialias=True).round().to(torch.uint8) for part in pictures.split(1000)]
     return torch.cat(parts)
-
-
-# --- a tree of class folders -----------------------------------------------------------------------------------
-
-
-def folder(path: str, train: bool, root: Path | None, *, side: int, skip_bad: bool, note: Note) -> Pool:
-    """`PATH/train/CLASS/*` and `PATH/test/CLASS/*` (or `val`), or `PATH/CLASS/*`, of which a fifth of each class, chosen by its files' names, is held out.
-
-    A relative path is looked for under the data root, then in the current folder. Hidden files are passed over.
-    """
-    top = tree(path, root)
-    parts = {name: top / name for name in ("train", "test", "val") if (top / name).is_dir()}
-    held_out = parts.get("test", parts.get("val"))
-    if "train" in parts and held_out is not None:
-        classes = class_folders(parts["train"])
-        files = files_of(parts["train"] if train else held_out, classes)
-        if strange := sorted(set(class_folders(held_out)) - set(classes)):
-            raise UserError(f"{held_out} has the class folder '{strange[0]}', which {parts['train']} has not")
-    else:
-        classes = class_folders(top)
-        files = {label: split(some, train, top) for label, some in files_of(top, classes).items()}
-    named = sorted(((path, label) for label, some in files.items() for path in some), key=lambda item: digest(item[0], top))
-    images, bad = decoded(tuple((str(path), path.stat().st_mtime_ns) for path, _ in named), side)
-    if bad:
-        told = ", ".join(f"{Path(file).relative_to(top)} ({why})" for file, why in list(bad.items())[:NAMED])
-        told = f"{len(bad)} of {len(named)} files in {top} ({'training' if train else 'test'} part) cannot be used: {told}" + (
-            ", ..." if len(bad) > NAMED else ""
-        )
-        if not skip_bad:
-            raise UserError(f"{told}; mend or remove them, or add --skip-bad to use the rest")
-        note(told)
-    labels = [label for path, label in named if str(path) not in bad]
-    if empty := sorted({label for _, label in named} - set(labels)):
-        raise UserError(f"{top}: no file of class '{classes[empty[0]]}' can be used")
-    return Pool(images, torch.tensor(labels), tuple(classes))
-
-
-def tree(path: str, root: Path | None) -> Path:
-    given = Path(path).expanduser()
-    places = [given] if given.is_absolute() else [data_root(root) / given, given.absolute()]
-    for place in places:
-        if place.is_dir():
-            return place
-    raise MissingSource(
-        f"source '{FOLDER}{path}' is not there: {' and '.join(map(str, places))} {'are' if len(places) > 1 else 'is'} no folder; name one that holds a folder "
-        "a class, or train/ and test/ (or val/) with a folder a class"
-    )
-
-
-def class_folders(top: Path) -> list[str]:
-    """The names of the classes, sorted."""
-    entries = [entry for entry in top.iterdir() if not entry.name.startswith(".")]
-    classes = sorted(entry.name for entry in entries if entry.is_dir())
-    if not classes:
-        raise UserError(f"{top} has no class folders (it holds {len(entries)} files): a source of photographs has a folder a class, each with its pictures")
-    if len(classes) == 1:
-        raise UserError(f"{top} has one class folder only, '{classes[0]}'; a probe needs two classes at least")
-    return classes
-
-
-def files_of(top: Path, classes: list[str]) -> dict[int, list[Path]]:
-    """Each class's files, wherever below its folder they lie."""
-    files = {}
-    for label, name in enumerate(classes):
-        below = [path for path in (top / name).rglob("*") if path.is_file() and not path.name.startswith(".")] if (top / name).is_dir() else []
-        if not below:
-            raise UserError(f"{top} has no file of class '{name}'")
-        files[label] = below
-    return files
-
-
-def digest(path: Path, top: Path) -> bytes:
-    """An order that depends on names alone, and mixes the classes."""
-    return hashlib.sha256(path.relative_to(top).as_posix().encode()).digest()
-
-
-def split(files: list[Path], train: bool, top: Path) -> list[Path]:
-    """The training or the held-out part of one class's files."""
-    if len(files) < 2:
-        raise UserError(f"{files[0].parent} has one file; a class needs two at least, one to train on and one to test with")
-    ordered = sorted(files, key=lambda path: digest(path, top))
-    held_out = max(1, round(TEST_SHARE * len(files)))
-    return ordered[held_out:] if train else ordered[:held_out]
-
-
-@lru_cache(maxsize=8)
-def decoded(files: tuple[tuple[str, int], ...], side: int) -> tuple[Tensor, dict[str, str]]:
-    """The pictures of files (path and time of change), uint8 (m, 3, s, s), s the largest of them if that is less than `side`; and why others are none."""
-    bad: dict[str, str] = {}
-    shorter: dict[str, int] = {}
-    for file, _ in files:
-        attempt(file, bad, lambda image, file=file: shorter.update({file: min(image.size)}))  # type: ignore[misc]
-    for file, length in shorter.items():
-        if length * MOST_ENLARGED < side:
-            bad[file] = f"its shorter side is {length} px, too small for {side} px; the least is {-(-side // MOST_ENLARGED)}"
-    held = min(side, max((length for file, length in shorter.items() if file not in bad), default=side))
-    if (need := 3 * held**2 * len(shorter)) > (have := memory()):
-        raise UserError(
-            f"{len(shorter)} pictures of {held} px need {need / 1e9:.1f} GB of memory and this machine has {have / 1e9:.1f}; take a smaller canvas, or a tree of fewer"
-        )
-    pictures = torch.empty(len(files) - len(bad), 3, held, held, dtype=torch.uint8)
-    row = 0
-    for file, _ in files:
-        if file not in bad:
-            attempt(file, bad, lambda image: pictures[row].copy_(torch.from_numpy(np.array(squared(image, held))).permute(2, 0, 1)))  # noqa: B023 (used at once)
-            row += file not in bad
-    return pictures[:row], bad
-
-
-def memory() -> float:
-    """Of the machine, in bytes; endless where it does not say."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        return math.inf
-
-
-def attempt(file: str, bad: dict[str, str], use: Callable[[Image.Image], object]) -> None:
-    """Open a file and use its picture; what is wrong with it goes into `bad`."""
-    try:
-        with Image.open(file) as image:
-            use(image)
-    except Image.UnidentifiedImageError:
-        bad[file] = "no picture"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what PIL's decoders raise at files that are not whole
-        bad[file] = str(error).removeprefix("cannot identify image file") or type(error).__name__
-
-
-def squared(image: Image.Image, side: int) -> Image.Image:
-    """The central square at `side` px, RGB."""
-    image.draft(None, (2 * side, 2 * side))  # type: ignore[arg-type]  # a JPEG is decoded at a half, a quarter or an eighth where that is still twice as large
-    image = as_rgb(image)
-    length = min(image.size)
-    return cut(image, (image.width - length) // 2, (image.height - length) // 2, length, side)
-
-
-def cut(image: Image.Image, left: int, top: int, length: int, side: int) -> Image.Image:
-    """A square of `length` px at `side` px. It is cut out first: `resize(box=...)` would look at what is around it."""
-    return image.crop((left, top, left + length, top + length)).resize((side, side), Image.Resampling.BILINEAR)
-
-
-def as_rgb(image: Image.Image) -> Image.Image:
-    """Any picture of 8 or 16 bits as RGB: turned as its camera was held, grey repeated, a palette looked up, what is transparent laid on black."""
-    if image.getexif().get(ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, which have no known white")
-    if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64)
-        if grey.min() < 0 or grey.max() > 65535:
-            raise ValueError("its pixels have more than 16 bits")
-        image = Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return image.convert("RGB")
