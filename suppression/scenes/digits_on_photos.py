@@ -9,16 +9,16 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from suppression.scenes.base import Factors, Question, Scenes, Visible
+from suppression.scenes.base import Factors, Visible
+from suppression.scenes.digit_and_photo import DigitAndPhoto
 from suppression.scenes.draw import filling, placed
-from suppression.scenes.photos import check_photographs
 from suppression.scenes.sources import SIDE, Pool
 
 LATTICE = (33 / 224, 100 / 224, 168 / 224)  # the released notebook's offsets on its canvas, in x and in y
 
 
 @dataclass(frozen=True)
-class DigitsOnPhotos(Scenes):
+class DigitsOnPhotos(DigitAndPhoto):
     """One of `instances` unique digits (all of the source's if None) on a photograph, before any augmentation.
 
     `placement` is a lattice of nine copies or one at random, each with a side of `share` of the canvas. `combine` is the pixel-wise maximum (the released
@@ -40,31 +40,14 @@ class DigitsOnPhotos(Scenes):
     share: float = 28 / 224
     box: int = SIDE
     version: ClassVar[int] = 1
-    sources: ClassVar[tuple[str, ...]] = ("source", "photos")
 
     def __post_init__(self) -> None:
-        check_photographs(self.photos)
-        if self.instances is not None and self.instances < 1:
-            raise ValueError(f"instances = {self.instances}: one unique digit is the least")
+        self._check()
         most = 1 if self.placement == "one" else 1 - LATTICE[-1]
         if not 0 < self.share <= most:
             raise ValueError(f"share = {self.share} is not in (0, {most:g}] (the side of a digit as a share of the canvas, {self.placement} placement)")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha = {self.alpha} is not in [0, 1]")
-        if not 1 <= self.box <= SIDE:
-            raise ValueError(f"box = {self.box} is not in 1..{SIDE} (the side of the square kept from the {SIDE}-px picture)")
-
-    @property
-    def channels(self) -> int:
-        return 3
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        return ("digit", "scene")
-
-    @property
-    def shared_bits(self) -> float | None:
-        return math.log2(self.instances) if self.instances else None
 
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
         """`instance` and `photo` with their classes `digit` and `scene`, (n,); `top` and `left` of the copies, (n, 3 or 1) px of the canvas."""
@@ -77,23 +60,9 @@ class DigitsOnPhotos(Scenes):
             top = left = torch.stack([torch.full((n,), self.canvas * offset, device=rng.device) for offset in LATTICE], 1)
         return {"instance": instance, "digit": pool.labels[instance], "photo": photo, "scene": pool.photos.labels[photo], "top": top, "left": left}
 
-    def carriers(self, factors: Factors) -> dict[str, Tensor]:
-        return {"digit": factors["instance"], "scene": factors["photo"]}
-
-    def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
-        assert pool.photos is not None
-        return {"digit": pool.names, "scene": pool.photos.names}
-
-    def questions(self) -> list[Question]:
-        """The digit without its photograph, the photograph without digits, and both as they are."""
-        return [("alone", (0,), ["digit"]), ("alone", (1,), ["scene"]), ("together", None, self.features)]
-
     def masks(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None) -> Tensor:
         """How much ink the copies of the digit put on each pixel: (n, 1, out, out) in [0, 1]. Knobs as in `render`."""
-        edge = (SIDE - self.box) // 2
-        keep = slice(edge, edge + self.box)
-        sprites = pool.images.index_select(0, factors["instance"])[:, None, keep, keep]
-        return placed(sprites, factors["top"], factors["left"], self.share * self.canvas, self.canvas, view, out)
+        return placed(self.sprites(factors, pool), factors["top"], factors["left"], self.share * self.canvas, self.canvas, view, out)
 
     def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:
         assert pool.photos is not None
