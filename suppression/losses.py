@@ -11,6 +11,8 @@ from torch.nn.functional import normalize
 
 Scaling = Literal["algorithm1", "repository", "notebook"]
 
+BLOCK = 2**20  # similarities at a time: 4 MB, about what a core's cache holds, and enough rows for a fast matrix product
+
 
 def nt_xent(z1: Tensor, z2: Tensor, *, tau: float, scaling: Scaling = "algorithm1") -> Tensor:
     """NT-Xent of two views' projections, (n, d) each, normalised here; a scalar, in the projections' own precision even under autocast.
@@ -38,9 +40,6 @@ def info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor, *, tau: floa
     `BLOCK` of the m k similarities; has no second derivative.
     """
     return _InfoNCE.apply(anchors, candidates, positive, tau, among_themselves)
-
-
-BLOCK = 2**20  # similarities at a time: 4 MB, about what a core's cache holds, and enough rows for a fast matrix product
 
 
 class _InfoNCE(torch.autograd.Function):

@@ -12,8 +12,8 @@ class Method(nn.Module):
 
     `forward(x1, x2, y)` takes two views, (n, c, s, s) in [0, 1], and the labels y, (n, all classes; one-hot or multi-hot blocks, see
     `scenes.base.Scenes.targets`), and returns the loss; a method that looks at y has `labelled`, and is built with the widths of its blocks as second
-    argument. What it wants logged it puts into `self.metrics` as scalars without gradient, when `self.watch` is set. `after_step(progress)` is called after each update with the share of
-    training done, in (0, 1].
+    argument. What it wants logged it puts into `self.metrics` as scalars without gradient, when `self.watch` is set. `after_step(progress)` is called
+    after each update with the share of training done, in (0, 1].
     """
 
     version: ClassVar[int] = 1

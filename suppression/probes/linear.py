@@ -18,8 +18,9 @@ Labelled = tuple[Tensor, Tensor]
 def linear(train: Labelled, test: Labelled, *, cases: int, C: float = 0.1, max_iter: int = 300) -> dict[str, object]:
     """Top-1 accuracy of logistic regression (L-BFGS, l2 penalty 1/C) on standardised features, one row.
 
-    `train` and `test` are features (n, d) with labels (n,): encoded once, they serve every question about the same pictures. `cases` is how many of the test pictures count as independent for Wilson's 95 % interval:
-    pictures of one digit instance at several places are not, so it is the number of distinct instances.
+    `train` and `test` are features (n, d) with labels (n,): encoded once, they serve every question about the same pictures. `cases` is how many of the
+    test pictures count as independent for Wilson's 95 % interval: pictures of one digit instance at several places are not, so it is the number of
+    distinct instances.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
