@@ -15,6 +15,9 @@ from suppression.errors import UserError, unknown
 
 SCALES = ("smoke", "laptop", "paper")
 
+# What runs through several values within one cell, so that an axis along it takes no more cells: the column of the rows, and the probe's knob.
+PROBE_AXES = {"layer": "layers", "k": "clusters"}
+
 Cell = dict[str, Any]
 Pins = dict[str, list[Any]]
 
@@ -32,7 +35,12 @@ class Published(Strict):
 
 
 class Probe(Strict):
-    """How each feature is asked for: pictures to fit on and to test with, logistic regression's C, at which layers, and which features (all if None)."""
+    """What a trained network is asked. A knob that is None asks nothing, and leaves the names of stored answers as they are.
+
+    `train` and `test` pictures to fit on and to test with; which `features` (all if None), at which `layers`; logistic regression's `C` and `max_iter`; `mlp`
+    is how many hidden units a second readout has; `transformations` are asked for besides (probing.TRANSFORMATIONS); `clusters` are the k of k-means on local
+    features.
+    """
 
     train: int = 2000
     test: int = 1000
@@ -40,6 +48,9 @@ class Probe(Strict):
     max_iter: int = 300
     layers: list[str] = ["h"]
     features: list[str] | None = None
+    mlp: int | None = None
+    transformations: list[str] | None = None
+    clusters: list[int] | None = None
 
 
 class Card(Strict):
@@ -147,8 +158,8 @@ def plan(
     knobs = schema(card.kind)
     if scale not in recipe.scale:
         raise unknown(f"{name} has no scale", scale, recipe.scale)
-    if recipe.axis not in knobs:
-        raise unknown(f"{name}: {card.kind} has no knob for the axis", recipe.axis, knobs)
+    if recipe.axis not in knobs and recipe.axis not in PROBE_AXES:
+        raise unknown(f"{name}: {card.kind} has no knob for the axis", recipe.axis, [*knobs, *PROBE_AXES])
     for i, arm in enumerate(recipe.arms):
         if "method" not in arm:
             raise UserError(f"{name}: arms[{i}] names no method; there are: {', '.join(METHODS)}")
@@ -175,7 +186,8 @@ def plan(
     pins = checked(pins or {}, "command line")
     common = checked(card.knobs, f"card {recipe.data}") | checked(settings, f"{name}: [scale.{scale}]")
     per_method = {method: checked(given, f"{name}: [scale.{scale}.{method}]") for method, given in by_method.items()}
-    axis = list(dict.fromkeys(pins.get(recipe.axis) or common.get(recipe.axis) or []))
+    given = getattr(probe, PROBE_AXES[recipe.axis]) if recipe.axis in PROBE_AXES else pins.get(recipe.axis) or common.get(recipe.axis)
+    axis = list(dict.fromkeys(given or []))
     if not axis:
         raise UserError(f"{name}: [scale.{scale}] gives no values of its axis {recipe.axis}")
     if end_seeds is not None and end_seeds < seeds:
@@ -200,9 +212,9 @@ def plan(
 
     def cells_of(some: list[Cell]) -> list[Cell]:
         found = []
-        for seed, x, arm in in_order(seed_list, end_list, axis, some):
+        for seed, at, arm in in_order(seed_list, end_list, [{}] if recipe.axis in PROBE_AXES else [{recipe.axis: x} for x in axis], some):
             given = common | per_method[arm["method"]]
-            chosen = {knob: values[0] for knob, values in given.items()} | arm | {recipe.axis: x, "seed": seed}
+            chosen = {knob: values[0] for knob, values in given.items()} | arm | at | {"seed": seed}
             # A pin on an arm that was not asked for still describes it: the same canvas, source, budget.
             chosen |= {knob: values[0] for knob, values in takes(arm).items() if knob not in arm}
             has = cell_knobs(card.kind, arm["method"])
@@ -232,10 +244,10 @@ def unique(dicts: Iterable[Cell]) -> list[Cell]:
     return found
 
 
-def in_order(seeds: list[int], end_seeds: list[int], axis: list[Any], arms: list[Cell]) -> list[tuple[int, Any, Cell]]:
+def in_order(seeds: list[int], end_seeds: list[int], axis: list[Cell], arms: list[Cell]) -> list[tuple[int, Cell, Cell]]:
     """Seed by seed; in each the two ends of the axis arm by arm, then what lies between, so that the contrast shows first."""
-    ends, between = list(dict.fromkeys([axis[-1], axis[0]])), axis[1:-1]
-    order: list[tuple[int, Any, Cell]] = []
+    ends, between = unique([axis[-1], axis[0]]), axis[1:-1]
+    order: list[tuple[int, Cell, Cell]] = []
     for seed in end_seeds:
         order += [(seed, x, arm) for arm in arms for x in ends]
         order += [(seed, x, arm) for x in between for arm in arms] if seed in seeds else []

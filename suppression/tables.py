@@ -13,6 +13,7 @@ from suppression.stats import mean_interval
 
 Row = dict[str, Any]
 LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
+SCORES = ("nmi", "nmi_low", "nmi_high", "purity")  # of clusters
 SCENES_TOLD = {"alone": "alone", "together": "with both visible"}
 
 
@@ -143,7 +144,7 @@ def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
     """Rows as they were before `to_csv`; `knobs` (a `knobs.schema`) gives the types."""
     from suppression.knobs import coerce
 
-    numbers = {"accuracy": float, "low": float, "high": float, "cases": int}
+    numbers = dict.fromkeys(("accuracy", "low", "high", "guess", *SCORES), float) | {"cases": int, "decodable": int, "k": int}
     told = {"True": True, "False": False}
     rows = []
     for row in csv.DictReader(io.StringIO(text)):
@@ -152,6 +153,6 @@ def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
             if name in knobs:
                 typed[name] = None if value == "" else coerce(knobs[name], value, "csv")
             else:
-                typed[name] = numbers[name](value) if name in numbers else told.get(value, value)
+                typed[name] = (None if value == "" else numbers[name](value)) if name in numbers else told.get(value, value)
         rows.append(typed)
     return rows

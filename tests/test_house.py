@@ -21,7 +21,7 @@ FLOORS = [
     {"scenes", "views", "nets", "losses", "optimisers"},
     {"methods", "probes", "train"},
     {"recipe", "knobs", "store"},
-    {"machine"},
+    {"machine", "probing"},
     {"lab"},
     {"estimate"},
     {"crew", "tables", "figures", "progress", "results"},
@@ -256,7 +256,7 @@ def test_a_probe_finds_a_feature_that_is_there_and_none_that_is_not():
 
 
 def test_probing_moves_neither_weights_nor_batch_norm_statistics(cell, place):
-    from suppression.probes.linear import features, fingerprint
+    from suppression.probes.frozen import features, fingerprint
 
     net = ResNet18(width=4, stem=1, channels=1).train()
     before, x = fingerprint(net), torch.rand(8, 1, 16, 16)

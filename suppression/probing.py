@@ -1,0 +1,140 @@
+"""One trained network, frozen and asked everything that its probe names; answers are long-form rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from suppression.errors import unknown
+from suppression.methods import Method
+from suppression.probes import READOUTS
+from suppression.probes.frozen import features, fingerprint
+from suppression.recipe import Probe
+from suppression.scenes import Pool, Scenes
+from suppression.scenes.base import Factors, Visible
+from suppression.seeds import torch_rng
+from suppression.views import Views
+
+VERSION = 2  # part of a record's name: 2 tells the majority's guess, and the mean over all bits
+
+AT_ONCE = 250  # pictures through the network at a time
+DECODABLE = 0.75  # a bit counts as held where its accuracy's lower bound is nearer to certain than to the guess
+
+# What is done to which share of the pictures, so that guessing is right on 80, 25, 50, 50 % (SimCLR, Table 4).
+TRANSFORMATIONS: dict[str, dict[str, float]] = {"gray": {"gray": 0.2}, "rotation": {"quarter": 1.0}, "noise": {"noise": 0.5}, "sobel": {"sobel": 0.5}}
+
+Row = dict[str, Any]
+Pools = dict[bool, Pool]  # for fitting (True), and held out
+
+
+def record_name(probe: Probe) -> str:
+    """The name of the probe's record in the store: changed knobs or a changed version ask again, and retrain nothing."""
+    told = f"{VERSION} {sorted(probe.model_dump(exclude_none=True).items())}"
+    return f"probe-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def check(kind: str, scenes: Scenes, probe: Probe) -> None:
+    """UserError for a feature or a transformation that is not there, before the first second of work."""
+    for name in probe.features or []:
+        if name not in scenes.features:
+            raise unknown(f"{kind} has no feature", name, scenes.features)
+    for name in probe.transformations or []:
+        if name not in TRANSFORMATIONS:
+            raise unknown("there is no transformation", name, TRANSFORMATIONS)
+
+
+def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torch.device) -> list[Row]:
+    """All rows of the probe, on held-out instances, float32 throughout. RuntimeError if the encoder moved meanwhile."""
+    scenes = scenes.probed()
+    method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
+    before = fingerprint(method)
+    layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
+    rows = [*about_features(scenes, probe, method, layers, pools, device), *about_transformations(scenes, probe, method, layers, pools, device)]
+    after = fingerprint(method)
+    if before != after:
+        raise RuntimeError("the encoder changed while it was probed")
+    return [row | {"encoder": before[:16], "frozen": before == after} for row in rows]
+
+
+def about_features(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pools: Pools, device: torch.device) -> Iterator[Row]:
+    """Each feature's class as the scenes' `questions` say: with it alone visible, with all together."""
+    if probe.features == []:
+        return
+    drawn = {train: scenes.factors(n, torch_rng("probe", train, device=device), pools[train]) for train, n in ((True, probe.train), (False, probe.test))}
+    labels = {train: scenes.labels(some) for train, some in drawn.items()}
+    cases = {name: len(carrier.unique()) for name, carrier in scenes.carriers(drawn[False]).items()}
+    for shown, visible, features_shown in scenes.questions():
+        asked = [name for name in features_shown if probe.features is None or name in probe.features]
+        held = {train: encode_scenes(method, layers, scenes, drawn[train], pools[train], visible) for train in (True, False)} if asked else {}
+        rows = [
+            {"feature": name, "scenes": shown} | row
+            for name in asked
+            for row in answers(held, {train: labels[train][name] for train in labels}, probe, layers, cases[name])
+        ]
+        yield from rows
+        yield from over_bits(rows)
+
+
+def answers(held: dict[bool, dict[str, Tensor]], labels: dict[bool, Tensor], probe: Probe, layers: list[str], cases: int) -> Iterator[Row]:
+    """Every readout that the probe names, at every layer."""
+    for readout in ("linear", "mlp") if probe.mlp else ("linear",):
+        knobs = {"C": probe.C, "max_iter": probe.max_iter} if readout == "linear" else {"hidden": probe.mlp}
+        for layer in layers:
+            train, test = ((held[train][layer], labels[train]) for train in (True, False))
+            yield {"probe": readout, "layer": layer} | READOUTS[readout](train, test, cases=cases, **knobs)
+
+
+def over_bits(rows: list[Row]) -> Iterator[Row]:
+    """`bit`, the mean over bit1, bit2, ..., and how many of them are `decodable`; its interval is that of one bit on as many cases."""
+    bits = [row for row in rows if row["feature"].startswith("bit")]
+    for readout, layer in dict.fromkeys((row["probe"], row["layer"]) for row in bits):
+        these = [row for row in bits if (row["probe"], row["layer"]) == (readout, layer)]
+        mean = {name: sum(row[name] for row in these) / len(these) for name in ("accuracy", "low", "high", "guess")}
+        held = sum(row["low"] > DECODABLE for row in these)
+        yield these[0] | mean | {"feature": "bit", "decodable": held, "converged": all(row["converged"] for row in these)}
+
+
+def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pools: Pools, device: torch.device) -> Iterator[Row]:
+    """What was done to a whole scene: each transformation by itself on its share of the pictures (SimCLR, Table 4, and appendix B.7)."""
+    for name in probe.transformations or []:
+        views = Views(area_min=1.0, aspect=1.0, **TRANSFORMATIONS[name])  # type: ignore[arg-type]
+        held, labels, cases = {}, {}, 0
+        for train, n in ((True, probe.train), (False, probe.test)):
+            rng = torch_rng("transformation", name, train, device=device)
+            drawn = scenes.factors(n, rng, pools[train])
+            how = views.draw(n, scenes.canvas, rng, channels=scenes.channels - scenes.planes)
+            labels[train] = next(value for key, value in how.items() if key in TRANSFORMATIONS[name]).long()
+            cases = min(len(carrier.unique()) for carrier in scenes.carriers(drawn).values())
+            held[train] = encode(
+                method,
+                layers,
+                (scenes.append(views.apply(scenes.render(some, pools[train]), seen), some) for some, seen in zip(in_parts(drawn), in_parts(how), strict=True)),
+            )
+        for row in answers(held, labels, probe, layers, cases):
+            yield {"feature": name, "scenes": "transformed"} | row
+
+
+def in_parts(drawn: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    for start in range(0, len(next(iter(drawn.values()))), AT_ONCE):
+        yield {name: value[start : start + AT_ONCE] for name, value in drawn.items()}
+
+
+def encode_scenes(method: Method, layers: list[str], scenes: Scenes, drawn: Factors, pool: Pool, visible: Visible) -> dict[str, Tensor]:
+    """Features of the drawn scenes; pictures are drawn as they are needed and not kept."""
+    return encode(method, layers, (scenes.append(scenes.render(some, pool, visible=visible), some, visible=visible) for some in in_parts(drawn)))
+
+
+@torch.no_grad()
+def encode(method: Method, layers: list[str], pictures: Iterator[Tensor]) -> dict[str, Tensor]:
+    """Features of batches of pictures at h, block groups and z = g(h), (n, d) each."""
+    parts = []
+    for x in pictures:
+        found = features(method.encoder, x.contiguous(memory_format=torch.channels_last))
+        if "z" in layers:
+            found["z"] = method.project(found["h"]).float()
+        parts.append({layer: found[layer] for layer in layers})
+    return {layer: torch.cat([part[layer] for part in parts]) for layer in layers}
