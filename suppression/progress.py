@@ -8,7 +8,7 @@ from typing import Any
 from suppression.estimate import cost
 from suppression.lab import Place
 from suppression.recipe import Cell, Plan
-from suppression.tables import label, long_rows, table
+from suppression.tables import TOLD, cell_name, lines, long_rows, select, table
 
 ETA_FROM = 0.03  # share of the work after which the pace is known well enough to be told
 
@@ -111,12 +111,11 @@ class Progress:
         return f"about {gone * (1 - share) / share / 60:.1f} min left" if share > ETA_FROM else "time left not known yet"
 
     def name(self, cell: Cell) -> str:
-        arm = next(arm for arm in self.plan.arms if arm.items() <= cell.items())
-        return f"{label(arm)}, {self.plan.recipe.axis} {cell[self.plan.recipe.axis]}, seed {cell['seed']}"
+        return cell_name(self.plan, cell)
 
     def said(self, rows: list[dict]) -> str:
-        parts = []
-        for feature in dict.fromkeys(row["feature"] for row in rows):
-            values = [f"{100 * row['accuracy']:.1f} {row['scenes']}" for row in rows if row["feature"] == feature and row["layer"] == self.plan.probe.layers[0]]
-            parts.append(f"{feature} {', '.join(values)}")
-        return "; ".join(parts) + " (accuracy, %)"
+        measure, parts = self.plan.recipe.measure, []
+        for line in (line for line in lines(self.plan, rows) if line.measure == measure):
+            found = select(rows, feature=line.feature, scenes=line.scenes, probe=line.probe)
+            parts.append(f"{line.feature} {line.scenes} {' '.join(f'{100 * row[measure]:.1f}' for row in found)}")
+        return f"{'; '.join(parts)} ({TOLD[measure]})"

@@ -27,11 +27,18 @@ class Strict(BaseModel):
 
 
 class Published(Strict):
-    """The published table: for each row its arm's knobs, the feature, and percentages along the axis."""
+    """The published table: for each row its arm's knobs, the feature, and percentages along the axis; which `scenes` were probed, and by which readout.
+
+    `untold` are knobs of our arms whose published values are not known. `verdict` says that equal numbers are claimed: each gets one (`stats.verdict`).
+    """
 
     source: str
-    axis: list[float]
+    axis: list[float | str]
     rows: list[dict[str, Any]]
+    scenes: str = "alone"
+    probe: str = "linear"
+    untold: list[str] = []
+    verdict: bool = False
 
 
 class Probe(Strict):
@@ -53,25 +60,47 @@ class Probe(Strict):
     clusters: list[int] | None = None
 
 
+class Retention(Strict):
+    """Of which feature, on which scenes, it is asked how much is left of what is learned where nothing competes: where the axis is at `reference`, a value or
+    the knob that holds it (`stats.retention`). The threshold is fitted over `log2` of the axis if so told.
+    """
+
+    feature: str
+    reference: float | str
+    scenes: str = "together"
+    log2: bool = False
+
+
 class Card(Strict):
-    """A data set: what kind of scenes, which knobs of its generator are set, what its features are (`bit` stands for bit1, bit2, ...)."""
+    """A data set: what kind of scenes, which knobs of its generator are set, what its features are (`bit` stands for the mean over bit1, bit2, ...).
+
+    `scenes` tells what is seen on each kind of scenes that is probed, `absent` why a feature is not asked for on some.
+    """
 
     title: str
     text: str
     kind: str
     features: dict[str, str]
+    scenes: dict[str, str] = {}
+    absent: str = ""
     knobs: dict[str, Any] = {}
     source: str = ""
 
 
 class Recipe(Strict):
-    """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs."""
+    """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs, or what the probe runs
+    through (`PROBE_AXES`). `measure` is the column of the rows that is shown; `incentive` draws the closed form over shared bits (`stats.incentive`).
+    """
 
     title: str
     claim: str
     data: str
     axis: str
     axis_label: str = ""
+    axis_log: bool = False
+    measure: str = "accuracy"
+    retention: list[Retention] = []
+    incentive: bool = False
     arms: list[dict[str, Any]]
     seeds: int = 1
     probe: Probe = Probe()

@@ -57,7 +57,8 @@ def recorded_rows(folder: Path, name: str, scale: str) -> tuple[Plan, list[dict]
 
 def recorded_section(folder: Path, name: str, scale: str) -> str:
     """One recorded result: the table, how it was made, the figure."""
-    from suppression.tables import caption, markdown
+    from suppression import survival
+    from suppression.tables import caption, markdown, published_table
 
     planned, rows = recorded_rows(folder, name, scale)
     made = json.loads((folder / f"{name}.{scale}.json").read_text())
@@ -72,6 +73,8 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
         [
             f"### {scale} scale\n",
             markdown(planned, rows),
+            *([published_table(planned) or ""] if published_table(planned) else []),
+            *([survival.markdown(planned, rows)] if survival.tables(planned, rows) else []),
             caption(planned, rows).replace("\n", "  \n") + "\n",
             told + "\n",
             f"![{name}, {scale} scale]({name}.{scale}.svg)\n",
