@@ -68,7 +68,7 @@ EMBEDDED = {
     "text": "skimage/data/text.png",
     "tissue": "skimage/data/ihc.png",
 }
-IN_COLOUR = ("astronaut", "cat", "china", "coffee", "flower", "galaxies", "motorcycle", "retina", "rocket", "tissue")
+IN_COLOUR = ("astronaut", "cat", "china", "coffee", "flower", "motorcycle", "retina", "rocket", "tissue")
 PART = 0.45  # of a photograph's width, on the left for training and on the right for testing: a tenth between them is in neither
 WINDOWS = {0.5: 5, 0.7: 4, 1.0: 4}  # side of a square window as a share of its part's shorter side -> how many along each axis
 
@@ -79,7 +79,7 @@ def embedded(train: bool, root: Path | None = None, download: bool = False, *, s
 
 
 def in_colour(train: bool, root: Path | None = None, download: bool = False, *, side: int, skip_bad: bool = False, note: Note = print) -> Pool:
-    """Those of the embedded photographs that are not gray: for what is done to colours."""
+    """Those of the embedded photographs of which no window is gray: for what is done to colours."""
     return embedded_at(train, side, IN_COLOUR)
 
 
