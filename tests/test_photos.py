@@ -387,9 +387,8 @@ def test_a_cell_on_photographs_has_the_number_of_classes_of_its_source(top, tmp_
     )
     plan = recipe.plan(str(tmp_path / "mine.toml"), scale="smoke")
     rows = lab.run_cell(plan.cells[0], plan.probe, lab.Place(store=tmp_path / "store"))
-    assert [(row["scenes"], row["feature"]) for row in rows] == [
-        ("alone", "class"), ("alone", "bit1"), ("alone", "bit2"), ("together", "class"), ("together", "bit1"), ("together", "bit2")
-    ]  # fmt: skip
+    named = ("class", "bit1", "bit2", "bit")
+    assert [(row["scenes"], row["feature"]) for row in rows] == [(scenes, name) for scenes in ("alone", "together") for name in named]
     assert lab.build_method(plan.cells[0], lab.load_pools(plan.cells[0], lab.Place(store=tmp_path), torch.device("cpu"))[True]).head.out_features == 2
 
 

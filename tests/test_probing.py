@@ -40,6 +40,11 @@ def coloured(x):
     return ((x.amax(1) - x.amin(1)).mean((1, 2)) > 1e-3).float()[:, None]
 
 
+def flattest(x):
+    """How much the flatter neighbours differ: little in a photograph, never so in noise."""
+    return x.diff(dim=-1).abs().flatten(1).quantile(0.3, dim=1)[:, None]
+
+
 def test_gray_is_read_off_whether_there_is_colour_and_rotation_is_not(place):
     rows = {row["feature"]: row for row in asked(coloured, PHOTOS, place, source="colour_photos", features=[], transformations=["gray", "rotation"])}
     assert list(rows) == ["gray", "rotation"]
@@ -53,9 +58,9 @@ def test_the_guesses_of_the_transformations_are_the_published_ones(place):
     assert [row["guess"] for row in rows] == pytest.approx([0.8, 0.25, 0.5, 0.5], abs=0.08)
 
 
-def test_noise_is_read_off_what_two_neighbours_differ_by(place):
-    (row,) = asked(lambda x: (x[..., 1:] - x[..., :-1]).abs().amin((1, 2, 3))[:, None] * 1e4 + x.diff(dim=-1).abs().mean((1, 2, 3))[:, None], PHOTOS, place, source="colour_photos", features=[], transformations=["noise"])  # fmt: skip
-    assert row["accuracy"] > 0.6 > row["guess"]
+def test_noise_is_read_off_how_much_neighbouring_pixels_differ_at_the_least(place):
+    (row,) = asked(flattest, PHOTOS, place, source="colour_photos", features=[], transformations=["noise"])
+    assert row["accuracy"] > 0.75 > row["guess"] + 0.1
 
 
 def test_bits_are_all_read_off_their_planes_and_none_off_the_picture(place):
