@@ -88,9 +88,9 @@ def own_knobs(cls: type[Method]) -> list[str]:
 def check_cell(cell: Cell, probe: Probe | None = None) -> None:
     """Build everything but train nothing: every knob out of range, and every feature that is not there, is told before the first second of work."""
     scenes = scenes_of(cell)
-    build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
+    method = build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
     if probe is not None:
-        check_probe(cell["data"], scenes, probe)
+        check_probe(cell["data"], scenes, probe, method.encoder)
     if METHODS[cell["method"]].trains:
         part(Training, cell)
         views = part(Views, cell)

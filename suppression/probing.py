@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from suppression.errors import unknown
+from suppression.errors import UserError, unknown
 from suppression.methods import Method
 from suppression.probes import READOUTS
-from suppression.probes.frozen import features, fingerprint
+from suppression.probes import clusters as local
+from suppression.probes.frozen import features, fingerprint, maps
 from suppression.recipe import Probe
-from suppression.scenes import Pool, Scenes
+from suppression.scenes import SCENES, Pool, Scenes
 from suppression.scenes.base import Factors, Visible
 from suppression.seeds import torch_rng
 from suppression.views import Views
 
 VERSION = 2  # part of a record's name: 2 tells the majority's guess, and the mean over all bits
 
+IMAGES = 64  # clustered
 AT_ONCE = 250  # pictures through the network at a time
 DECODABLE = 0.75  # a bit counts as held where its accuracy's lower bound is nearer to certain than to the guess
 
@@ -37,23 +39,48 @@ def record_name(probe: Probe) -> str:
     return f"probe-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
-def check(kind: str, scenes: Scenes, probe: Probe) -> None:
-    """UserError for a feature or a transformation that is not there, before the first second of work."""
+def check(kind: str, scenes: Scenes, probe: Probe, encoder: nn.Module) -> None:
+    """UserError for a feature, a transformation or a layer that is not there, and for clusters that cannot be, before the first second of work. `encoder`
+    may be narrow and of any weights."""
     for name in probe.features or []:
         if name not in scenes.features:
             raise unknown(f"{kind} has no feature", name, scenes.features)
     for name in probe.transformations or []:
         if name not in TRANSFORMATIONS:
             raise unknown("there is no transformation", name, TRANSFORMATIONS)
+    if probe.clusters:
+        check_clusters(kind, scenes, probe, encoder)
+
+
+def check_clusters(kind: str, scenes: Scenes, probe: Probe, encoder: nn.Module) -> None:
+    local.check_faiss()
+    if type(scenes).masks is Scenes.masks:
+        told = [name for name, some in SCENES.items() if some.masks is not Scenes.masks]
+        raise UserError(f"{kind} does not tell where its features lie, so clusters cannot be scored; those that do: {', '.join(told)}")
+    if min(probe.resolution or 1, probe.cluster_images or 1) < 1:
+        raise UserError(f"resolution = {probe.resolution}, cluster_images = {probe.cluster_images}: one pixel and one picture are the least")
+    side = probe.resolution or scenes.canvas
+    taps = maps(encoder, torch.zeros(1, scenes.channels, side, side))
+    for layer in probe.layers:
+        if layer not in (*taps, "z"):
+            raise unknown("there is no layer", layer, (*taps, "z"))
+    cells = {layer: taps[layer].shape[2] ** 2 for layer in probe.layers if layer in taps and taps[layer].ndim == 4}
+    if not cells:
+        there = ", ".join(layer for layer, tap in taps.items() if tap.ndim == 4)
+        raise UserError(f"clusters are of local features, of which {', '.join(probe.layers)} has one a picture; layers that have maps: {there}")
+    for layer, number in cells.items():
+        for k in probe.clusters or []:
+            local.check_fits(k, number, f"of {layer} on a {side}-px picture; show it larger with resolution, or take an earlier block group")
 
 
 def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torch.device) -> list[Row]:
     """All rows of the probe, on held-out instances, float32 throughout. RuntimeError if the encoder moved meanwhile."""
-    scenes = scenes.probed()
+    whole, scenes = scenes, scenes.probed()
     method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
     layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
     rows = [*about_features(scenes, probe, method, layers, pools, device), *about_transformations(scenes, probe, method, layers, pools, device)]
+    rows += about_clusters(whole, probe, method, layers, pools[False], device)
     after = fingerprint(method)
     if before != after:
         raise RuntimeError("the encoder changed while it was probed")
@@ -116,6 +143,37 @@ def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: 
             )
         for row in answers(held, labels, probe, layers, cases):
             yield {"feature": name, "scenes": "transformed"} | row
+
+
+def about_clusters(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pool: Pool, device: torch.device) -> Iterator[Row]:
+    """Whether k-means on local features finds the digits: within each scene (which digit a cell belongs to, if any) and over all of them (which class of
+    digit). The comparison is that of the project site of "Intriguing Properties of Contrastive Losses", which has pictures; the score is ours."""
+    if not probe.clusters:
+        return
+    x, drawn, found = local_maps(scenes, probe, method, layers, pool, device)
+    masks = scenes.masks(drawn, pool, out=x.shape[-1])
+    classes = drawn["digit"].view(len(x), -1)  # (n, digits)
+    digits = torch.arange(classes.shape[1], device=device).expand_as(classes)
+    for layer, tap in found.items():
+        vectors = local.local(tap)
+        for k in probe.clusters:
+            row = {"feature": "mask", "probe": "k-means", "layer": layer, "k": k}
+            yield row | {"scenes": "within image"} | local.within_images(vectors, local.truth(masks, digits, tap.shape[2]), k)
+            yield row | {"scenes": "over the set"} | local.over_set(vectors, local.truth(masks, classes, tap.shape[2]), k)
+
+
+def local_maps(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pool: Pool, device: torch.device) -> tuple[Tensor, Factors, dict[str, Tensor]]:
+    """Whole scenes at the probe's resolution, (n, c, r, r), their factors, and their maps (n, c, s, s) at those layers that are maps; `rgb`, the raw patches
+    at the cells of the finest, comes last. A net of convolutions takes pictures of any side; a digit is then as much larger as in a crop."""
+    drawn = scenes.factors(probe.cluster_images or IMAGES, torch_rng("clusters", device=device), pool)
+    x = scenes.render(drawn, pool, out=probe.resolution or scenes.canvas)
+    parts: dict[str, list[Tensor]] = {}
+    for seen, some in zip(x.split(AT_ONCE), in_parts(drawn), strict=True):
+        for layer, tap in maps(method.encoder, scenes.append(seen, some).contiguous(memory_format=torch.channels_last)).items():
+            if layer in layers and tap.ndim == 4:
+                parts.setdefault(layer, []).append(tap.float())
+    found = {layer: torch.cat(parts[layer]) for layer in layers if layer in parts}
+    return x, drawn, found | {"rgb": local.patches(x, max(tap.shape[2] for tap in found.values()))}
 
 
 def in_parts(drawn: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:

@@ -45,8 +45,10 @@ class Probe(Strict):
     """What a trained network is asked. A knob that is None asks nothing, and leaves the names of stored answers as they are.
 
     `train` and `test` pictures to fit on and to test with; which `features` (all if None), at which `layers`; logistic regression's `C` and `max_iter`; `mlp`
-    is how many hidden units a second readout has; `transformations` are asked for besides (probing.TRANSFORMATIONS); `clusters` are the k of k-means on local
-    features.
+    is how many hidden units a second readout has; `transformations` are asked for besides (probing.TRANSFORMATIONS).
+
+    `clusters` are the k of k-means on local features, at those of the `layers` that are maps; of `cluster_images` whole scenes (64 if None), each drawn at
+    `resolution` px a side (those of the canvas if None).
     """
 
     train: int = 2000
@@ -58,6 +60,8 @@ class Probe(Strict):
     mlp: int | None = None
     transformations: list[str] | None = None
     clusters: list[int] | None = None
+    cluster_images: int | None = None
+    resolution: int | None = None
 
 
 class Retention(Strict):

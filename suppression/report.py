@@ -69,6 +69,7 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
         + (f"at most {made['peak_mb']:,} MB a worker; " if made.get("peak_mb") else "")
         + f"precision {', '.join(made['precision'])}; {libraries}; commit {', '.join(made['commits'])}."
     )
+    pictures = f"{name}.{scale}.pictures.png"
     return "\n".join(
         [
             f"### {scale} scale\n",
@@ -78,6 +79,7 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
             caption(planned, rows).replace("\n", "  \n") + "\n",
             told + "\n",
             f"![{name}, {scale} scale]({name}.{scale}.svg)\n",
+            *([f"![pictures of {name}, {scale} scale]({pictures})\n"] if (folder / pictures).exists() else []),
         ]
     )
 
