@@ -179,7 +179,7 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     if rows:
         from suppression import results
 
-        figure = results.leave(plan, rows, shown, store)
+        figure = results.leave(plan, rows, shown, store, place)
         print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
         if given.out is not None:
             results.record(plan, store, given.out, given.argv, failed=len(failed))
