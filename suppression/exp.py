@@ -208,15 +208,18 @@ def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
 def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> int:
     from suppression.crew import how_many
     from suppression.estimate import expected_seconds
+    from suppression.lab import full_key
     from suppression.tables import cell_name
 
     number, _ = how_many(given.workers, place.device, len(plan.cells) - len(stored))
+    store = Store(place.store)
     for i, cell in enumerate(plan.cells):
-        print(f"{'stored ' if i in stored else 'missing'}  {cell_name(plan, cell)}")
+        print(f"{'stored ' if i in stored else 'trained' if store.has(full_key(cell)) else 'missing'}  {cell_name(plan, cell)}")
     missing = [cell for i, cell in enumerate(plan.cells) if i not in stored]
+    trained = sum(store.has(full_key(cell)) for cell in missing)
     seconds = sum(expected_seconds(missing, plan.probe, place)) / number if missing else 0.0
     print(
-        f"{len(plan.cells)} cells, {len(stored)} stored, {len(missing)} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
+        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
     )
     return 0
 

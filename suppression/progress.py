@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from suppression.estimate import cost
-from suppression.lab import Place
+from suppression.lab import Place, full_key
 from suppression.recipe import Cell, Plan
+from suppression.store import Store
 from suppression.tables import TOLD, cell_name, lines, long_rows, select, table
 
 ETA_FROM = 0.03  # share of the work after which the pace is known well enough to be told
@@ -24,7 +25,8 @@ class Progress:
 
         self.plan, self.cells = plan, [plan.cells[i] for i in missing]
         self.known = [(plan.cells[i], rows) for i, rows in stored.items()]
-        self.costs = [cost(cell, plan.probe) for cell in self.cells]
+        store = Store(place.store)
+        self.costs = [cost(cell, plan.probe, trained=store.has(full_key(cell))) for cell in self.cells]
         self.shares = [0.0] * len(self.cells)
         self.began = time.monotonic()
         self.started: dict[int, float] = {}
@@ -67,7 +69,7 @@ class Progress:
                 self.bars[index] = self.display.add_task(self.name(cell), total=1.0, told="starting")
         elif kind == "step":
             done, of, loss = told
-            trained = 1 - cost({**cell, "samples": 0}, self.plan.probe) / self.costs[index]
+            trained = 1 - cost(cell, self.plan.probe, trained=True) / self.costs[index]
             self.move(index, trained * done / of, f"step {done}/{of}, loss {loss:.3f}")
         elif kind == "probe":
             self.move(index, self.shares[index], "probing")
