@@ -16,7 +16,7 @@ from torch import Tensor
 from suppression import machine
 from suppression.errors import UserError, unknown
 from suppression.methods import METHODS, Method
-from suppression.nets import ResNet18, channels_last, stem_for
+from suppression.nets import ConvNet, ResNet18, channels_last, stem_for
 from suppression.probes import linear
 from suppression.probes.linear import VERSION as PROBE_VERSION
 from suppression.probes.linear import features, fingerprint
@@ -25,6 +25,7 @@ from suppression.scenes import SCENES, SOURCES, Pool, Scenes, photographs
 from suppression.scenes.base import Factors, Visible
 from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
+from suppression.stats import wilson
 from suppression.store import Store, key_of
 from suppression.train import Batch, Training, train
 from suppression.views import Views
@@ -71,16 +72,27 @@ def build_method(cell: Cell, pool: Pool = UNSEEN) -> Method:
     cls, scenes = METHODS[cell["method"]], scenes_of(cell)
     if cell["width"] < 1:
         raise UserError(f"width = {cell['width']}: the first block group needs one channel at least")
-    stem = cell["stem"] or stem_for(cell["canvas"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch_rng("init", cell["seed"]).initial_seed()))
-        encoder = ResNet18(width=cell["width"], stem=stem, channels=scenes.channels)
         own = {name: cell[name] for name in own_knobs(cls) if name in cell}
         labels = (scenes.spaces(pool),) if cls.labelled else ()
         try:
+            encoder = build_encoder(cell)
             return channels_last(cls(encoder, *labels, **own))  # type: ignore[return-value]
         except ValueError as error:
             raise UserError(str(error)) from error
+
+
+def build_encoder(cell: Cell) -> ConvNet | ResNet18:
+    """The encoder that the cell's knobs of the net describe, with the initial weights that torch's global generator gives it."""
+    scenes = scenes_of(cell)
+    if cell.get("net") is None:
+        return ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=scenes.channels)
+    if cell["stem"] is not None:
+        raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem")
+    if cell.get("view") not in (None, cell["canvas"]):
+        raise UserError(f"view = {cell['view']}: net = {cell['net']} sees pictures of one size only, the canvas's {cell['canvas']} px, as it flattens its maps")
+    return ConvNet(width=cell["width"], canvas=cell["canvas"], channels=scenes.channels, planes=scenes.planes)
 
 
 def own_knobs(cls: type[Method]) -> list[str]:
@@ -92,12 +104,16 @@ def own_knobs(cls: type[Method]) -> list[str]:
 def check_cell(cell: Cell, probe: Probe | None = None) -> None:
     """Build everything but train nothing: every knob out of range, and every feature that is not there, is told before the first second of work."""
     scenes = scenes_of(cell)
-    build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
+    method = build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
     for name in (probe and probe.features) or []:
         if name not in scenes.features:
             raise unknown(f"{cell['data']} has no feature", name, scenes.features)
+    for layer in (probe and probe.layers) or []:
+        if layer not in (*method.encoder.layers, "z"):
+            raise unknown(f"net = {cell.get('net') or 'resnet18'} has no layer", layer, (*method.encoder.layers, "z"))
     if METHODS[cell["method"]].trains:
-        part(Training, cell)
+        if part(Training, cell).order:
+            scenes.of_instances(torch.arange(0), UNSEEN)
         views = part(Views, cell)
         if views.view is not None and views.view > scenes.canvas:
             raise UserError(f"view = {views.view} px is larger than the canvas of {scenes.canvas} px")
@@ -150,6 +166,8 @@ def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> 
             pools.append(photographs(name, is_train, place.root, download, side=side, skip_bad=place.skip_bad, note=note))
     if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pools[0]):
         raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pools[0])} for training")
+    if is_train and cell.get("order") and (there := cell.get("instances") or len(pools[0])) < cell["batch"]:
+        raise UserError(f"batch = {cell['batch']}: an epoch of '{cell['source']}' has {there} instances, not one batch")
     return pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
 
 
@@ -161,11 +179,18 @@ def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Bat
 
     def draw(step: int) -> Batch:
         rng = torch_rng("train", cell["seed"], step, device=device)
-        drawn = scenes.factors(size, rng, pool)
+        drawn = scenes.of_instances(in_epochs(cell, len(pool), step, device), pool) if cell.get("order") else scenes.factors(size, rng, pool)
         x1, x2 = two_views(scenes, views, drawn, pool, out, rng)
         return x1, x2, scenes.targets(drawn, pool)
 
     return draw
+
+
+def in_epochs(cell: Cell, n: int, step: int, device: torch.device) -> Tensor:
+    """Which of the pool's n instances make batch number `step`, (batch,): the next ones of the order in which its epoch has them."""
+    epoch, place = divmod(step, n // cell["batch"])
+    rng = torch_rng("order", cell["seed"], epoch if cell["order"] == "shuffled" else 0, device=device)
+    return torch.randperm(n, generator=rng, device=device)[place * cell["batch"] :][: cell["batch"]]
 
 
 def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, out: int, rng: torch.Generator) -> tuple[Tensor, ...]:
@@ -240,6 +265,9 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
     scenes = scenes_of(cell).probed()
     method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
+    if probe.online and method.has_classifier:
+        rows = online(scenes, method, pools[False])
+        return [row | {"encoder": before[:16], "frozen": before == fingerprint(method)} for row in rows]
     layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
     drawn = {train: scenes.factors(n, torch_rng("probe", train, device=device), pools[train]) for train, n in ((True, probe.train), (False, probe.test))}
     labels = {train: scenes.labels(some) for train, some in drawn.items()}
@@ -257,6 +285,17 @@ def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool]
     if before != after:
         raise RuntimeError("the encoder changed while it was probed")
     return [row | {"encoder": before[:16], "frozen": before == after} for row in rows]
+
+
+def online(scenes: Scenes, method: Method, pool: Pool) -> list[Row]:
+    """What the layer that was trained along with the encoder says of every held-out instance, once each, as it is (no view, batch norms frozen): one row."""
+    drawn = scenes.of_instances(torch.arange(len(pool), device=pool.labels.device), pool)
+    (feature,) = scenes.told
+    h = encode(method, ["h"], scenes, drawn, pool, None)["h"]
+    with torch.no_grad():
+        accuracy = (method.classify(h).argmax(1) == scenes.labels(drawn)[feature]).double().mean().item()
+    low, high = wilson(accuracy, len(pool))
+    return [{"feature": feature, "probe": "online", "layer": "h", "scenes": "together", "accuracy": accuracy, "low": low, "high": high, "cases": len(pool)}]
 
 
 @torch.no_grad()

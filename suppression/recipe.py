@@ -32,7 +32,10 @@ class Published(Strict):
 
 
 class Probe(Strict):
-    """How each feature is asked for: pictures to fit on and to test with, logistic regression's C, at which layers, and which features (all if None)."""
+    """How each feature is asked for: pictures to fit on and to test with, logistic regression's C, at which layers, and which features (all if None).
+
+    `online`: where a method has trained a linear layer along with its encoder, that layer is asked instead, on every held-out instance once.
+    """
 
     train: int = 2000
     test: int = 1000
@@ -40,6 +43,7 @@ class Probe(Strict):
     max_iter: int = 300
     layers: list[str] = ["h"]
     features: list[str] | None = None
+    online: bool | None = None
 
 
 class Card(Strict):
