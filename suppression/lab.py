@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from suppression import machine
+from suppression.convnet import ConvNet
 from suppression.errors import UserError, unknown
 from suppression.methods import METHODS, Method
-from suppression.nets import ConvNet, ResNet18, channels_last, stem_for
+from suppression.nets import ResNet18, channels_last, stem_for
 from suppression.probes import linear
 from suppression.probes.linear import VERSION as PROBE_VERSION
 from suppression.probes.linear import features, fingerprint
@@ -108,9 +109,10 @@ def check_cell(cell: Cell, probe: Probe | None = None) -> None:
     for name in (probe and probe.features) or []:
         if name not in scenes.features:
             raise unknown(f"{cell['data']} has no feature", name, scenes.features)
+    there = [*method.encoder.layers, "z"]  # type: ignore[misc]
     for layer in (probe and probe.layers) or []:
-        if layer not in (*method.encoder.layers, "z"):
-            raise unknown(f"net = {cell.get('net') or 'resnet18'} has no layer", layer, (*method.encoder.layers, "z"))
+        if layer not in there:
+            raise unknown(f"net = {cell.get('net') or 'resnet18'} has no layer", layer, there)
     if METHODS[cell["method"]].trains:
         if part(Training, cell).order:
             scenes.of_instances(torch.arange(0), UNSEEN)

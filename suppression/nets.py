@@ -1,4 +1,4 @@
-"""The encoders, a compact ResNet-18 and the small ConvNet of RandBit-MNIST, with taps on their block groups, and the projection head that stands on them."""
+"""A compact ResNet-18 with taps on its block groups, and the projection head that stands on an encoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
 LAYERS = ("block1", "block2", "block3", "block4", "h")
 
@@ -74,67 +73,6 @@ class ResNet18(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.taps(x)["h"]
-
-
-class ConvNet(nn.Module):
-    """The encoder of the released RandBit-MNIST notebook: (n, channels, canvas, canvas) pictures in [0, 1] -> h, (n, 4 width).
-
-    Three 3 x 3 convolutions of stride 2 without padding, to `width`, 2 `width`, 2 `width` channels, and on what is left, flattened, a dense layer of
-    4 `width`; each without bias, then batch norm and ReLU. The notebook's width is 32. It starts and normalises as Keras does (`as_keras`).
-
-    The last `planes` channels must be constant over each picture, as `scenes.base.Scenes.append` makes them: what a constant adds to a convolution without
-    padding is the same everywhere, so it is computed once a picture.
-    """
-
-    layers = ("block1", "block2", "block3", "h")
-
-    def __init__(self, *, width: int = 32, canvas: int = 28, channels: int = 1, planes: int = 0) -> None:
-        super().__init__()
-        side = canvas
-        for _ in range(3):
-            side = (side - 1) // 2
-        if side < 1:
-            raise ValueError(f"canvas = {canvas} px is too small for a convnet, whose three convolutions want 15")
-        self.planes, self.h_dim = planes, 4 * width
-        widths = [channels, width, 2 * width, 2 * width]
-        for i in range(1, 4):
-            setattr(self, f"conv{i}", nn.Conv2d(widths[i - 1], widths[i], 3, 2, bias=False))
-            setattr(self, f"bn{i}", nn.BatchNorm2d(widths[i]))
-        self.dense = nn.Linear(2 * width * side**2, self.h_dim, bias=False)
-        self.bn4 = nn.BatchNorm1d(self.h_dim)
-        self.relu = nn.ReLU(inplace=True)
-        as_keras(self)
-
-    def first(self, x: Tensor) -> Tensor:
-        """The first convolution."""
-        if not self.planes:
-            return self.conv1(x)
-        (pictures, planes), (w, v) = (both.tensor_split((-self.planes,), 1) for both in (x, self.conv1.weight))
-        return conv2d(pictures, w, stride=2) + (planes[:, :, 0, 0] @ v.sum((2, 3)).T)[:, :, None, None]
-
-    def taps(self, x: Tensor) -> dict[str, Tensor]:
-        """Every layer's output by name: `block1`..`block3`, (n, c, s, s) maps, and `h`, (n, h_dim)."""
-        out = {}
-        for i, conv in enumerate((self.first, self.conv2, self.conv3), 1):
-            out[f"block{i}"] = x = self.relu(getattr(self, f"bn{i}")(conv(x)))
-        return out | {"h": self.relu(self.bn4(self.dense(x.flatten(1))))}
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.taps(x)["h"]
-
-
-def as_keras(module: nn.Module) -> None:
-    """Start convolutions and dense layers as Keras does (Glorot's uniform distribution, biases at 0), and give batch norms Keras's momentum and epsilon.
-
-    What is left of Keras: the running variances of its dense layers' norms are those of the batch itself, torch's are n / (n - 1) of it.
-    """
-    for layer in module.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            nn.init.xavier_uniform_(layer.weight)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            layer.momentum, layer.eps = 0.01, 1e-3
 
 
 class Head(nn.Sequential):

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from suppression.convnet import as_keras
 from suppression.losses import Scaling, contrastive_metrics, nt_xent
 from suppression.methods.simclr import SimCLR
-from suppression.nets import Head, as_keras
+from suppression.nets import Head
 
 
 class RandBit(SimCLR):
