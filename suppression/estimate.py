@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from suppression import machine
-from suppression.lab import Place, full_key, part, scenes_of
+from suppression.lab import Place, build_encoder, full_key, part, scenes_of
 from suppression.methods import METHODS
-from suppression.nets import ResNet18, channels_last, stem_for
+from suppression.nets import channels_last, stem_for
 from suppression.optimisers import orthogonalise
 from suppression.recipe import Cell, Probe
 from suppression.store import Store
@@ -36,10 +36,10 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
     for cell in cells:
         trained = store.has(full_key(cell))
         view = cell.get("view") or cell["canvas"]
-        shape = (cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
+        shape = (cell.get("net"), cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
         if shape not in nets:
-            x = torch.rand(64, shape[2], view, view, device=device).contiguous(memory_format=torch.channels_last)
-            net: Any = channels_last(ResNet18(width=shape[0], stem=shape[1], channels=shape[2])).to(device)
+            x = torch.rand(64, scenes_of(cell).channels, view, view, device=device).contiguous(memory_format=torch.channels_last)
+            net: Any = channels_last(build_encoder(cell)).to(device)
             passes = min(machine.timed_pass(net, x, device, bf16) for bf16 in (True, False, True, False))  # the first of each warms up
             nets[shape] = net, passes / (64 * view**2)
         net, pace = nets[shape]

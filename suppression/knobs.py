@@ -36,6 +36,7 @@ GENERAL = [
     Knob("instances", int | None, None, "scenes"),  # of the source's training instances only the first so many are trained on; all if None
     Knob("method", str, None, "general", METHODS),
     Knob("seed", int, 0, "general"),
+    Knob("net", Literal["convnet"] | None, None, "net"),  # None is the ResNet-18
     Knob("width", int, 16, "net"),
     Knob("stem", Literal[1, 2, 4] | None, None, "net"),
 ]

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from suppression import machine
+from suppression.convnet import ConvNet
 from suppression.errors import UserError
 from suppression.methods import METHODS, Method
 from suppression.nets import ResNet18, channels_last, stem_for
@@ -67,16 +68,27 @@ def build_method(cell: Cell, pool: Pool = UNSEEN) -> Method:
     cls, scenes = METHODS[cell["method"]], scenes_of(cell)
     if cell["width"] < 1:
         raise UserError(f"width = {cell['width']}: the first block group needs one channel at least")
-    stem = cell["stem"] or stem_for(cell["canvas"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch_rng("init", cell["seed"]).initial_seed()))
-        encoder = ResNet18(width=cell["width"], stem=stem, channels=scenes.channels)
         own = {name: cell[name] for name in own_knobs(cls) if name in cell}
         labels = (scenes.spaces(pool),) if cls.labelled else ()
         try:
+            encoder = build_encoder(cell)
             return channels_last(cls(encoder, *labels, **own))  # type: ignore[return-value]
         except ValueError as error:
             raise UserError(str(error)) from error
+
+
+def build_encoder(cell: Cell) -> ConvNet | ResNet18:
+    """The encoder that the cell's knobs of the net describe, with the initial weights that torch's global generator gives it."""
+    scenes = scenes_of(cell)
+    if cell.get("net") is None:
+        return ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=scenes.channels)
+    if cell["stem"] is not None:
+        raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem")
+    if cell.get("view") not in (None, cell["canvas"]):
+        raise UserError(f"view = {cell['view']}: net = {cell['net']} sees pictures of one size only, the canvas's {cell['canvas']} px, as it flattens its maps")
+    return ConvNet(width=cell["width"], canvas=cell["canvas"], channels=scenes.channels)
 
 
 def own_knobs(cls: type[Method]) -> list[str]:
@@ -92,7 +104,8 @@ def check_cell(cell: Cell, probe: Probe | None = None) -> None:
     if probe is not None:
         check_probe(cell["data"], scenes, probe, method.encoder)
     if METHODS[cell["method"]].trains:
-        part(Training, cell)
+        if part(Training, cell).order:
+            scenes.of_instances(torch.arange(0), UNSEEN)
         views = part(Views, cell)
         if views.view is not None and views.view > scenes.canvas:
             raise UserError(f"view = {views.view} px is larger than the canvas of {scenes.canvas} px")
@@ -139,6 +152,8 @@ def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> 
             pools.append(photographs(name, is_train, place.root, download, side=side, skip_bad=place.skip_bad, note=note))
     if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pools[0]):
         raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pools[0])} for training")
+    if is_train and cell.get("order") and (there := cell.get("instances") or len(pools[0])) < cell["batch"]:
+        raise UserError(f"batch = {cell['batch']}: an epoch of '{cell['source']}' has {there} instances, not one batch")
     return pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
 
 
@@ -150,11 +165,18 @@ def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Bat
 
     def draw(step: int) -> Batch:
         rng = torch_rng("train", cell["seed"], step, device=device)
-        drawn = scenes.factors(size, rng, pool)
+        drawn = scenes.of_instances(in_epochs(cell, len(pool), step, device), pool) if cell.get("order") else scenes.factors(size, rng, pool)
         x1, x2 = two_views(scenes, views, drawn, pool, out, rng)
         return x1, x2, scenes.targets(drawn, pool)
 
     return draw
+
+
+def in_epochs(cell: Cell, n: int, step: int, device: torch.device) -> Tensor:
+    """Which of the pool's n instances make batch number `step`, (batch,): the next ones of the order in which its epoch has them."""
+    epoch, place = divmod(step, n // cell["batch"])
+    rng = torch_rng("order", cell["seed"], epoch if cell["order"] == "shuffled" else 0, device=device)
+    return torch.randperm(n, generator=rng, device=device)[place * cell["batch"] :][: cell["batch"]]
 
 
 def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, out: int, rng: torch.Generator) -> tuple[Tensor, ...]:

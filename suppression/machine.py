@@ -38,7 +38,7 @@ def pick_device(name: str = "auto") -> str:
 def bf16_is_faster(net: nn.Module, x: Tensor, device: torch.device, store: Store) -> bool:
     """Whether bf16 autocast speeds up this net on pictures of this shape here; measured once, kept in the store."""
     threads, width = torch.get_num_threads(), next(net.parameters()).shape[0]
-    name = f"bf16 {device.type} {processor()} threads={threads} width={width} {tuple(x.shape)}"
+    name = f"bf16 {device.type} {processor()} {type(net).__name__} threads={threads} width={width} {tuple(x.shape)}"
     measured = store.machine().get(name)
     if measured is None:
         trial = copy.deepcopy(net)  # batch-norm statistics move in a forward pass

@@ -1,4 +1,4 @@
-"""A compact ResNet-18 with taps on its block groups, and the projection head that stands on it."""
+"""A compact ResNet-18 with taps on its block groups, and the projection head that stands on an encoder."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class ResNet18(nn.Module):
     every block starts at zero (facts of the SimCLR code; Goyal et al. 2017).
     """
 
+    layers = LAYERS
+
     def __init__(self, *, width: int = 64, stem: int = 4, channels: int = 3) -> None:
         super().__init__()
         kernel, stride, padding = (7, 2, 3) if stem == 4 else (3, stem, 1)
@@ -74,9 +76,21 @@ class ResNet18(nn.Module):
 
 
 class Head(nn.Sequential):
-    """The projection head g, (n, n_in) -> z, (n, z_dim): identity, linear, or an MLP of `layers` with batch norm and ReLU between (SimCLR, section 4.2)."""
+    """The projection head g, (n, n_in) -> z, (n, z_dim): identity, linear, or an MLP of `layers` with batch norm and ReLU between (SimCLR, section 4.2).
 
-    def __init__(self, n_in: int, *, head: Literal["identity", "linear", "mlp"] = "mlp", layers: int = 2, width: int | None = None, z_dim: int = 64) -> None:
+    `bias` is the last layer's.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        *,
+        head: Literal["identity", "linear", "mlp"] = "mlp",
+        layers: int = 2,
+        width: int | None = None,
+        z_dim: int = 64,
+        bias: bool = True,
+    ) -> None:
         if layers < 1:
             raise ValueError(f"head_layers = {layers}: a head has one layer at least (head = identity has none)")
         hidden: list[nn.Module] = []
@@ -84,7 +98,7 @@ class Head(nn.Sequential):
             n_out = width or n_in
             hidden += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU(inplace=True)]
             n_in = n_out
-        super().__init__(*hidden, nn.Identity() if head == "identity" else nn.Linear(n_in, z_dim))
+        super().__init__(*hidden, nn.Identity() if head == "identity" else nn.Linear(n_in, z_dim, bias=bias))
 
 
 def channels_last(module: nn.Module) -> nn.Module:

@@ -18,6 +18,7 @@ from suppression.recipe import Probe
 from suppression.scenes import SCENES, Pool, Scenes
 from suppression.scenes.base import Factors, Visible
 from suppression.seeds import torch_rng
+from suppression.stats import wilson
 from suppression.views import Views
 
 VERSION = 2  # part of a record's name: 2 tells the majority's guess, and the mean over all bits
@@ -45,6 +46,10 @@ def check(kind: str, scenes: Scenes, probe: Probe, encoder: nn.Module) -> None:
     for name in probe.features or []:
         if name not in scenes.features:
             raise unknown(f"{kind} has no feature", name, scenes.features)
+    there = [*encoder.layers, "z"]  # type: ignore[misc]
+    for layer in probe.layers:
+        if layer not in there:
+            raise unknown(f"{type(encoder).__name__} has no layer", layer, there)
     for name in probe.transformations or []:
         if name not in TRANSFORMATIONS:
             raise unknown("there is no transformation", name, TRANSFORMATIONS)
@@ -61,9 +66,6 @@ def check_clusters(kind: str, scenes: Scenes, probe: Probe, encoder: nn.Module) 
         raise UserError(f"resolution = {probe.resolution}, cluster_images = {probe.cluster_images}: one pixel and one picture are the least")
     side = probe.resolution or scenes.canvas
     taps = maps(encoder, torch.zeros(1, scenes.channels, side, side))
-    for layer in probe.layers:
-        if layer not in (*taps, "z"):
-            raise unknown("there is no layer", layer, (*taps, "z"))
     cells = {layer: taps[layer].shape[2] ** 2 for layer in probe.layers if layer in taps and taps[layer].ndim == 4}
     if not cells:
         there = ", ".join(layer for layer, tap in taps.items() if tap.ndim == 4)
@@ -79,7 +81,11 @@ def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torc
     method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
     layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
-    rows = [*about_features(scenes, probe, method, layers, pools, device), *about_transformations(scenes, probe, method, layers, pools, device)]
+    if probe.online and method.has_classifier:
+        rows = [from_the_method_itself(scenes, method, pools[False])]
+    else:
+        rows = list(about_features(scenes, probe, method, layers, pools, device))
+    rows += about_transformations(scenes, probe, method, layers, pools, device)
     rows += about_clusters(whole, probe, method, layers, pools[False], device)
     after = fingerprint(method)
     if before != after:
@@ -123,6 +129,19 @@ def over_bits(rows: list[Row]) -> Iterator[Row]:
         mean = {name: sum(row[name] for row in these) / len(these) for name in ("accuracy", "low", "high", "guess")}
         held = sum(row["low"] > DECODABLE for row in these)
         yield these[0] | mean | {"feature": "bit", "decodable": held, "converged": all(row["converged"] for row in these)}
+
+
+def from_the_method_itself(scenes: Scenes, method: Method, pool: Pool) -> Row:
+    """What the layer that was trained along with the encoder says of every held-out instance, once each, as it is (no view, batch norms frozen)."""
+    drawn = scenes.of_instances(torch.arange(len(pool), device=pool.labels.device), pool)
+    (feature,) = scenes.told
+    h = encode_scenes(method, ["h"], scenes, drawn, pool, None)["h"]
+    with torch.no_grad():
+        right = method.classify(h).argmax(1) == scenes.labels(drawn)[feature]
+    accuracy = right.double().mean().item()
+    low, high = wilson(accuracy, len(pool))
+    row = {"feature": feature, "probe": "online", "layer": "h", "scenes": "together", "accuracy": accuracy, "low": low, "high": high, "cases": len(pool)}
+    return row | {"guess": scenes.labels(drawn)[feature].bincount().max().item() / len(pool)}
 
 
 def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pools: Pools, device: torch.device) -> Iterator[Row]:

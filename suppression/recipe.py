@@ -49,6 +49,8 @@ class Probe(Strict):
 
     `clusters` are the k of k-means on local features, at those of the `layers` that are maps; of `cluster_images` whole scenes (64 if None), each drawn at
     `resolution` px a side (those of the canvas if None).
+
+    `online`: where a method has trained a linear layer along with its encoder, that layer is asked instead, on every held-out instance once.
     """
 
     train: int = 2000
@@ -62,6 +64,7 @@ class Probe(Strict):
     clusters: list[int] | None = None
     cluster_images: int | None = None
     resolution: int | None = None
+    online: bool | None = None
 
 
 class Retention(Strict):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suppression.recipe import PROBE_AXES, Cell, Plan
-from suppression.stats import mean_interval
+from suppression.stats import mean_interval, verdict
 
 Row = dict[str, Any]
 LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
@@ -48,8 +48,13 @@ class Line:
 
     def rows(self, plan: Plan, rows: Iterable[Row], arm: Cell, x: Any) -> list[Row]:
         """The line's rows of an arm at one place of the axis, a row a seed."""
-        wanted = {"feature": self.feature, "scenes": self.scenes, "probe": self.probe, "layer": self.layer} | arm | {plan.recipe.axis: x}
-        return [row for row in select(rows, **wanted) if row.get(self.measure) is not None]
+        wanted = {"feature": self.feature, "scenes": self.scenes, "layer": self.layer} | arm | {plan.recipe.axis: x}
+        return [row for row in select(rows, **wanted) if readout(row) == self.probe and row.get(self.measure) is not None]
+
+
+def readout(row: Row) -> str:
+    """A layer that was trained along stands in the line of the linear probe: an arm has one or the other."""
+    return "linear" if row["probe"] == "online" else row["probe"]
 
 
 def lines(plan: Plan, rows: list[Row]) -> list[Line]:
@@ -58,16 +63,16 @@ def lines(plan: Plan, rows: list[Row]) -> list[Line]:
     if plan.probe.clusters:
         features = ["mask"]
     scenes = [*plan.card.scenes, *dict.fromkeys(row["scenes"] for row in rows)]
-    readouts = ["linear", *dict.fromkeys(row["probe"] for row in rows)]
+    readouts = ["linear", *dict.fromkeys(readout(row) for row in rows)]
     layers = ["h" if plan.recipe.axis == "layer" else plan.probe.layers[0]] if not plan.probe.clusters else list(dict.fromkeys(row["layer"] for row in rows))
-    found = {(row["feature"], row["scenes"], row["probe"], row["layer"]) for row in rows}
+    found = {(row["feature"], row["scenes"], readout(row), row["layer"]) for row in rows}
     made = [
-        Line(feature, kind, readout, plan.recipe.measure, layer)
+        Line(feature, kind, how, plan.recipe.measure, layer)
         for feature in features
         for kind in dict.fromkeys(scenes)
-        for readout in dict.fromkeys(readouts)
+        for how in dict.fromkeys(readouts)
         for layer in layers
-        if (feature, kind, readout, layer) in found
+        if (feature, kind, how, layer) in found
     ]
     made += [Line(line.feature, line.scenes, line.probe, "decodable", line.layer) for line in made if line.feature == "bit" and line.scenes == "together"]
     return made or [Line(feature, "...") for feature in features]
@@ -126,6 +131,8 @@ def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: l
         block: list[list[str]] = []
         last = None
         for line in shown:
+            if select(rows, **arm) and not any(line.rows(plan, rows, arm, x) for x in plan.axis):
+                continue  # an arm that is not asked this
             block.append(["" if block else label(arm), "" if line.feature == last else line.feature, told(plan, line)])
             block[-1] += [measured(plan, rows, arm, line, x, lost) for x in plan.axis]
             publ, last = [published_value(plan, arm, line, x) for x in plan.axis], line.feature
@@ -146,8 +153,6 @@ def told(plan: Plan, line: Line) -> str:
 
 
 def judged(rows: list[Row], value: float | None) -> str:
-    from suppression.stats import verdict
-
     if value is None or len(rows) < 2:
         return ""
     return verdict([row["accuracy"] for row in rows], value / 100, cases=min(row["cases"] for row in rows))
@@ -214,8 +219,9 @@ def caption(plan: Plan, rows: list[Row]) -> str:
     counts = {len({row["seed"] for row in rows if row.get(plan.recipe.axis) == x}) for x in plan.axis}
     told = f"{plan.scale} scale, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not everywhere on the axis)' if len(counts - {0}) > 1 else ''}; {interval}"
     if plan.recipe.measure == "accuracy":
-        told += f"; linear probe on {'each layer' if plan.recipe.axis == 'layer' else plan.probe.layers[0]}" + (
-            ", mlp: one hidden layer instead" if plan.probe.mlp else ""
+        told += (
+            f"; {'a layer trained along with the encoder reads' if plan.probe.online else 'linear probe on'} {'each layer' if plan.recipe.axis == 'layer' else plan.probe.layers[0]}"
+            + (", mlp: one hidden layer instead" if plan.probe.mlp else "")
         )
         told += f"; guessing: {guesses(plan, rows)}."
     shown = {line.scenes for line in lines(plan, rows)}

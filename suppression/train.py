@@ -26,25 +26,28 @@ class TrainingStopped(RuntimeError):
 @dataclass(frozen=True)
 class Training:
     """How long and how: `samples` scenes in all, `batch` at a time, each seen in two views; `lr` rises linearly over the share `warmup` and falls to 0 as a
-    cosine. `precision` auto takes bf16 where it is faster for this very net on this machine (measured once, kept in the store).
+    cosine, or, with `schedule` linear, in a line. `precision` auto takes bf16 where it is faster for this very net on this machine (measured once, kept in the store).
+
+    Each scene is drawn anew unless `order` says that the pool's instances come in epochs, each of them once in one: in the same order every time (`fixed`,
+    so that the same instances always meet in a batch) or in another (`shuffled`); what does not fill a batch is left out. Adam's epsilon is Keras's, 1e-7.
     """
 
     samples: int = 100_000
     batch: int = 64
-    optimiser: Literal["adamw", "sgd", "lars", "muon"] = "adamw"
+    optimiser: Literal["adamw", "sgd", "lars", "muon", "adam"] = "adamw"
     lr: float = 2e-3
     weight_decay: float = 1e-4
     warmup: float = 0.05
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    schedule: Literal["linear"] | None = None  # None is the cosine
+    order: Literal["fixed", "shuffled"] | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if self.batch < 2:
             raise ValueError(f"batch = {self.batch}: a contrastive batch needs 2 samples at least, or there is nothing to tell apart")
         if self.samples < self.batch:
-            raise ValueError(
-                f"samples = {self.samples} is less than one batch of {self.batch}, so nothing would be trained (scenes are drawn anew; there are no epochs)"
-            )
+            raise ValueError(f"samples = {self.samples} is less than one batch of {self.batch}, so nothing would be trained (it counts scenes, not epochs)")
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise ValueError(f"lr = {self.lr}: a learning rate is a number above 0")
         if not self.weight_decay >= 0:
@@ -88,7 +91,7 @@ def train(
         last = step + 1 == training.steps
         method.watch = step % every == 0 or last
         for group in optimiser.param_groups:
-            group["lr"] = training.lr * schedule(step, training.steps, training.warmup)
+            group["lr"] = training.lr * schedule(step, training.steps, training.warmup, linear=training.schedule == "linear")
         x1, x2, y = draw(step)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             loss = method(x1, x2, y)
@@ -108,12 +111,13 @@ def train(
     method.eval()
 
 
-def schedule(step: int, steps: int, warmup: float) -> float:
-    """The learning rate as a share of its peak: linear warm-up, then a cosine to 0 (SimCLR, appendix B.6)."""
+def schedule(step: int, steps: int, warmup: float, *, linear: bool = False) -> float:
+    """The learning rate as a share of its peak: linear warm-up, then a cosine (SimCLR, appendix B.6) or a line to 0."""
     ramp = math.ceil(warmup * steps)
     if step < ramp:
         return (step + 1) / ramp
-    return 0.5 * (1 + math.cos(math.pi * (step - ramp) / (steps - ramp)))
+    done = (step - ramp) / (steps - ramp)
+    return 1 - done if linear else 0.5 * (1 + math.cos(math.pi * done))
 
 
 def check(row: dict) -> None:
@@ -126,13 +130,15 @@ def check(row: dict) -> None:
 
 
 def make_optimiser(module: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """AdamW, SGD with Nesterov momentum 0.9, LARS or Muon; norms and biases are not decayed."""
+    """AdamW, Adam, SGD with Nesterov momentum 0.9, LARS or Muon; norms and biases are not decayed."""
     matrices = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
     vectors = [p for p in module.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
     if training.optimiser == "adamw":
         return torch.optim.AdamW(groups, lr=training.lr, fused=True)
+    if training.optimiser == "adam":
+        return torch.optim.Adam(groups, lr=training.lr, eps=1e-7, fused=True)
     if training.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=training.lr, momentum=0.9, nesterov=True)
     if training.optimiser == "muon":

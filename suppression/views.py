@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
+from suppression import boxes
 from suppression.scenes.resample import axis_weights, resample
 
-CROP_TRIES = 10  # as torchvision's RandomResizedCrop
 BLUR_SIGMA = (0.1, 2.0)  # SimCLR, appendix A
 GRAY = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision
 
@@ -24,7 +24,7 @@ class Views:
     """Which augmentations, how strong; each sample of a batch draws its own parameters.
 
     In this order: random resized crop to `view` px (the canvas's own size if None) of a share of the area in [area_min, area_max] and an aspect ratio in
-    [1/aspect, aspect]; horizontal `flip`; colour jitter of strength `jitter` (SimCLR's s: brightness, contrast, saturation 0.8 s, hue 0.2 s, in this order)
+    [1/aspect, aspect], drawn by torchvision's law or, with `boxes`, by TensorFlow's; horizontal `flip`; colour jitter of strength `jitter` (SimCLR's s: brightness, contrast, saturation 0.8 s, hue 0.2 s, in this order)
     on a share `jitter_p`; grayscale on a share `gray`; Gaussian `blur`, sigma 0.1..2 px; a turn by 0, 90, 180 or 270 degrees on a share `quarter`; a
     rotation within +-`rotate` degrees; a `cutout` square of side `cutout_side` of the picture's; Gaussian `noise` of standard deviation `noise_std`;
     `sobel` gradient magnitude. Names without a unit are probabilities in [0, 1]. On pictures of one channel, saturation, hue and grayscale change nothing.
@@ -46,6 +46,7 @@ class Views:
     noise: float = 0.0
     noise_std: float = 0.1
     sobel: float = 0.0
+    boxes: Literal["tensorflow"] | None = None  # None is torchvision's law
     version: ClassVar[int] = 2  # 2: `draw` draws the noise itself, where version 1 drew a seed for it
 
     def __post_init__(self) -> None:
@@ -73,7 +74,8 @@ class Views:
         def chance(p: float) -> Tensor:
             return uniform(0, 1) < p
 
-        drawn = {"crop": self._crops(canvas, uniform)}
+        law = boxes.torchvision if self.boxes is None else boxes.tensorflow
+        drawn = {"crop": law(canvas, uniform, area=(self.area_min, self.area_max), aspect=self.aspect)}
         if self.flip:
             drawn["flip"] = chance(self.flip)
         if self.jitter:
@@ -97,17 +99,6 @@ class Views:
         if self.sobel:
             drawn["sobel"] = chance(self.sobel)
         return drawn
-
-    def _crops(self, canvas: int, uniform) -> Tensor:  # type: ignore[no-untyped-def]
-        """Of ten tries a sample, the first that fits; the whole picture where none does (torchvision's rule, for a square)."""
-        area = uniform(self.area_min, self.area_max, CROP_TRIES)
-        ratio = uniform(-math.log(self.aspect), math.log(self.aspect), CROP_TRIES).exp()
-        sides = torch.stack([area / ratio, area * ratio]).sqrt_()  # (2, n, tries): heights, widths
-        fits = (sides <= 1).all(0)
-        first = fits.int().argmax(1, keepdim=True)
-        sides = torch.where(fits, sides, 1.0).gather(2, first.expand(2, -1, 1))[:, :, 0]
-        corner = torch.stack([uniform(0, 1), uniform(0, 1)]) * (1 - sides)
-        return torch.stack([*corner, *sides], 1) * canvas
 
     def __call__(self, x: Tensor, rng: torch.Generator, *, return_drawn: bool = False) -> Tensor | tuple[Tensor, Drawn]:
         """One view of each picture: (n, c, s, s) in [0, 1] -> (n, c, view, view) in [0, 1]; on request with the parameters drawn."""

@@ -20,6 +20,7 @@ class Method(nn.Module):
     trains: ClassVar[bool] = True
     labelled: ClassVar[bool] = False
     has_z: ClassVar[bool] = False  # whether there is a projection z = g(h) to probe
+    has_classifier: ClassVar[bool] = False  # whether a linear layer on h was trained along, for the one label that it was told
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -33,6 +34,10 @@ class Method(nn.Module):
     def project(self, h: Tensor) -> Tensor:
         """z = g(h), for probes of the head's output, where `has_z`."""
         raise NotImplementedError(f"{type(self).__name__} has no projection")
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Logits of the layer that was trained along, (n, classes), where `has_classifier`."""
+        raise NotImplementedError(f"{type(self).__name__} has no classifier")
 
     def after_step(self, progress: float) -> None:
         """Moving averages, queues, schedules; most methods have none."""

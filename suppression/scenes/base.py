@@ -23,7 +23,8 @@ class Scenes(ABC):
     `factors` draws, with the generator that is handed in, everything that differs between scenes; `render` turns factors into pictures and draws no random
     number. Both work on whole batches and wait for no device. What is left here has a default: a generator overrides what is not true of it.
 
-    A network sees `channels` channels: those of `render`, and `planes` more that `append` puts behind them once a view is augmented.
+    A network sees `channels` channels: those of `render`, and `planes` more that `append` puts behind them once a view is augmented, each of one value
+    over a picture.
     """
 
     version: ClassVar[int] = 1  # part of a cell's key: goes up when the same knobs draw other pictures
@@ -58,6 +59,10 @@ class Scenes(ABC):
     @abstractmethod
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
         """Draw n scenes, on the device of `rng` and of `pool`: (n, ...) each."""
+
+    def of_instances(self, instance: Tensor, pool: Pool) -> Factors:
+        """The scenes of these instances (n,), where there is nothing to a scene but its instance; then one can go through the pool, and not only draw."""
+        raise UserError(f"{type(self).__name__} draws more than an instance for a scene, so its scenes do not come in epochs")
 
     @abstractmethod
     def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:

@@ -50,8 +50,10 @@ class _InstanceBits(Scenes):
 
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
         """`instance` and its class (n,), and `bits` (n, bits), 0 or 1."""
-        instance = torch.randint(len(pool), (n,), generator=rng, device=rng.device)
-        shifts = torch.arange(self.bits, device=rng.device)
+        return self.of_instances(torch.randint(len(pool), (n,), generator=rng, device=rng.device), pool)
+
+    def of_instances(self, instance: Tensor, pool: Pool) -> Factors:
+        shifts = torch.arange(self.bits, device=instance.device)
         return {"instance": instance, self.picture: pool.labels[instance], "bits": pool.hashes[instance][:, None] >> shifts & 1}
 
     def labels(self, factors: Factors) -> dict[str, Tensor]:
