@@ -49,13 +49,14 @@ def verdict(ours: Sequence[float], published: float, *, cases: int, margin: floa
     return "agrees" if half <= margin else "cannot tell"
 
 
-def retention(together: float, untrained: float, *, alone: float, untrained_alone: float) -> float:
-    """R = (together - untrained) / (alone - untrained_alone), accuracies with and without a competitor, each against the untrained network on the same pictures.
+def retention(together: float, alone: float, untrained: float) -> float:
+    """R = (together - untrained) / (alone - untrained): accuracies with and without a competitor in training, and the untrained network's on the pictures of
+    the first.
 
     1 where the competitor costs the feature nothing, 0 where it is as if nothing had been learned, below 0 where training has erased what the untrained network
     held. NaN where the feature is not learned even alone.
     """
-    return (together - untrained) / (alone - untrained_alone) if alone > untrained_alone else math.nan
+    return (together - untrained) / (alone - untrained) if alone > untrained else math.nan
 
 
 def incentive(bits: float, *, batch: int, tau: float) -> float:

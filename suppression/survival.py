@@ -26,13 +26,12 @@ def reference_of(plan: Plan, asked: Retention) -> Any:
 
 def retained(plan: Plan, rows: list[Row], arm: Cell, asked: Retention) -> dict[Any, list[float]]:
     """R at each place of the axis, a value a seed; seeds without the reference or without the untrained network are left out."""
-    line, reference = Line(asked.feature, asked.scenes), reference_of(plan, asked)
-    alone, floor = by_seed(line, plan, rows, arm, reference), by_seed(line, plan, rows, UNTRAINED, reference)
+    line = Line(asked.feature, asked.scenes)
+    alone = by_seed(line, plan, rows, arm, reference_of(plan, asked))
     found = {}
     for x in plan.axis:
         together, untrained = by_seed(line, plan, rows, arm, x), by_seed(line, plan, rows, UNTRAINED, x)
-        seeds = sorted(set(together) & set(alone) & set(untrained) & set(floor))
-        values = [retention(together[s], untrained[s], alone=alone[s], untrained_alone=floor[s]) for s in seeds]
+        values = [retention(together[seed], alone[seed], untrained[seed]) for seed in sorted(set(together) & set(alone) & set(untrained))]
         found[x] = [value for value in values if not math.isnan(value)]
     return {x: values for x, values in found.items() if values}
 
@@ -51,7 +50,7 @@ def published_retained(plan: Plan, arm: Cell, asked: Retention) -> dict[Any, lis
     if row is None or floor is None or plan.recipe.published is None:
         return {}
     pairs = zip(plan.recipe.published.axis, row, floor, strict=True)
-    return {x: [retention(value, low, alone=row[0], untrained_alone=floor[0])] for x, value, low in pairs}
+    return {x: [retention(value, row[0], low)] for x, value, low in pairs}
 
 
 def retention_tables(plan: Plan, rows: list[Row]) -> list[Table]:
@@ -67,7 +66,9 @@ def retention_tables(plan: Plan, rows: list[Row]) -> list[Table]:
             if found and (beside := published_retained(plan, arm, asked)):
                 body.append(["published", *("" for _ in plan.axis), threshold_told(plan, asked, beside)])
         if body:
-            title = f"what is left of '{asked.feature}' ({asked.scenes}): R = (A - untrained) / (A at {plan.recipe.axis} {reference_of(plan, asked):g} - untrained there)"
+            title = (
+                f"what is left of '{asked.feature}' ({asked.scenes}): R = (A - untrained) / (A at {plan.recipe.axis} {reference_of(plan, asked):g} - untrained)"
+            )
             made.append((title, ["arm", *(f"{plan.recipe.axis} {x}" for x in plan.axis), f"{plan.recipe.axis} at R = 0.5"], body))
     return made
 

@@ -60,7 +60,7 @@ def test_the_half_point_of_the_published_digit_size_curve_is_where_the_facts_hav
 
 @pytest.mark.parametrize(("tau", "px"), [(0.2, 53.8), (0.05, 76.0)])
 def test_the_thresholds_of_the_published_digit_size_curves_hold_the_facts_half_points(tau, px):
-    left = [retention(a, u, alone=FIRST[tau][0], untrained_alone=UNTRAINED[0]) for a, u in zip(FIRST[tau], UNTRAINED, strict=True)]
+    left = [retention(a, FIRST[tau][0], u) for a, u in zip(FIRST[tau], UNTRAINED, strict=True)]
     at, low, high = threshold(np.log2(SIZES), left)
     assert 2**low < px < 2**high
     assert 2**at == pytest.approx(px, abs=1)
@@ -92,10 +92,10 @@ def test_four_places_give_no_threshold_as_four_parameters_go_through_any():
 
 
 def test_retention_is_1_without_harm_0_at_the_untrained_network_and_negative_below_it():
-    assert retention(0.9, 0.5, alone=0.9, untrained_alone=0.5) == pytest.approx(1)
-    assert retention(0.3, 0.3, alone=0.9, untrained_alone=0.5) == 0
-    assert retention(0.1, 0.3, alone=0.9, untrained_alone=0.5) == pytest.approx(-0.5)
-    assert math.isnan(retention(0.1, 0.3, alone=0.4, untrained_alone=0.5))
+    assert retention(0.9, 0.9, 0.5) == pytest.approx(1)
+    assert retention(0.5, 0.9, 0.5) == 0
+    assert retention(0.3, 0.9, 0.5) == pytest.approx(-0.5)
+    assert math.isnan(retention(0.1, 0.4, 0.5))
 
 
 @pytest.mark.parametrize(("tau", "nats"), [(0.2, [4.75, 2.10, 0.37, 0.11]), (0.05, [6.24, 3.49, 1.10, 0.40])])
