@@ -8,18 +8,19 @@ from typing import Any
 import torch
 
 from suppression import machine
-from suppression.lab import Place, build_encoder, part, scenes_of
+from suppression.lab import Place, build_encoder, full_key, part, scenes_of
 from suppression.methods import METHODS
 from suppression.nets import channels_last, stem_for
 from suppression.optimisers import orthogonalise
 from suppression.recipe import Cell, Probe
+from suppression.store import Store
 from suppression.train import Training
 
 
-def cost(cell: Cell, probe: Probe) -> float:
-    """The work of a cell in units of one pixel of one trained view; a probe's pictures only go forward, a third of that."""
-    trained = 2 * cell["samples"] * (cell["view"] or cell["canvas"]) ** 2 if METHODS[cell["method"]].trains else 0
-    return trained + 4 / 3 * (probe.train + probe.test) * cell["canvas"] ** 2
+def cost(cell: Cell, probe: Probe, *, trained: bool = False) -> float:
+    """The work of a cell in units of one pixel of one trained view; a probe's pictures only go forward, a third of that. One that is `trained` is only probed."""
+    training = 2 * cell["samples"] * (cell["view"] or cell["canvas"]) ** 2 if METHODS[cell["method"]].trains and not trained else 0
+    return training + 4 / 3 * (probe.train + probe.test) * cell["canvas"] ** 2
 
 
 def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[float]:
@@ -31,7 +32,9 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
     nets: dict[tuple, tuple[Any, float]] = {}  # with the seconds of a pixel
     updates: dict[tuple, float] = {}
     found = []
+    store = Store(place.store)
     for cell in cells:
+        trained = store.has(full_key(cell))
         view = cell.get("view") or cell["canvas"]
         shape = (cell.get("net"), cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
         if shape not in nets:
@@ -40,8 +43,10 @@ def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[floa
             passes = min(machine.timed_pass(net, x, device, bf16) for bf16 in (True, False, True, False))  # the first of each warms up
             nets[shape] = net, passes / (64 * view**2)
         net, pace = nets[shape]
-        found.append(pace * cost(cell, probe))
-        if METHODS[cell["method"]].trains and cell["optimiser"] == "muon":  # other optimisers take next to nothing; to make one takes torch 2 s of imports
+        found.append(pace * cost(cell, probe, trained=trained))
+        if (
+            METHODS[cell["method"]].trains and not trained and cell["optimiser"] == "muon"
+        ):  # other optimisers take next to nothing; to make one takes torch 2 s of imports
             if shape not in updates:
                 updates[shape] = machine.timed(partial(orthogonalise, net), device)
             found[-1] += part(Training, cell).steps * updates[shape]

@@ -179,7 +179,7 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     if rows:
         from suppression import results
 
-        figure = results.leave(plan, rows, shown, store)
+        figure = results.leave(plan, rows, shown, store, place)
         print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
         if given.out is not None:
             results.record(plan, store, given.out, given.argv, failed=len(failed))
@@ -189,26 +189,37 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
 
 def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
     from rich.console import Console
+    from rich.table import Table
 
+    from suppression import survival
     from suppression.tables import table
 
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(table(plan, rows, failed))
+    for title, header, body in survival.tables(plan, rows):
+        made = Table(title=title, title_justify="left")
+        for i, name in enumerate(header):
+            made.add_column(name, justify="right" if i else "left")
+        for line in body:
+            made.add_row(*line)
+        console.print(made)
 
 
 def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> int:
     from suppression.crew import how_many
     from suppression.estimate import expected_seconds
-    from suppression.tables import label
+    from suppression.lab import full_key
+    from suppression.tables import cell_name
 
     number, _ = how_many(given.workers, place.device, len(plan.cells) - len(stored))
+    store = Store(place.store)
     for i, cell in enumerate(plan.cells):
-        arm = next(arm for arm in plan.arms if arm.items() <= cell.items())
-        print(f"{'stored ' if i in stored else 'missing'}  {label(arm):24} {plan.recipe.axis} {cell[plan.recipe.axis]}, seed {cell['seed']}")
+        print(f"{'stored ' if i in stored else 'trained' if store.has(full_key(cell)) else 'missing'}  {cell_name(plan, cell)}")
     missing = [cell for i, cell in enumerate(plan.cells) if i not in stored]
+    trained = sum(store.has(full_key(cell)) for cell in missing)
     seconds = sum(expected_seconds(missing, plan.probe, place)) / number if missing else 0.0
     print(
-        f"{len(plan.cells)} cells, {len(stored)} stored, {len(missing)} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
+        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
     )
     return 0
 

@@ -1,94 +1,181 @@
-"""Rows -> the figure: accuracy along the recipe's axis, each arm with its interval, the untrained network beside."""
+"""Rows -> the figure: the measure along the recipe's axis, each arm with its interval, the untrained network and the majority's guess beside."""
 
 from __future__ import annotations
 
 import io
 import math
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from suppression.recipe import Cell, Plan
-from suppression.tables import Row, label, published_value, select, summary
+from suppression import survival
+from suppression.recipe import PROBE_AXES, Cell, Plan
+from suppression.stats import incentive
+from suppression.tables import TOLD, Line, Row, guess, label, lines, published_at, published_row, select, summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which the common kinds of colour blindness keep apart; markers differ too.
 STYLES = {"supervised": ("#0072B2", "s", "-"), "untrained": ("#555555", "^", ":")}
-OTHERS = [("#D55E00", "o", "-"), ("#E69F00", "D", "-"), ("#009E73", "v", "-"), ("#CC79A7", "P", "-")]
+OTHERS = [("#D55E00", "o", "-"), ("#E69F00", "D", "-"), ("#009E73", "v", "-"), ("#CC79A7", "P", "-"), ("#56B4E9", "X", "-"), ("#000000", "d", "-")]
 DODGE = 0.008  # of the axis, between neighbouring arms
-PANELS = {"alone": "only the probed digit visible", "together": "both digits visible"}
+MOST_COLUMNS = 4
 
 
 def styles(arms: list[Cell]) -> dict[str, tuple[str, str, str]]:
     """Colour, marker and line of each arm by its label; the same whichever arms were asked for."""
     names = {label(arm): arm["method"] for arm in sorted(arms, key=label)}
-    others = iter(OTHERS * len(names))
-    return {name: STYLES[method] if method in STYLES else next(others) for name, method in names.items()}
+    others, plain = iter(OTHERS * len(names)), dict(STYLES)
+    return {name: plain.pop(method) if method in plain else next(others) for name, method in names.items()}
 
 
 def figure(plan: Plan, rows: list[Row]) -> Figure:
-    """One row of panels a feature, one column a kind of scene; error bars are the table's intervals, crosses the published values."""
+    """A panel a feature and kind of scenes; error bars are the table's intervals, crosses the published values, vertical lines where half is left."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    recipe, features = plan.recipe, list(plan.card.features)
-    made = Figure(figsize=(13, 4.6 * len(features)), layout="constrained")
-    axes = made.subplots(len(features), len(PANELS), squeeze=False, sharey=True, sharex=True)
+    recipe = plan.recipe
+    shown = [line for line in lines(plan, rows) if line.measure == recipe.measure and line.probe != "mlp"]
+    grid = arranged(shown)
+    made = Figure(figsize=(max(6.5 * len(grid[0]), 10), 4.6 * len(grid) + 1.2), layout="constrained")
+    axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=True, sharex=True)
     arms = [arm for arm in [*plan.arms, *plan.unasked] if select(rows, **arm)]
     style = styles([*plan.arms, *plan.unasked])
-    for i, feature in enumerate(features):
-        for j, (shown, told) in enumerate(PANELS.items()):
-            ax = axes[i][j]
-            for k, arm in enumerate(arms):
-                colour, marker, line = style[label(arm)]
-                shift = DODGE * (max(plan.axis) - min(plan.axis)) * (k - (len(arms) - 1) / 2)  # or intervals at one size hide each other
-                draw_arm(ax, plan, rows, arm, feature, shown, shift=shift, colour=colour, marker=marker, linestyle=line)
-            ax.axhline(10, color="black", linewidth=1, linestyle=(0, (1, 3)))
-            ax.set_title(f"{feature} digit, {told}", fontsize=15)
-            ax.set_ylim(0, 102)
-            ax.set_xticks(plan.axis)
-            ax.tick_params(labelsize=13)
-            ax.grid(alpha=0.25)
-    for ax in axes[-1]:
-        ax.set_xlabel(recipe.axis_label or recipe.axis, fontsize=14)
+    panels = [(ax, line) for i, row in enumerate(axes) for ax, line in zip(row, grid[i], strict=True)]
+    for ax, line in panels:
+        if line is None:
+            ax.axis("off")
+            continue
+        for k, arm in enumerate(arms):
+            draw_arm(ax, plan, rows, arm, line, k - (len(arms) - 1) / 2, *style[label(arm)])
+        decorate(ax, plan, rows, line)
     for row in axes:
-        row[0].set_ylabel("top-1 accuracy, %", fontsize=14)
-    axes[0][1].annotate("chance", (plan.axis[0], 10), xytext=(0, 4), textcoords="offset points", fontsize=12)
-    for x in plan.axis:
-        if rows and not select(rows, **{recipe.axis: x}, scenes="together"):
-            for row in axes:
-                row[1].text(x, 55, "same size: cannot\nbe told apart", rotation=90, ha="center", va="center", fontsize=12, color="#555555")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    if recipe.published:
+        row[0].set_ylabel(TOLD[recipe.measure], fontsize=14)
+    drawn = [ax for ax, line in panels if line is not None]
+    handles, labels = drawn[0].get_legend_handles_labels()
+    if any("published" in str(artist.get_label()) for ax in drawn for artist in ax.get_children()):
         handles.append(Line2D([], [], color="black", marker="x", linestyle="none", markersize=8))
         labels.append("published, in the arm's colour")
+    if plan.probe.mlp and recipe.measure == "accuracy":
+        handles.append(Line2D([], [], color="black", marker="o", markerfacecolor="white", linestyle="--", markersize=8))
+        labels.append("mlp readout instead of a linear one")
+    if any(half_lines(plan, rows, line, arms) for _, line in panels if line):
+        handles.append(Line2D([], [], color="black", linestyle="-.", linewidth=1.5))
+        labels.append("half is left, with interval")
+    if recipe.incentive:
+        handles.append(Line2D([], [], color="black", linestyle=(0, (6, 2, 1, 2)), linewidth=1.5))
+        labels.append("what NT-Xent can still gain from the picture (closed form, right axis)")
     made.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), fontsize=13, frameon=False)
-    made.suptitle(f"{recipe.title} ({told_scale(plan, rows)})", fontsize=17)
+    made.suptitle(f"{recipe.title} ({told_scale(plan, rows)})", fontsize=17 if len(grid[0]) > 1 else 13)
     return made
 
 
-def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, feature: str, shown: str, *, shift: float, colour: str, marker: str, linestyle: str) -> None:
-    """One line of measured points with their intervals, and crosses where a published value stands beside them."""
-    axis = plan.recipe.axis
-    found = {x: select(rows, **arm, **{axis: x}, feature=feature, scenes=shown, layer=plan.probe.layers[0]) for x in plan.axis}
-    points = [(x + shift, *summary(these)) for x, these in found.items() if these]
-    if points:
+def arranged(shown: list[Line]) -> list[list[Line | None]]:
+    """Features down and kinds of scenes across, where there are several of both; else the panels one after another."""
+    features, kinds = (list(dict.fromkeys(getattr(line, name) for line in shown)) for name in ("feature", "scenes"))
+    layers = list(dict.fromkeys(line.layer for line in shown))
+    at = {(line.feature, line.scenes, line.layer): line for line in shown}
+    if len(layers) > 1:
+        return [[at.get((feature, kind, layer)) for layer in layers] for feature in features for kind in kinds]
+    full = [[at.get((feature, kind, layers[0])) for kind in kinds] for feature in features]
+    if len(kinds) > 1 and sum(line is None for row in full for line in row) == 0:
+        return full
+    across = min(len(shown), MOST_COLUMNS if len(shown) > 6 else 3)
+    across = 2 if len(shown) == 4 else across
+    padded = [*shown, *[None] * (-len(shown) % across)]
+    return [padded[i : i + across] for i in range(0, len(padded), across)]
+
+
+def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
+    recipe = plan.recipe
+    at = guess(plan, rows, line.feature)
+    if recipe.measure == "accuracy" and not math.isnan(at):
+        ax.axhline(100 * at, color="black", linewidth=1, linestyle=(0, (1, 3)))
+        ax.annotate("guess", (1, 100 * at), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
+    layer = f", {line.layer}" if plan.probe.clusters else ""
+    ax.set_title(fill(f"{line.feature}{layer}: {plan.card.scenes.get(line.scenes, line.scenes)}", 48), fontsize=15)
+    ax.set_ylim(-2, 102)
+    if recipe.axis_log:
+        ax.set_xscale("log", base=2)
+    ax.set_xticks([place(plan, x) for x in plan.axis], [str(x) for x in plan.axis])
+    ax.minorticks_off()
+    ax.tick_params(labelsize=13, labelbottom=True)
+    ax.set_xlabel(recipe.axis_label or recipe.axis, fontsize=14)
+    ax.grid(alpha=0.25)
+    for x in plan.axis:
+        here = [row for row in rows if row.get(recipe.axis) == x]
+        if here and recipe.axis not in PROBE_AXES and not select(here, feature=line.feature, scenes=line.scenes):
+            ax.text(place(plan, x), 55, "not asked for:\nsee the caption", rotation=90, ha="center", va="center", fontsize=12, color="#555555")
+    if recipe.incentive and (line.feature, line.scenes) == (recipe.retention[0].feature, recipe.retention[0].scenes):
+        draw_incentive(ax, plan)
+
+
+def place(plan: Plan, x: Any) -> float:
+    """Where x stands on the drawn axis: words stand one after another."""
+    return plan.axis.index(x) if isinstance(x, str) else x
+
+
+def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, line: Line, shift: float, colour: str, marker: str, linestyle: str) -> None:
+    """One line of measured points with their intervals, beside it the mlp readout, crosses for published values, and where half is left."""
+    places = [place(plan, x) for x in plan.axis]
+    width = max(places) - min(places)
+
+    def moved(x: float) -> float:  # or intervals at one place hide each other
+        return x * (max(places) / min(places)) ** (DODGE * shift) if plan.recipe.axis_log else x + DODGE * width * shift
+
+    for readout in (line.probe, "mlp") if line.probe == "linear" else (line.probe,):
+        one = Line(line.feature, line.scenes, readout, line.measure, line.layer)
+        found = {x: one.rows(plan, rows, arm, x) for x in plan.axis}
+        points = [(moved(place(plan, x)), *summary(these, line.measure)) for x, these in found.items() if these]
+        if not points:
+            continue
         x, mean, low, high = (list(column) for column in list(zip(*points, strict=True))[:4])
-        below = [0 if math.isnan(v) else 100 * (m - v) for m, v in zip(mean, low, strict=True)]
-        above = [0 if math.isnan(v) else 100 * (v - m) for m, v in zip(mean, high, strict=True)]
-        ax.errorbar(
-            x, [100 * m for m in mean], [below, above], color=colour, marker=marker, linestyle=linestyle, linewidth=2, markersize=8, capsize=4, label=label(arm)
-        )
-    published = [(x + shift, value) for x in plan.axis if shown == "alone" and (value := published_value(plan, arm, feature, x)) is not None]
-    if published:
-        ax.plot(*zip(*published, strict=True), color=colour, marker="x", linestyle="none", markersize=8, alpha=0.7)
+        below = [0 if math.isnan(v) else max(0, 100 * (m - v)) for m, v in zip(mean, low, strict=True)]
+        above = [0 if math.isnan(v) else max(0, 100 * (v - m)) for m, v in zip(mean, high, strict=True)]
+        look = {"markerfacecolor": "white", "linestyle": "--", "alpha": 0.8} if readout == "mlp" else {"linestyle": linestyle, "label": label(arm)}
+        ax.errorbar(x, [100 * m for m in mean], [below, above], color=colour, marker=marker, linewidth=2, markersize=8, capsize=4, **look)
+    publ = published_row(plan, arm, Line(line.feature, line.scenes, plan.recipe.published.probe if plan.recipe.published else "", line.measure))
+    if publ is not None and plan.recipe.published:
+        beside = {published_at(plan, x): x for x in plan.axis}
+        pairs = [
+            (beside.get(at, at if "published_at" not in plan.recipe.scale[plan.scale] else None), value)
+            for at, value in zip(plan.recipe.published.axis, publ, strict=True)
+        ]
+        drawn = [(moved(place(plan, x)), value) for x, value in pairs if x is not None]
+        ax.plot(*zip(*drawn, strict=True), color=colour, marker="x", linestyle="none", markersize=8, alpha=0.7, label="_published")
+    for half in half_lines(plan, rows, line, [arm]):
+        ax.axvline(half[0], color=colour, linestyle="-.", linewidth=1.5)
+        ax.axvspan(*half[1:], color=colour, alpha=0.12, linewidth=0)
+
+
+def half_lines(plan: Plan, rows: list[Row], line: Line, arms: list[Cell]) -> list[tuple[float, float, float]]:
+    """Where half of the line's feature is left in each of these arms, for lines whose retention the recipe asks for."""
+    asked = [each for each in plan.recipe.retention if (each.feature, each.scenes) == (line.feature, line.scenes)]
+    found = [(each, survival.retained(plan, rows, arm, each)) for each in asked for arm in arms if arm != survival.UNTRAINED]
+    return [at for each, values in found if (at := survival.half_left(plan, each, values))]
+
+
+def draw_incentive(ax: Any, plan: Plan) -> None:
+    """The closed form of what is left to gain, for every temperature and batch of the arms, on an axis of its own."""
+    style = styles([*plan.arms, *plan.unasked])
+    beside = ax.twinx()
+    top = max(plan.axis)
+    for arm in [*plan.arms, *plan.unasked]:
+        if "tau" in arm:
+            batch = arm.get("batch", next(cell["batch"] for cell in [*plan.cells, *plan.other_cells] if "batch" in cell))
+            bits = [top * i / 100 for i in range(101)]
+            beside.plot(bits, [incentive(b, batch=batch, tau=arm["tau"]) for b in bits], color=style[label(arm)][0], linestyle=(0, (6, 2, 1, 2)), linewidth=1.5)
+    beside.set_ylim(bottom=0)
+    beside.set_ylabel("left to gain, nats", fontsize=14)
+    beside.tick_params(labelsize=13)
 
 
 def told_scale(plan: Plan, rows: list[Row]) -> str:
-    counts = sorted({len({row["seed"] for row in select(rows, **{plan.recipe.axis: x})}) for x in plan.axis} - {0})
+    counts = sorted({len({row["seed"] for row in rows if row.get(plan.recipe.axis) == x}) for x in plan.axis} - {0})
     seeds = f"{counts[0]} seed{'s' * (counts[0] > 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds a point"
     row = rows[0]
-    return f"{plan.scale} scale: {row.get('source', 'no source')}, {row['canvas']}-px canvas, ResNet-18 width {row['width']}, {seeds}"
+    net = "a small convolutional net" if row.get("net") == "convnet" else f"ResNet-18 width {row['width']}"
+    return f"{plan.scale} scale: {row.get('source') or 'no source'}, {row['canvas']}-px canvas, {net}, {seeds}"
 
 
 def saved(made: Figure, kind: str) -> bytes:

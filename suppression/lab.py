@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -15,23 +14,19 @@ from torch import Tensor
 
 from suppression import machine
 from suppression.convnet import ConvNet
-from suppression.errors import UserError, unknown
+from suppression.errors import UserError
 from suppression.methods import METHODS, Method
 from suppression.nets import ResNet18, channels_last, stem_for
-from suppression.probes import linear
-from suppression.probes.linear import VERSION as PROBE_VERSION
-from suppression.probes.linear import features, fingerprint
+from suppression.probing import ask, record_name
+from suppression.probing import check as check_probe
 from suppression.recipe import Cell, Probe
 from suppression.scenes import SCENES, SOURCES, Pool, Scenes, photographs
-from suppression.scenes.base import Factors, Visible
+from suppression.scenes.base import Factors
 from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
-from suppression.stats import wilson
 from suppression.store import Store, key_of
 from suppression.train import Batch, Training, train
 from suppression.views import Views
-
-PROBED_AT_ONCE = 250  # pictures through the network at a time when it is probed
 
 Row = dict[str, Any]
 Tell = Callable[..., None]
@@ -93,7 +88,7 @@ def build_encoder(cell: Cell) -> ConvNet | ResNet18:
         raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem")
     if cell.get("view") not in (None, cell["canvas"]):
         raise UserError(f"view = {cell['view']}: net = {cell['net']} sees pictures of one size only, the canvas's {cell['canvas']} px, as it flattens its maps")
-    return ConvNet(width=cell["width"], canvas=cell["canvas"], channels=scenes.channels, planes=scenes.planes)
+    return ConvNet(width=cell["width"], canvas=cell["canvas"], channels=scenes.channels)
 
 
 def own_knobs(cls: type[Method]) -> list[str]:
@@ -106,13 +101,8 @@ def check_cell(cell: Cell, probe: Probe | None = None) -> None:
     """Build everything but train nothing: every knob out of range, and every feature that is not there, is told before the first second of work."""
     scenes = scenes_of(cell)
     method = build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
-    for name in (probe and probe.features) or []:
-        if name not in scenes.features:
-            raise unknown(f"{cell['data']} has no feature", name, scenes.features)
-    there = [*method.encoder.layers, "z"]  # type: ignore[misc]
-    for layer in (probe and probe.layers) or []:
-        if layer not in there:
-            raise unknown(f"net = {cell.get('net') or 'resnet18'} has no layer", layer, there)
+    if probe is not None:
+        check_probe(cell["data"], scenes, probe, method.encoder)
     if METHODS[cell["method"]].trains:
         if part(Training, cell).order:
             scenes.of_instances(torch.arange(0), UNSEEN)
@@ -129,14 +119,8 @@ def full_key(cell: Cell) -> str:
     return key_of(cell | {f"version_{name}": version for name, version in versions.items()})
 
 
-def probe_name(probe: Probe) -> str:
-    """The name of the probe's record: changed knobs or a changed version ask again, and retrain nothing."""
-    told = f"{PROBE_VERSION} {sorted(probe.model_dump(exclude_none=True).items())}"
-    return f"linear-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-
-
 def stored_rows(store: Store, cell: Cell, probe: Probe) -> list[Row] | None:
-    return store.rows(full_key(cell), probe_name(probe)) if store.has(full_key(cell)) else None
+    return store.rows(full_key(cell), record_name(probe)) if store.has(full_key(cell)) else None
 
 
 def check_sources(cells: list[Cell], place: Place, note: Note = ignore) -> None:
@@ -219,10 +203,10 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
     with store.claim(key, on_wait=lambda: tell("wait")):
         if store.has(key) and (fault := store.damage(key)):
             tell("note", f"{fault}; it is put aside as {store.set_aside(key)} and trained again")
-        rows = store.rows(key, probe_name(probe)) if store.has(key) else None
+        rows = store.rows(key, record_name(probe)) if store.has(key) else None
         if rows is not None:  # another process was first
             return rows
-        if store.probed(key, probe_name(probe)):
+        if store.probed(key, record_name(probe)):
             tell("note", "its probe record is not what was written (its checksum differs); the cell is probed again")
         if place.threads:
             torch.set_num_threads(place.threads)
@@ -237,8 +221,8 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
         tell("probe")
         if "z" in probe.layers and not method.has_z:
             tell("note", f"{cell['method']} has no projection head, so z is not probed")
-        rows = probe_cell(cell, probe, method, pools, device)
-        store.put_rows(key, probe_name(probe), rows)
+        rows = ask(scenes_of(cell), probe, method, pools, device)
+        store.put_rows(key, record_name(probe), rows)
         return rows
 
 
@@ -260,55 +244,3 @@ def train_cell(cell: Cell, key: str, method: Method, pool: Pool, store: Store, d
         about |= {"peak_mb": machine.peak_mb(device)}
     weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
     store.publish(key, cell=cell, weights=weights, trace=trace, about=about)
-
-
-def probe_cell(cell: Cell, probe: Probe, method: Method, pools: dict[bool, Pool], device: torch.device) -> list[Row]:
-    """Ask for each feature as the scenes' `questions` say (with it alone visible, with all together), on held-out instances; float32 throughout."""
-    scenes = scenes_of(cell).probed()
-    method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
-    before = fingerprint(method)
-    if probe.online and method.has_classifier:
-        rows = online(scenes, method, pools[False])
-        return [row | {"encoder": before[:16], "frozen": before == fingerprint(method)} for row in rows]
-    layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
-    drawn = {train: scenes.factors(n, torch_rng("probe", train, device=device), pools[train]) for train, n in ((True, probe.train), (False, probe.test))}
-    labels = {train: scenes.labels(some) for train, some in drawn.items()}
-    cases = {name: len(carrier.unique()) for name, carrier in scenes.carriers(drawn[False]).items()}
-    rows = []
-    for shown, visible, features_shown in scenes.questions():
-        asked = [name for name in features_shown if probe.features is None or name in probe.features]
-        held = {train: encode(method, layers, scenes, drawn[train], pools[train], visible) for train in (True, False)} if asked else {}
-        for name in asked:
-            for layer in layers:
-                train, test = ((held[train][layer], labels[train][name]) for train in (True, False))
-                answer = linear(train, test, cases=cases[name], C=probe.C, max_iter=probe.max_iter)
-                rows.append({"feature": name, "probe": "linear", "layer": layer, "scenes": shown} | answer)
-    after = fingerprint(method)
-    if before != after:
-        raise RuntimeError("the encoder changed while it was probed")
-    return [row | {"encoder": before[:16], "frozen": before == after} for row in rows]
-
-
-def online(scenes: Scenes, method: Method, pool: Pool) -> list[Row]:
-    """What the layer that was trained along with the encoder says of every held-out instance, once each, as it is (no view, batch norms frozen): one row."""
-    drawn = scenes.of_instances(torch.arange(len(pool), device=pool.labels.device), pool)
-    (feature,) = scenes.told
-    h = encode(method, ["h"], scenes, drawn, pool, None)["h"]
-    with torch.no_grad():
-        accuracy = (method.classify(h).argmax(1) == scenes.labels(drawn)[feature]).double().mean().item()
-    low, high = wilson(accuracy, len(pool))
-    return [{"feature": feature, "probe": "online", "layer": "h", "scenes": "together", "accuracy": accuracy, "low": low, "high": high, "cases": len(pool)}]
-
-
-@torch.no_grad()
-def encode(method: Method, layers: list[str], scenes: Scenes, drawn: Factors, pool: Pool, visible: Visible) -> dict[str, Tensor]:
-    """Features of the drawn scenes at h, block groups and z = g(h), (n, d) each; pictures are drawn as they are needed and not kept."""
-    parts = []
-    for start in range(0, count(drawn), PROBED_AT_ONCE):
-        some = {name: value[start : start + PROBED_AT_ONCE] for name, value in drawn.items()}
-        x = scenes.append(scenes.render(some, pool, visible=visible), some, visible=visible).contiguous(memory_format=torch.channels_last)
-        found = features(method.encoder, x)
-        if "z" in layers:
-            found["z"] = method.project(found["h"]).float()
-        parts.append({layer: found[layer] for layer in layers})
-    return {layer: torch.cat([part[layer] for part in parts]) for layer in layers}

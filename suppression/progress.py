@@ -6,9 +6,10 @@ import time
 from typing import Any
 
 from suppression.estimate import cost
-from suppression.lab import Place
+from suppression.lab import Place, full_key
 from suppression.recipe import Cell, Plan
-from suppression.tables import label, long_rows, table
+from suppression.store import Store
+from suppression.tables import TOLD, cell_name, lines, long_rows, readout, select, table
 
 ETA_FROM = 0.03  # share of the work after which the pace is known well enough to be told
 
@@ -24,7 +25,8 @@ class Progress:
 
         self.plan, self.cells = plan, [plan.cells[i] for i in missing]
         self.known = [(plan.cells[i], rows) for i, rows in stored.items()]
-        self.costs = [cost(cell, plan.probe) for cell in self.cells]
+        store = Store(place.store)
+        self.costs = [cost(cell, plan.probe, trained=store.has(full_key(cell))) for cell in self.cells]
         self.shares = [0.0] * len(self.cells)
         self.began = time.monotonic()
         self.started: dict[int, float] = {}
@@ -67,7 +69,7 @@ class Progress:
                 self.bars[index] = self.display.add_task(self.name(cell), total=1.0, told="starting")
         elif kind == "step":
             done, of, loss = told
-            trained = 1 - cost({**cell, "samples": 0}, self.plan.probe) / self.costs[index]
+            trained = 1 - cost(cell, self.plan.probe, trained=True) / self.costs[index]
             self.move(index, trained * done / of, f"step {done}/{of}, loss {loss:.3f}")
         elif kind == "probe":
             self.move(index, self.shares[index], "probing")
@@ -111,12 +113,11 @@ class Progress:
         return f"about {gone * (1 - share) / share / 60:.1f} min left" if share > ETA_FROM else "time left not known yet"
 
     def name(self, cell: Cell) -> str:
-        arm = next(arm for arm in self.plan.arms if arm.items() <= cell.items())
-        return f"{label(arm)}, {self.plan.recipe.axis} {cell[self.plan.recipe.axis]}, seed {cell['seed']}"
+        return cell_name(self.plan, cell)
 
     def said(self, rows: list[dict]) -> str:
-        parts = []
-        for feature in dict.fromkeys(row["feature"] for row in rows):
-            values = [f"{100 * row['accuracy']:.1f} {row['scenes']}" for row in rows if row["feature"] == feature and row["layer"] == self.plan.probe.layers[0]]
-            parts.append(f"{feature} {', '.join(values)}")
-        return "; ".join(parts) + " (accuracy, %)"
+        measure, parts = self.plan.recipe.measure, []
+        for line in (line for line in lines(self.plan, rows) if line.measure == measure):
+            found = [row for row in select(rows, feature=line.feature, scenes=line.scenes) if readout(row) == line.probe]
+            parts.append(f"{line.feature} {line.scenes} {' '.join(f'{100 * row[measure]:.1f}' for row in found)}")
+        return f"{'; '.join(parts)} ({TOLD[measure]})"

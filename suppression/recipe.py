@@ -15,6 +15,9 @@ from suppression.errors import UserError, unknown
 
 SCALES = ("smoke", "laptop", "paper")
 
+# What runs through several values within one cell, so that an axis along it takes no more cells: the column of the rows, and the probe's knob.
+PROBE_AXES = {"layer": "layers", "k": "clusters"}
+
 Cell = dict[str, Any]
 Pins = dict[str, list[Any]]
 
@@ -24,15 +27,28 @@ class Strict(BaseModel):
 
 
 class Published(Strict):
-    """The published table: for each row its arm's knobs, the feature, and percentages along the axis."""
+    """The published table: for each row its arm's knobs, the feature, and percentages along the axis; which `scenes` were probed, and by which readout.
+
+    `untold` are knobs of our arms whose published values are not known. `verdict` says that equal numbers are claimed: each gets one (`stats.verdict`).
+    """
 
     source: str
-    axis: list[float]
+    axis: list[float | str]
     rows: list[dict[str, Any]]
+    scenes: str = "alone"
+    probe: str = "linear"
+    untold: list[str] = []
+    verdict: bool = False
 
 
 class Probe(Strict):
-    """How each feature is asked for: pictures to fit on and to test with, logistic regression's C, at which layers, and which features (all if None).
+    """What a trained network is asked. A knob that is None asks nothing, and leaves the names of stored answers as they are.
+
+    `train` and `test` pictures to fit on and to test with; which `features` (all if None), at which `layers`; logistic regression's `C` and `max_iter`; `mlp`
+    is how many hidden units a second readout has; `transformations` are asked for besides (probing.TRANSFORMATIONS).
+
+    `clusters` are the k of k-means on local features, at those of the `layers` that are maps; of `cluster_images` whole scenes (64 if None), each drawn at
+    `resolution` px a side (those of the canvas if None).
 
     `online`: where a method has trained a linear layer along with its encoder, that layer is asked instead, on every held-out instance once.
     """
@@ -43,28 +59,55 @@ class Probe(Strict):
     max_iter: int = 300
     layers: list[str] = ["h"]
     features: list[str] | None = None
+    mlp: int | None = None
+    transformations: list[str] | None = None
+    clusters: list[int] | None = None
+    cluster_images: int | None = None
+    resolution: int | None = None
     online: bool | None = None
 
 
+class Retention(Strict):
+    """Of which feature, on which scenes, it is asked how much is left of what is learned where nothing competes: where the axis is at `reference`, a value or
+    the knob that holds it (`stats.retention`). The threshold is fitted over `log2` of the axis if so told.
+    """
+
+    feature: str
+    reference: float | str
+    scenes: str = "together"
+    log2: bool = False
+
+
 class Card(Strict):
-    """A data set: what kind of scenes, which knobs of its generator are set, what its features are (`bit` stands for bit1, bit2, ...)."""
+    """A data set: what kind of scenes, which knobs of its generator are set, what its features are (`bit` stands for the mean over bit1, bit2, ...).
+
+    `scenes` tells what is seen on each kind of scenes that is probed, `absent` why a feature is not asked for on some.
+    """
 
     title: str
     text: str
     kind: str
     features: dict[str, str]
+    scenes: dict[str, str] = {}
+    absent: str = ""
     knobs: dict[str, Any] = {}
     source: str = ""
 
 
 class Recipe(Strict):
-    """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs."""
+    """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs, or what the probe runs
+    through (`PROBE_AXES`). `measure` is the column of the rows that is shown; `incentive` draws the closed form over shared bits (`stats.incentive`).
+    """
 
     title: str
     claim: str
     data: str
     axis: str
     axis_label: str = ""
+    axis_log: bool = False
+    measure: str = "accuracy"
+    retention: list[Retention] = []
+    incentive: bool = False
     arms: list[dict[str, Any]]
     seeds: int = 1
     probe: Probe = Probe()
@@ -151,8 +194,8 @@ def plan(
     knobs = schema(card.kind)
     if scale not in recipe.scale:
         raise unknown(f"{name} has no scale", scale, recipe.scale)
-    if recipe.axis not in knobs:
-        raise unknown(f"{name}: {card.kind} has no knob for the axis", recipe.axis, knobs)
+    if recipe.axis not in knobs and recipe.axis not in PROBE_AXES:
+        raise unknown(f"{name}: {card.kind} has no knob for the axis", recipe.axis, [*knobs, *PROBE_AXES])
     for i, arm in enumerate(recipe.arms):
         if "method" not in arm:
             raise UserError(f"{name}: arms[{i}] names no method; there are: {', '.join(METHODS)}")
@@ -179,7 +222,8 @@ def plan(
     pins = checked(pins or {}, "command line")
     common = checked(card.knobs, f"card {recipe.data}") | checked(settings, f"{name}: [scale.{scale}]")
     per_method = {method: checked(given, f"{name}: [scale.{scale}.{method}]") for method, given in by_method.items()}
-    axis = list(dict.fromkeys(pins.get(recipe.axis) or common.get(recipe.axis) or []))
+    given = getattr(probe, PROBE_AXES[recipe.axis]) if recipe.axis in PROBE_AXES else pins.get(recipe.axis) or common.get(recipe.axis)
+    axis = list(dict.fromkeys(given or []))
     if not axis:
         raise UserError(f"{name}: [scale.{scale}] gives no values of its axis {recipe.axis}")
     if end_seeds is not None and end_seeds < seeds:
@@ -204,9 +248,9 @@ def plan(
 
     def cells_of(some: list[Cell]) -> list[Cell]:
         found = []
-        for seed, x, arm in in_order(seed_list, end_list, axis, some):
+        for seed, at, arm in in_order(seed_list, end_list, [{}] if recipe.axis in PROBE_AXES else [{recipe.axis: x} for x in axis], some):
             given = common | per_method[arm["method"]]
-            chosen = {knob: values[0] for knob, values in given.items()} | arm | {recipe.axis: x, "seed": seed}
+            chosen = {knob: values[0] for knob, values in given.items()} | arm | at | {"seed": seed}
             # A pin on an arm that was not asked for still describes it: the same canvas, source, budget.
             chosen |= {knob: values[0] for knob, values in takes(arm).items() if knob not in arm}
             has = cell_knobs(card.kind, arm["method"])
@@ -236,10 +280,10 @@ def unique(dicts: Iterable[Cell]) -> list[Cell]:
     return found
 
 
-def in_order(seeds: list[int], end_seeds: list[int], axis: list[Any], arms: list[Cell]) -> list[tuple[int, Any, Cell]]:
+def in_order(seeds: list[int], end_seeds: list[int], axis: list[Cell], arms: list[Cell]) -> list[tuple[int, Cell, Cell]]:
     """Seed by seed; in each the two ends of the axis arm by arm, then what lies between, so that the contrast shows first."""
-    ends, between = list(dict.fromkeys([axis[-1], axis[0]])), axis[1:-1]
-    order: list[tuple[int, Any, Cell]] = []
+    ends, between = unique([axis[-1], axis[0]]), axis[1:-1]
+    order: list[tuple[int, Cell, Cell]] = []
     for seed in end_seeds:
         order += [(seed, x, arm) for arm in arms for x in ends]
         order += [(seed, x, arm) for x in between for arm in arms] if seed in seeds else []

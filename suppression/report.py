@@ -57,7 +57,8 @@ def recorded_rows(folder: Path, name: str, scale: str) -> tuple[Plan, list[dict]
 
 def recorded_section(folder: Path, name: str, scale: str) -> str:
     """One recorded result: the table, how it was made, the figure."""
-    from suppression.tables import caption, markdown
+    from suppression import survival
+    from suppression.tables import caption, markdown, published_table
 
     planned, rows = recorded_rows(folder, name, scale)
     made = json.loads((folder / f"{name}.{scale}.json").read_text())
@@ -68,13 +69,17 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
         + (f"at most {made['peak_mb']:,} MB a worker; " if made.get("peak_mb") else "")
         + f"precision {', '.join(made['precision'])}; {libraries}; commit {', '.join(made['commits'])}."
     )
+    pictures = f"{name}.{scale}.pictures.png"
     return "\n".join(
         [
             f"### {scale} scale\n",
             markdown(planned, rows),
+            *([published_table(planned) or ""] if published_table(planned) else []),
+            *([survival.markdown(planned, rows)] if survival.tables(planned, rows) else []),
             caption(planned, rows).replace("\n", "  \n") + "\n",
             told + "\n",
             f"![{name}, {scale} scale]({name}.{scale}.svg)\n",
+            *([f"![pictures of {name}, {scale} scale]({pictures})\n"] if (folder / pictures).exists() else []),
         ]
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from suppression.errors import UserError
-from suppression.lab import full_key
+from suppression.lab import Place, full_key
 from suppression.recipe import Plan
 from suppression.store import Store
 from suppression.tables import to_csv
@@ -17,8 +17,9 @@ from suppression.tables import to_csv
 Row = dict[str, Any]
 
 
-def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store) -> Path:
-    """NAME.SCALE.png, .svg (of all rows shown) and .csv (of the rows asked for) in the store's results; drawn only if the rows are not those drawn last."""
+def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store, place: Place) -> Path:
+    """NAME.SCALE.png, .svg (of all rows shown) and .csv (of the rows asked for) in the store's results, and .pictures.png where local features were clustered;
+    drawn only if the rows are not those drawn last."""
     name = f"{plan.name}.{plan.scale}"
     digest = hashlib.sha256(json.dumps([shown, plan.axis, plan.arms], sort_keys=True).encode()).hexdigest()
     if store.result_digest(name) != digest:
@@ -27,13 +28,19 @@ def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store) -> Path:
         drawn = figure(plan, shown)
         for kind in ("png", "svg"):
             store.put_result(f"{name}.{kind}", saved(drawn, kind))
+        if plan.probe.clusters:
+            from suppression.pictures import cluster_sheet, lighter
+
+            if (sheet := cluster_sheet(plan, store, place)) is not None:
+                store.put_result(f"{name}.pictures.png", lighter(saved(sheet, "png")))
         store.put_result(f"{name}.csv", to_csv(rows).encode())
         store.put_result(f"{name}.sha256", digest.encode())
     return store.root / "results" / f"{name}.png"
 
 
-def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int) -> None:
-    """Copy the csv and the svg to `out`, with a .json that tells the command, the machine, the versions and the seconds they took."""
+def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int) -> list[str]:
+    """Copy the csv, the svg and the pictures to `out`, with a .json that tells the command, the machine, the versions and the seconds they took; returns what
+    kinds were written."""
     name = f"{plan.name}.{plan.scale}"
     about = [store.about(key) for key in map(full_key, plan.cells) if store.has(key)]
     seconds = [each.get("seconds", 0.0) for each in about]
@@ -49,13 +56,15 @@ def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int)
         "commits": sorted({str(each["commit"]) for each in about}),
         **{key: about[0][key] for key in ("libraries", "python", "device", "machine", "cores", "threads")},
     }
+    kinds = ["csv", "svg", *(["pictures.png"] if plan.probe.clusters else [])]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for kind in ("csv", "svg"):
+        for kind in kinds:
             (out / f"{name}.{kind}").write_bytes((store.root / "results" / f"{name}.{kind}").read_bytes())
         (out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
     except OSError as error:
         raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
+    return [*kinds, "json"]
 
 
 def without_places(argv: list[str]) -> list[str]:

@@ -57,6 +57,7 @@ def run(argv: list[str]) -> int:
     cell |= {name: coerce(knobs[name], value, "command line") for name, value in vars(pinned).items() if value is not None}
     from suppression import lab
     from suppression.figures import saved
+    from suppression.pictures import lighter
 
     place = lab.Place(store=Path(), root=given.root, download=given.download, skip_bad=given.skip_bad)
     cell |= {"data": card.kind, "seed": given.seed}
@@ -69,17 +70,6 @@ def run(argv: list[str]) -> int:
     print(told(card, cell))
     print(f"picture: {out}")
     return 0
-
-
-def lighter(png: bytes) -> bytes:
-    """The same picture in 256 colours, which is all that a sheet of small photographs needs, at a third of the size."""
-    import io
-
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(out, "png", optimize=True)
-    return out.getvalue()
 
 
 def told(card: Any, cell: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
-"""Intervals for accuracies and for means over seeds, and whether a published accuracy is one that we could have measured."""
+"""Intervals for accuracies and for means over seeds, whether a published accuracy could be ours, and what is left of a feature."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 
 def wilson(accuracy: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
@@ -27,7 +27,7 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> tuple[floa
     return mean, mean - half, mean + half
 
 
-def verdict(ours: Sequence[float], published: float, *, cases: int, margin: float = 0.05, level: float = 0.95) -> Literal["agrees", "cannot tell", "disagrees"]:
+def verdict(ours: Sequence[float], published: float, *, cases: int, margin: float = 0.05) -> Literal["agrees", "cannot tell", "disagrees"]:
     """Whether an accuracy published from one run could be one of ours, which are of several seeds; all in [0, 1].
 
     The rule, fixed beforehand: the prediction interval for one further run of ours is mean +- t(0.975, n - 1) sqrt(s^2 (1 + 1/n) + p (1 - p) / cases), with s the
@@ -47,3 +47,87 @@ def verdict(ours: Sequence[float], published: float, *, cases: int, margin: floa
     if abs(published - mean) > half:
         return "disagrees"
     return "agrees" if half <= margin else "cannot tell"
+
+
+def retention(together: float, untrained: float, *, alone: float, untrained_alone: float) -> float:
+    """R = (together - untrained) / (alone - untrained_alone), accuracies with and without a competitor, each against the untrained network on the same pictures.
+
+    1 where the competitor costs the feature nothing, 0 where it is as if nothing had been learned, below 0 where training has erased what the untrained network
+    held. NaN where the feature is not learned even alone.
+    """
+    return (together - untrained) / (alone - untrained_alone) if alone > untrained_alone else math.nan
+
+
+def incentive(bits: float, *, batch: int, tau: float) -> float:
+    """What NT-Xent can at most still gain, in nats, from a second feature once the first, of `bits` shared bits, is used: with delta = 2^-bits, K = 2 (batch - 1)
+    negatives and different codes at a cosine of 0 at most, log[(1 + K delta + K (1 - delta) e^(-1/tau)) / (1 + K e^(-1/tau))] <= K delta.
+    """
+    delta, negatives, apart = 2.0**-bits, 2 * (batch - 1), math.exp(-1 / tau)
+    return math.log((1 + negatives * delta + negatives * (1 - delta) * apart) / (1 + negatives * apart))
+
+
+def logistic(u: Any, upper: float, lower: float, middle: float, slope: float) -> Any:
+    """The four-parameter logistic that falls from `upper` to `lower`, half of it at `middle`."""
+    from scipy.special import expit
+
+    return lower + (upper - lower) * expit(-slope * (u - middle))
+
+
+def fit_logistic(u: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[list[float]]]:
+    """Least-squares parameters of `logistic` through the points, and their covariance (infinite entries where the points do not settle it)."""
+    import warnings
+
+    import numpy as np
+    from scipy.optimize import OptimizeWarning, curve_fit
+
+    x, values = np.asarray(u, float), np.asarray(y, float)
+    width, low, high = np.ptp(x), values.min(), values.max()
+    tall = max(high - low, 1e-9)
+    middles = [float(x[np.abs(values - (low + high) / 2).argmin()]), float(x.mean())]
+    best: Any = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", (OptimizeWarning, RuntimeWarning))
+        for middle in middles:
+            for steep in (4, 12, 36):
+                start = [high, low, middle, steep / width]
+                bounds = ([low - tall, low - tall, x.min() - width, 0], [high + tall, high + tall, x.max() + width, 100 / width])
+                try:
+                    found, covariance = curve_fit(logistic, x, values, start, bounds=bounds, max_nfev=2000)
+                except RuntimeError:  # this start led nowhere
+                    continue
+                left = float(((logistic(x, *found) - values) ** 2).sum())
+                if best is None or left < best[0]:
+                    best = left, found.tolist(), covariance.tolist()
+    return best[1], best[2]
+
+
+def threshold(u: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> tuple[float, float, float] | None:
+    """Where the fitted logistic falls through `level`, with a 95 % interval (delta method, t); None if it does not within the range of u.
+
+    Points that leave the slope open (a step between two neighbours) give no finite covariance: the interval is then from one neighbour to the other.
+    Needs values at five places at least, as four parameters go through any four.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    places = sorted(set(u))
+    if len(places) < 5:
+        return None
+
+    def crossing(upper: float, lower: float, middle: float, slope: float) -> float:
+        share = (level - lower) / (upper - lower) if upper > lower else math.nan
+        return middle + math.log(1 / share - 1) / slope if 0 < share < 1 and slope > 0 else math.nan
+
+    found, covariance = fit_logistic(u, y)
+    at = crossing(*found)
+    if not places[0] <= at <= places[-1]:
+        return None
+    step = [1e-5 * max(abs(value), 1e-3) for value in found]
+    nudged = [[value + (i == j) * step[i] for j, value in enumerate(found)] for i in range(4)]
+    gradient = np.array([(crossing(*each) - at) / step[i] for i, each in enumerate(nudged)])
+    variance = float(gradient @ np.array(covariance) @ gradient)
+    free = len(u) - 4
+    half = float(stdtrit(free, 0.975)) * math.sqrt(variance) if free > 0 and variance >= 0 else math.inf
+    if not half < places[-1] - places[0]:
+        return at, max(p for p in places if p <= at), min(p for p in places if p >= at)
+    return at, at - half, at + half

@@ -6,14 +6,16 @@ import csv
 import io
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from suppression.recipe import Cell, Plan
-from suppression.stats import mean_interval
+from suppression.recipe import PROBE_AXES, Cell, Plan
+from suppression.stats import mean_interval, verdict
 
 Row = dict[str, Any]
 LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
-SCENES_TOLD = {"alone": "alone", "together": "with both visible"}
+SCORES = ("nmi", "nmi_low", "nmi_high", "purity")  # of clusters
+TOLD = {"accuracy": "top-1 accuracy, %", "nmi": "normalised mutual information, %", "decodable": "bits held"}
 
 
 def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
@@ -22,24 +24,76 @@ def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
 
 
 def label(arm: Cell) -> str:
-    """`{"method": "simclr", "tau": 0.2}` -> "simclr, tau 0.2"."""
-    return ", ".join([arm["method"], *(f"{knob} {value}" for knob, value in arm.items() if knob != "method")])
+    """`{"method": "simclr", "tau": 0.2}` -> "simclr, tau 0.2"; a knob that is not set is not told."""
+    told = [knob if value is True else f"{knob} {value}" for knob, value in arm.items() if knob != "method" and value is not None]
+    return ", ".join([arm["method"], *told])
 
 
-def summary(rows: Iterable[Row]) -> tuple[float, float, float, int]:
-    """Mean accuracy and 95 % interval over seeds (t), or the one seed's Wilson interval; and how many seeds."""
+def cell_name(plan: Plan, cell: Cell) -> str:
+    """The cell by what sets it apart: its arm, its place on the axis, its seed."""
+    arm = next(arm for arm in plan.arms if arm.items() <= cell.items())
+    place = "" if plan.recipe.axis in PROBE_AXES else f", {plan.recipe.axis} {cell[plan.recipe.axis]}"
+    return f"{label(arm)}{place}, seed {cell['seed']}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one line of the table, or one panel of the figure, shows along the axis."""
+
+    feature: str
+    scenes: str
+    probe: str = "linear"
+    measure: str = "accuracy"
+    layer: str = "h"
+
+    def rows(self, plan: Plan, rows: Iterable[Row], arm: Cell, x: Any) -> list[Row]:
+        """The line's rows of an arm at one place of the axis, a row a seed."""
+        wanted = {"feature": self.feature, "scenes": self.scenes, "layer": self.layer} | arm | {plan.recipe.axis: x}
+        return [row for row in select(rows, **wanted) if readout(row) == self.probe and row.get(self.measure) is not None]
+
+
+def readout(row: Row) -> str:
+    """A layer that was trained along stands in the line of the linear probe: an arm has one or the other."""
+    return "linear" if row["probe"] == "online" else row["probe"]
+
+
+def lines(plan: Plan, rows: list[Row]) -> list[Line]:
+    """What there is to show: features and kinds of scenes in the card's order, then the readouts; for bits also how many are held."""
+    features = [*(plan.probe.features if plan.probe.features is not None else plan.card.features), *(plan.probe.transformations or [])]
+    if plan.probe.clusters:
+        features = ["mask"]
+    scenes = [*plan.card.scenes, *dict.fromkeys(row["scenes"] for row in rows)]
+    readouts = ["linear", *dict.fromkeys(readout(row) for row in rows)]
+    layers = ["h" if plan.recipe.axis == "layer" else plan.probe.layers[0]] if not plan.probe.clusters else list(dict.fromkeys(row["layer"] for row in rows))
+    found = {(row["feature"], row["scenes"], readout(row), row["layer"]) for row in rows}
+    made = [
+        Line(feature, kind, how, plan.recipe.measure, layer)
+        for feature in features
+        for kind in dict.fromkeys(scenes)
+        for how in dict.fromkeys(readouts)
+        for layer in layers
+        if (feature, kind, how, layer) in found
+    ]
+    made += [Line(line.feature, line.scenes, line.probe, "decodable", line.layer) for line in made if line.feature == "bit" and line.scenes == "together"]
+    return made or [Line(feature, "...") for feature in features]
+
+
+def summary(rows: Iterable[Row], measure: str = "accuracy") -> tuple[float, float, float, int]:
+    """Mean and 95 % interval over seeds (t), or the one seed's own interval (Wilson's for an accuracy); and how many seeds."""
     rows = list(rows)
     if len(rows) == 1:
-        return rows[0]["accuracy"], rows[0]["low"], rows[0]["high"], 1
-    mean, low, high = mean_interval([row["accuracy"] for row in rows])
-    return mean, max(low, 0.0), min(high, 1.0), len(rows)
+        bounds = ("low", "high") if measure == "accuracy" else (f"{measure}_low", f"{measure}_high")
+        one, (below, above) = rows[0], bounds
+        return one[measure], one.get(below, math.nan), one.get(above, math.nan), 1
+    mean, low, high = mean_interval([row[measure] for row in rows])
+    return (mean, low, high, len(rows)) if measure == "decodable" else (mean, max(low, 0.0), min(high, 1.0), len(rows))
 
 
 def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
 
-def published_at(plan: Plan, x: Any) -> float | None:
+def published_at(plan: Plan, x: Any) -> Any:
     """The column of the published table that stands beside x, if there is one (`published_at` in the scale, else the same value)."""
     settings = plan.recipe.scale[plan.scale]
     if "published_at" in settings:
@@ -47,36 +101,61 @@ def published_at(plan: Plan, x: Any) -> float | None:
     return x if plan.recipe.published and x in plan.recipe.published.axis else None
 
 
-def published_value(plan: Plan, arm: Cell, feature: str, x: Any) -> float | None:
-    """The published accuracy in percent for this arm and feature beside x."""
-    column = published_at(plan, x)
-    if plan.recipe.published is None or column is None:
+def published_row(plan: Plan, arm: Cell, line: Line) -> list[float] | None:
+    """The published percentages that stand beside an arm's line, along the published axis."""
+    published = plan.recipe.published
+    if published is None or (line.scenes, line.probe, line.measure) != (published.scenes, published.probe, "accuracy"):
         return None
-    for row in plan.recipe.published.rows:
-        knobs = {knob: value for knob, value in row.items() if knob not in ("feature", "accuracy")}
-        if row["feature"] == feature and knobs == {knob: arm.get(knob) for knob in knobs} and set(arm) - {"method"} <= set(knobs):
-            return row["accuracy"][plan.recipe.published.axis.index(column)]
+    told = {knob: value for knob, value in arm.items() if knob not in published.untold and value is not None}
+    for row in published.rows:
+        if row["feature"] == line.feature and told == {knob: value for knob, value in row.items() if knob not in ("feature", "accuracy")}:
+            return row["accuracy"]
     return None
 
 
+def published_value(plan: Plan, arm: Cell, line: Line, x: Any) -> float | None:
+    """The published accuracy in percent that stands beside an arm's line at x."""
+    row, column = published_row(plan, arm, line), published_at(plan, x)
+    return row[plan.recipe.published.axis.index(column)] if row and column is not None and plan.recipe.published else None
+
+
 def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: list[str] | None = None) -> tuple[list[str], list[list[list[str]]]]:
-    """The published layout as text: the header, and a block of lines an arm, in it each feature alone, with both visible, and published."""
-    recipe, lost, features = plan.recipe, list(failed), features or list(plan.card.features)
+    """The published layout as text: the header, and a block an arm, in it each line of measured values, with the published ones below."""
+    recipe, lost = plan.recipe, list(failed)
+    shown = [line for line in lines(plan, rows) if features is None or line.feature in features]
     beside = {x: published_at(plan, x) for x in plan.axis}
     header = ["arm", "feature", "scenes"]
     header += [f"{recipe.axis} {x}" + (f" (publ. {beside[x]:g})" if beside[x] not in (None, x) else "") for x in plan.axis]
     blocks = []
     for arm in [*plan.arms, *plan.unasked]:
         block: list[list[str]] = []
-        for feature in features:
-            for shown in ("alone", "together"):
-                cells = [measured(rows, arm, feature, shown, recipe.axis, x, plan, lost) for x in plan.axis]
-                block.append(["" if block else label(arm), feature if shown == "alone" else "", SCENES_TOLD[shown], *cells])
-            publ = [published_value(plan, arm, feature, x) for x in plan.axis]
+        last = None
+        for line in shown:
+            if select(rows, **arm) and not any(line.rows(plan, rows, arm, x) for x in plan.axis):
+                continue  # an arm that is not asked this
+            block.append(["" if block else label(arm), "" if line.feature == last else line.feature, told(plan, line)])
+            block[-1] += [measured(plan, rows, arm, line, x, lost) for x in plan.axis]
+            publ, last = [published_value(plan, arm, line, x) for x in plan.axis], line.feature
             if any(value is not None for value in publ):
                 block.append(["", "", "published", *("" if value is None else f"{value:.1f}" for value in publ)])
+            if recipe.published and recipe.published.verdict and any(value is not None for value in publ):
+                found = [line.rows(plan, rows, arm, x) for x in plan.axis]
+                block.append(["", "", "verdict", *(judged(each, value) for each, value in zip(found, publ, strict=True))])
         blocks.append(block)
     return header, blocks
+
+
+def told(plan: Plan, line: Line) -> str:
+    """The kind of scenes, and what is not the usual: another readout, layer or measure."""
+    usual = "" if line.probe in ("linear", "k-means") else line.probe
+    layer = line.layer if plan.probe.clusters else ""
+    return ", ".join(part for part in (line.scenes, usual, layer, TOLD["decodable"] if line.measure == "decodable" else "") if part)
+
+
+def judged(rows: list[Row], value: float | None) -> str:
+    if value is None or len(rows) < 2:
+        return ""
+    return verdict([row["accuracy"] for row in rows], value / 100, cases=min(row["cases"] for row in rows))
 
 
 def table(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> Any:
@@ -84,7 +163,7 @@ def table(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> Any:
     from rich.table import Table
 
     header, blocks = layout(plan, rows, failed)
-    made = Table(title=f"{plan.recipe.title}: top-1 accuracy, %", title_justify="left", caption=caption(plan, rows), caption_justify="left")
+    made = Table(title=f"{plan.recipe.title}: {TOLD[plan.recipe.measure]}", title_justify="left", caption=caption(plan, rows), caption_justify="left")
     for i, name in enumerate(header):
         made.add_column(name.replace(" (", "\n("), justify="right" if i > 2 else "left")
     for block in blocks:
@@ -97,32 +176,69 @@ def table(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> Any:
 def markdown(plan: Plan, rows: list[Row], *, features: list[str] | None = None) -> str:
     """`layout` for a page; only these features if given."""
     header, blocks = layout(plan, rows, features=features)
-    lines = [header, ["---"] * 3 + ["---:"] * (len(header) - 3), *(line for block in blocks for line in block)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return as_markdown(header, [line for block in blocks for line in block], left=3)
 
 
-def measured(rows: list[Row], arm: Cell, feature: str, shown: str, axis: str, x: Any, plan: Plan, lost: list[Cell]) -> str:
+def as_markdown(header: list[str], body: Iterable[list[str]], *, left: int) -> str:
+    rule = ["---"] * left + ["---:"] * (len(header) - left)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *body]) + "\n"
+
+
+def published_table(plan: Plan) -> str | None:
+    """The published table by itself, where not all of it stands beside something measured."""
+    published = plan.recipe.published
+    if published is None or set(published.axis) <= {published_at(plan, x) for x in plan.axis}:
+        return None
+    arms = [({knob: value for knob, value in row.items() if knob not in ("feature", "accuracy")}, row) for row in published.rows]
+    body = [[label(arm), row["feature"], *(f"{value:.1f}" for value in row["accuracy"])] for arm, row in arms]
+    return as_markdown(["published", "feature", *(f"{plan.recipe.axis} {x:g}" if not isinstance(x, str) else x for x in published.axis)], body, left=2)
+
+
+def measured(plan: Plan, rows: list[Row], arm: Cell, line: Line, x: Any, lost: list[Cell]) -> str:
     """One cell of the table: mean and interval, or why there is none."""
-    found = select(rows, **arm, **{axis: x}, feature=feature, scenes=shown, layer=plan.probe.layers[0])
+    found = line.rows(plan, rows, arm, x)
     if found:
-        mean, low, high, _ = summary(found)
-        digits = 1 if high - low < 0.02 else 0  # or 99.7 would stand outside its own [100, 100]
-        return f"{100 * mean:.1f}" + (f" [{100 * low:.{digits}f}, {100 * high:.{digits}f}]" if not math.isnan(low) else "")
-    if select(rows, **arm, **{axis: x}, feature=feature):
-        return "same size: n/a"
-    if select(lost, **arm, **{axis: x}):
+        return value_told(*summary(found, line.measure)[:3], percent=line.measure != "decodable")
+    if select(rows, **arm, **{plan.recipe.axis: x}) and plan.recipe.axis not in PROBE_AXES:
+        return "n/a"
+    if select(lost, **arm, **({} if plan.recipe.axis in PROBE_AXES else {plan.recipe.axis: x})):
         return "failed"
-    return "not asked for" if arm in plan.unasked else "..."
+    return "not asked for" if arm in plan.unasked else "n/a" if select(rows, **arm) else "..."
+
+
+def value_told(mean: float, low: float, high: float, *, percent: bool = True, places: int = 1) -> str:
+    scale = 100 if percent else 1
+    digits = 0 if percent and scale * (high - low) >= 2 else places  # or 99.7 would stand outside its own [100, 100]
+    return f"{scale * mean:.{places}f}" + (f" [{scale * low:.{digits}f}, {scale * high:.{digits}f}]" if not math.isnan(low) else "")
 
 
 def caption(plan: Plan, rows: list[Row]) -> str:
     seeds = sorted({row["seed"] for row in rows})
-    interval = "[95 % t-interval over seeds where a point has several, else Wilson's]" if len(seeds) > 1 else "[95 % Wilson interval, one seed]"
+    interval = "[95 % t-interval over seeds where a point has several, else the one seed's own]" if len(seeds) > 1 else "[95 % interval of one seed: Wilson's]"
     source = rows[0].get("source", "none") if rows else "-"
-    uneven = len({len({row["seed"] for row in select(rows, **{plan.recipe.axis: x})}) for x in plan.axis}) > 1 and len(seeds) > 1
-    told = f"{plan.scale} scale, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not at every size)' if uneven else ''}; {interval}; linear probe on h; chance 10 %."
-    told += "\nalone: only the probed digit is visible (the published protocol, as inferred). same size: neither digit can be told to be the first."
+    counts = {len({row["seed"] for row in rows if row.get(plan.recipe.axis) == x}) for x in plan.axis}
+    told = f"{plan.scale} scale, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not everywhere on the axis)' if len(counts - {0}) > 1 else ''}; {interval}"
+    if plan.recipe.measure == "accuracy":
+        told += (
+            f"; {'a layer trained along with the encoder reads' if plan.probe.online else 'linear probe on'} {'each layer' if plan.recipe.axis == 'layer' else plan.probe.layers[0]}"
+            + (", mlp: one hidden layer instead" if plan.probe.mlp else "")
+        )
+        told += f"; guessing: {guesses(plan, rows)}."
+    shown = {line.scenes for line in lines(plan, rows)}
+    told += "".join(f"\n{kind}: {what}." for kind, what in plan.card.scenes.items() if kind in shown)
+    told += f"\n{plan.card.absent}." if plan.card.absent and len(shown) > 1 and plan.recipe.axis not in PROBE_AXES else ""
     return told + (f"\npublished: {plan.recipe.published.source}" if plan.recipe.published else "")
+
+
+def guess(plan: Plan, rows: list[Row], feature: str) -> float:
+    """What the most frequent class would score, in [0, 1], the mean over all rows of the feature."""
+    values = [row["guess"] for row in rows if row["feature"] == feature and row.get("guess") is not None]
+    return sum(values) / len(values) if values else math.nan
+
+
+def guesses(plan: Plan, rows: list[Row]) -> str:
+    features = dict.fromkeys(line.feature for line in lines(plan, rows))
+    return ", ".join(f"{feature} {100 * guess(plan, rows, feature):.0f} %" for feature in features if not math.isnan(guess(plan, rows, feature))) or "-"
 
 
 def columns(rows: list[Row]) -> list[str]:
@@ -143,7 +259,7 @@ def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
     """Rows as they were before `to_csv`; `knobs` (a `knobs.schema`) gives the types."""
     from suppression.knobs import coerce
 
-    numbers = {"accuracy": float, "low": float, "high": float, "cases": int}
+    numbers = dict.fromkeys(("accuracy", "low", "high", "guess", *SCORES), float) | {"cases": int, "decodable": int, "k": int}
     told = {"True": True, "False": False}
     rows = []
     for row in csv.DictReader(io.StringIO(text)):
@@ -151,7 +267,9 @@ def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
         for name, value in row.items():
             if name in knobs:
                 typed[name] = None if value == "" else coerce(knobs[name], value, "csv")
+            elif name in numbers:
+                typed[name] = None if value == "" else numbers[name](value)
             else:
-                typed[name] = numbers[name](value) if name in numbers else told.get(value, value)
+                typed[name] = told.get(value, value)
         rows.append(typed)
     return rows

@@ -99,6 +99,9 @@ def test_dry_lists_cells_and_minutes_and_writes_nothing(smoke, capsys, tmp_path)
     assert out.count("stored ") == 6
     assert out.count("missing  simclr, tau 0.05") == 2
     assert "minutes" in out
+    _, out, _ = door(capsys, *SMOKE, "--store", smoke, "--layers", "h", "block2", "--dry")
+    assert out.count("trained  ") == 6  # nothing of that has to be trained again, only asked
+    assert "6 trained but not yet asked this, 0 missing" in out
     door(capsys, *SMOKE, "--store", tmp_path / "none", "--dry")
     assert not (tmp_path / "none").exists()
 

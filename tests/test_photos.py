@@ -387,7 +387,15 @@ def test_a_cell_on_photographs_has_the_number_of_classes_of_its_source(top, tmp_
     )
     plan = recipe.plan(str(tmp_path / "mine.toml"), scale="smoke")
     rows = lab.run_cell(plan.cells[0], plan.probe, lab.Place(store=tmp_path / "store"))
-    assert [(row["scenes"], row["feature"]) for row in rows] == [
-        ("alone", "class"), ("alone", "bit1"), ("alone", "bit2"), ("together", "class"), ("together", "bit1"), ("together", "bit2")
-    ]  # fmt: skip
+    named = ("class", "bit1", "bit2", "bit")
+    assert [(row["scenes"], row["feature"]) for row in rows] == [(scenes, name) for scenes in ("alone", "together") for name in named]
     assert lab.build_method(plan.cells[0], lab.load_pools(plan.cells[0], lab.Place(store=tmp_path), torch.device("cpu"))[True]).head.out_features == 2
+
+
+def test_the_photographs_in_colour_are_those_whose_channels_differ():
+    for train in (True, False):
+        everything, coloured = (photographs(name, train, side=32) for name in ("photos", "colour_photos"))
+        spread = everything.images.float().std(1).mean((1, 2))  # over red, green, blue
+        medians = {name: float(spread[everything.labels == i].median()) for i, name in enumerate(everything.names)}
+        assert set(coloured.names) == {name for name, median in medians.items() if median > 5}
+        assert len(coloured) == len(coloured.names) * len(everything) // len(everything.names)

@@ -104,7 +104,7 @@ def test_only_what_is_asked_for_is_visible():
     assert shown((2,))[:, [0, 1, 3]].max() == 0
     assert torch.equal(shown((2,))[:, 2], everything[:, 2])
     assert scene.questions() == [("alone", (0,), ["class"]), ("alone", (1, 2, 3), ("bit1", "bit2", "bit3")), ("together", None, scene.features)]
-    assert RandomBits(bits=0).questions() == [("alone", (0,), ["class"])]
+    assert RandomBits(bits=0).questions() == [("together", None, ("class",))]
 
 
 def test_supervised_training_is_told_the_class_and_no_bit():

@@ -1,4 +1,4 @@
-"""Intervals against scipy's."""
+"""Intervals against scipy's; retention, thresholds and the incentive against what is published and what is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, t
 
-from suppression.stats import mean_interval, verdict, wilson
+from suppression.stats import fit_logistic, incentive, logistic, mean_interval, retention, threshold, verdict, wilson
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 20), (20, 20), (7, 10), (913, 1000), (9_999, 10_000), (1, 60_000)])
@@ -86,3 +86,74 @@ def test_a_run_of_the_same_kind_disagrees_in_about_5_of_100_times():
     runs = rng.binomial(1000, rng.normal(0.7, 0.02, size=(2000, 4))) / 1000
     told = [verdict(four[:3].tolist(), four[3], cases=10**12) for four in runs]
     assert 0.03 < np.mean([one == "disagrees" for one in told]) < 0.07
+
+
+SIZES = [20, 30, 40, 50, 60, 70, 80]
+UNTRAINED = [16.5, 16.7, 16.6, 16.6, 16.6, 16.9, 16.5]
+FIRST = {0.2: [98.7, 98.8, 98.3, 87.5, 24.9, 19.8, 20.3], 0.05: [97.8, 97.6, 96.2, 96.5, 88.5, 74.5, 39.9]}  # the talk's Table 2
+
+
+def test_the_half_point_of_the_published_digit_size_curve_is_where_the_facts_have_it():
+    (_, _, middle, _), _ = fit_logistic(np.log2(SIZES), FIRST[0.2])
+    assert 2**middle == pytest.approx(53.8, abs=0.1)
+
+
+@pytest.mark.parametrize(("tau", "px"), [(0.2, 53.8), (0.05, 76.0)])
+def test_the_thresholds_of_the_published_digit_size_curves_hold_the_facts_half_points(tau, px):
+    left = [retention(a, u, alone=FIRST[tau][0], untrained_alone=UNTRAINED[0]) for a, u in zip(FIRST[tau], UNTRAINED, strict=True)]
+    at, low, high = threshold(np.log2(SIZES), left)
+    assert 2**low < px < 2**high
+    assert 2**at == pytest.approx(px, abs=1)
+
+
+def test_the_threshold_of_points_on_a_logistic_is_where_it_crosses_and_its_interval_holds_it_in_most_noisy_draws():
+    u = np.repeat([0.0, 2, 4, 6, 8, 10], 3)
+    truth = 4.8 + math.log(1 / ((0.5 + 0.1) / 1.15) - 1) / 1.3  # level = lower + (upper - lower) * share, solved for u
+    clean = logistic(u, 1.05, -0.1, 4.8, 1.3)
+    assert threshold(u, clean)[0] == pytest.approx(truth, abs=1e-4)
+    rng = np.random.default_rng(0)
+    held = [low <= truth <= high for _ in range(60) for _, low, high in [threshold(u, clean + rng.normal(0, 0.05, len(u)))]]
+    assert np.mean(held) > 0.85
+
+
+def test_a_step_between_two_places_has_its_threshold_there_and_an_interval_inside_the_axis():
+    at, low, high = threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0])
+    assert 4 <= at <= 6
+    assert 0 <= low <= at <= high <= 8
+
+
+@pytest.mark.parametrize("y", [[1.0, 0.98, 0.99, 0.97, 0.96], [0.1, 0.0, 0.05, 0.0, 0.02], [0.0, 0.2, 0.5, 0.8, 1.0]])
+def test_there_is_no_threshold_where_nothing_falls_through_half(y):
+    assert threshold([0, 2, 4, 6, 8], y) is None
+
+
+def test_four_places_give_no_threshold_as_four_parameters_go_through_any():
+    assert threshold([0, 2, 4, 6], [1, 0.9, 0.1, 0]) is None
+
+
+def test_retention_is_1_without_harm_0_at_the_untrained_network_and_negative_below_it():
+    assert retention(0.9, 0.5, alone=0.9, untrained_alone=0.5) == pytest.approx(1)
+    assert retention(0.3, 0.3, alone=0.9, untrained_alone=0.5) == 0
+    assert retention(0.1, 0.3, alone=0.9, untrained_alone=0.5) == pytest.approx(-0.5)
+    assert math.isnan(retention(0.1, 0.3, alone=0.4, untrained_alone=0.5))
+
+
+@pytest.mark.parametrize(("tau", "nats"), [(0.2, [4.75, 2.10, 0.37, 0.11]), (0.05, [6.24, 3.49, 1.10, 0.40])])
+def test_the_incentive_is_that_of_the_facts_and_below_k_delta(tau, nats):
+    for bits, expected in zip((0, 4, 8, 10), nats, strict=True):
+        assert incentive(bits, batch=256, tau=tau) == pytest.approx(expected, abs=0.005)
+        assert incentive(bits, batch=256, tau=tau) <= 510 * 2.0**-bits
+
+
+def test_the_incentive_is_what_nt_xent_gains_when_codes_of_one_bit_pattern_are_told_apart():
+    """By the loss itself: embeddings that know the bits alone, against embeddings that know bits and picture."""
+    import torch
+
+    from suppression.losses import nt_xent
+
+    batch, patterns = 512, 4  # two bits, every pattern equally often
+    pattern = torch.arange(batch) % patterns
+    bits_alone = torch.nn.functional.one_hot(pattern, batch).double()
+    everything = torch.eye(batch).double()
+    gain = nt_xent(bits_alone, bits_alone, tau=0.2) - nt_xent(everything, everything, tau=0.2)
+    assert float(gain) == pytest.approx(incentive(2, batch=batch, tau=0.2), abs=0.01)

@@ -1,7 +1,10 @@
-"""Functions that ask a frozen encoder what it holds; each returns long-form rows."""
+"""Functions that ask a frozen encoder what it holds; each returns rows, or what rows are made of."""
 
-from suppression.probes.linear import linear
+from collections.abc import Callable
+from typing import Any
 
-PROBES = {"linear": linear}
+from suppression.probes.readouts import linear, mlp
 
-__all__ = ["PROBES", "linear"]
+READOUTS: dict[str, Callable[..., dict[str, Any]]] = {"linear": linear, "mlp": mlp}
+
+__all__ = ["READOUTS", "linear", "mlp"]

@@ -71,6 +71,13 @@ class Scenes(ABC):
         `view` (n, 4) are crops `top, left, height, width` in px of the canvas (the whole canvas if None), drawn at `out` px (the canvas's if None).
         """
 
+    def masks(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None) -> Tensor:
+        """How much ink each digit puts on each pixel, (n, digits, out, out) in [0, 1], in the order of the factor `digit`; knobs as in `render`.
+
+        UserError where where they lie is not told.
+        """
+        raise UserError(f"{type(self).__name__} has no masks")
+
     def append(self, x: Tensor, factors: Factors, *, visible: Visible = None) -> Tensor:
         """Pictures of the scenes, augmented or not, with what augmentation does not reach: (n, channels - planes, s, s) -> (n, channels, s, s)."""
         return x

@@ -68,19 +68,25 @@ EMBEDDED = {
     "text": "skimage/data/text.png",
     "tissue": "skimage/data/ihc.png",
 }
+IN_COLOUR = ("astronaut", "cat", "china", "coffee", "flower", "motorcycle", "retina", "rocket", "tissue")
 PART = 0.45  # of a photograph's width, on the left for training and on the right for testing: a tenth between them is in neither
 WINDOWS = {0.5: 5, 0.7: 4, 1.0: 4}  # side of a square window as a share of its part's shorter side -> how many along each axis
 
 
 def embedded(train: bool, root: Path | None = None, download: bool = False, *, side: int, skip_bad: bool = False, note: Note = print) -> Pool:
     """One class a photograph, its instances square windows of the left (training) or right (testing) part. Nothing is read but files of installed wheels."""
-    return embedded_at(train, side)
+    return embedded_at(train, side, tuple(EMBEDDED))
+
+
+def in_colour(train: bool, root: Path | None = None, download: bool = False, *, side: int, skip_bad: bool = False, note: Note = print) -> Pool:
+    """Those of the embedded photographs of which no window is gray: for what is done to colours."""
+    return embedded_at(train, side, IN_COLOUR)
 
 
 @lru_cache(maxsize=8)
-def embedded_at(train: bool, side: int) -> Pool:
+def embedded_at(train: bool, side: int, names: tuple[str, ...]) -> Pool:
     pictures, labels = [], []
-    for label, file in enumerate(EMBEDDED.values()):
+    for label, file in enumerate(EMBEDDED[name] for name in names):
         package, _, rest = file.partition("/")
         found = find_spec(package)
         if found is None or not found.submodule_search_locations:
@@ -95,7 +101,7 @@ def embedded_at(train: bool, side: int) -> Pool:
             pictures.append(np.asarray(cut(image, left, top, length, side)))
             labels.append(label)
     shuffled = np.random.default_rng(0).permutation(len(labels))  # so that the first few are of all classes
-    return Pool(torch.from_numpy(np.stack(pictures)[shuffled]).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)[shuffled], tuple(EMBEDDED))
+    return Pool(torch.from_numpy(np.stack(pictures)[shuffled]).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)[shuffled], names)
 
 
 def windows(width: int, height: int, train: bool) -> list[tuple[int, int, int]]:
@@ -148,7 +154,7 @@ def imagenette(train: bool, root: Path | None = None, download: bool = False, *,
     return Pool(pool.images, pool.labels, IMAGENETTE)
 
 
-PHOTOGRAPHS: dict[str, Callable[..., Pool]] = {"photos": embedded, "cifar10": cifar10, "stl10": stl10, "imagenette": imagenette}
+PHOTOGRAPHS: dict[str, Callable[..., Pool]] = {"photos": embedded, "colour_photos": in_colour, "cifar10": cifar10, "stl10": stl10, "imagenette": imagenette}
 
 
 def read(name: str, place: str, root: Path | None, how: Callable):  # type: ignore[no-untyped-def]

@@ -67,9 +67,9 @@ class _InstanceBits(Scenes):
         return [f"{name}\n{''.join(map(str, bits))}" for name, bits in zip(names, factors["bits"].tolist(), strict=True)] if self.bits else names
 
     def questions(self) -> list[Question]:
-        """Everything of scenes as they are; the class where the bits are hidden, and the bits where the picture is."""
+        """Everything of scenes as they are; the class where the bits are hidden, and the bits where the picture is, if there are bits."""
         alone: list[Question] = [("alone", (0,), [self.picture]), ("alone", tuple(range(1, self.bits + 1)), self.features[1:])]
-        return [*alone, ("together", None, self.features)] if self.bits else alone[:1]
+        return [*(alone if self.bits else []), ("together", None, self.features)]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""Probes against encoders whose features are known: what is there is read, what is not is guessed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from suppression import lab, probing, recipe
+from suppression.errors import UserError
+from suppression.methods import Method
+from suppression.probes import linear, mlp
+from suppression.scenes.shared_bits import RandomBits
+
+CPU = torch.device("cpu")
+
+
+class Known(nn.Module):
+    """An "encoder" whose only layer is what `see` makes of the pictures."""
+
+    def __init__(self, see):
+        super().__init__()
+        self.see = see
+        self.register_buffer("moved", torch.zeros(1))
+
+    def taps(self, x):
+        return {"h": self.see(x).flatten(1)}
+
+
+def asked(see, scenes, place, *, source, **probe):
+    cell = {"data": "random_bits", "source": source, "canvas": scenes.canvas, "bits": scenes.bits, "method": "untrained", "seed": 0}
+    pools = lab.load_pools(cell, place, CPU)
+    return probing.ask(scenes, recipe.Probe(train=400, test=200, **probe), Method(Known(see)), pools, CPU)
+
+
+PHOTOS = RandomBits(canvas=16, source="colour_photos", bits=0)
+
+
+def coloured(x):
+    return ((x.amax(1) - x.amin(1)).mean((1, 2)) > 1e-3).float()[:, None]
+
+
+def flattest(x):
+    """How much the flatter neighbours differ: little in a photograph, never so in noise."""
+    return x.diff(dim=-1).abs().flatten(1).quantile(0.3, dim=1)[:, None]
+
+
+def test_gray_is_read_off_whether_there_is_colour_and_rotation_is_not(place):
+    rows = {row["feature"]: row for row in asked(coloured, PHOTOS, place, source="colour_photos", features=[], transformations=["gray", "rotation"])}
+    assert list(rows) == ["gray", "rotation"]
+    assert rows["gray"]["accuracy"] > 0.97
+    assert rows["rotation"]["accuracy"] == pytest.approx(0.25, abs=0.1)
+    assert {row["scenes"] for row in rows.values()} == {"transformed"}
+
+
+def test_the_guesses_of_the_transformations_are_the_published_ones(place):
+    rows = asked(coloured, PHOTOS, place, source="colour_photos", features=[], transformations=["gray", "rotation", "noise", "sobel"])
+    assert [row["guess"] for row in rows] == pytest.approx([0.8, 0.25, 0.5, 0.5], abs=0.08)
+
+
+def test_noise_is_read_off_how_much_neighbouring_pixels_differ_at_the_least(place):
+    (row,) = asked(flattest, PHOTOS, place, source="colour_photos", features=[], transformations=["noise"])
+    assert row["accuracy"] > 0.75 > row["guess"] + 0.1
+
+
+def test_bits_are_all_read_off_their_planes_and_none_off_the_picture(place):
+    scenes = RandomBits(canvas=16, bits=5)
+    held = {row["feature"]: row for row in asked(lambda x: x[:, 1:, 0, 0], scenes, place, source="digits") if row["scenes"] == "together"}
+    assert held["bit"]["decodable"] == 5
+    assert held["bit"]["accuracy"] == 1
+    none = {row["feature"]: row for row in asked(lambda x: x[:, :1].mean((2, 3)), scenes, place, source="digits") if row["scenes"] == "together"}
+    assert none["bit"]["decodable"] == 0
+    assert none["bit"]["accuracy"] == pytest.approx(sum(none[f"bit{i}"]["accuracy"] for i in range(1, 6)) / 5)
+
+
+def test_an_exclusive_or_is_hidden_from_a_linear_readout_and_read_by_an_mlp():
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randint(2, (1200, 2), generator=rng)
+    data = [(x[part].float() + 0.1 * torch.randn(len(x[part]), 2, generator=rng), x[part].sum(1) % 2) for part in (slice(800), slice(800, None))]
+    assert linear(*data, cases=400)["accuracy"] < 0.65
+    assert mlp(*data, cases=400, hidden=32)["accuracy"] > 0.95
+
+
+def test_the_guess_is_that_of_the_class_most_frequent_where_the_probe_is_fitted():
+    x = torch.randn(100, 3)
+    fit, test = torch.tensor([1] * 60 + [0] * 40), torch.tensor([1] * 20 + [0] * 80)
+    assert linear((x, fit), (x, test), cases=100)["guess"] == 0.2
+
+
+def test_an_encoder_that_moves_while_it_is_probed_is_no_result(place):
+    def see(x):
+        moving.encoder.moved += 1
+        return x.mean((2, 3))
+
+    moving = Method(Known(see))
+    pools = lab.load_pools({"data": "random_bits", "source": "digits", "canvas": 16, "bits": 0}, place, CPU)
+    with pytest.raises(RuntimeError, match="changed while it was probed"):
+        probing.ask(RandomBits(canvas=16, bits=0), recipe.Probe(train=100, test=50), moving, pools, CPU)
+
+
+def test_a_transformation_that_is_not_there_is_told_with_the_nearest_name():
+    with pytest.raises(UserError, match="'rotate'; did you mean 'rotation'"):
+        probing.check("random_bits", PHOTOS, recipe.Probe(transformations=["rotate"]))

@@ -1,0 +1,137 @@
+"""What is left of a feature, from rows that were made up so that the answer is known."""
+
+import pytest
+
+from suppression import recipe, survival
+from suppression.figures import figure
+from suppression.tables import Line, caption, layout, lines, published_table
+
+BITS = [0, 2, 4, 6, 8]
+
+
+def rows_of(plan, *, curves, feature="class", scenes="together", probe="linear", guess=0.1):
+    """Rows of arms (by tau, or by the method's name) at the given accuracies along the axis, three seeds 0.01 apart."""
+    made = []
+    for cell in plan.cells:
+        curve = curves.get(cell.get("tau", cell["method"]))
+        if curve is not None:
+            value = curve[plan.axis.index(cell["bits"])] + 0.01 * (cell["seed"] - 1)
+            made.append(
+                {
+                    "feature": feature,
+                    "scenes": scenes,
+                    "probe": probe,
+                    "layer": "h",
+                    "accuracy": value,
+                    "low": value,
+                    "high": value,
+                    "guess": guess,
+                    "cases": 100,
+                }
+                | cell
+            )
+    return made
+
+
+@pytest.fixture
+def planned():
+    return recipe.plan("random_bits", seeds=3)
+
+
+CURVES = {"untrained": [0.5, 0.4, 0.3, 0.2, 0.15], 0.2: [0.9, 0.8, 0.7, 0.2, 0.1], "supervised": [0.9, 0.8, 0.7, 0.6, 0.55]}
+
+
+def test_retention_is_that_of_the_formula_by_hand_paired_by_seed(planned):
+    rows = rows_of(planned, curves=CURVES)
+    found = survival.retained(planned, rows, {"method": "simclr", "tau": 0.2}, planned.recipe.retention[0])
+    for x, untrained, trained in zip(BITS, CURVES["untrained"], CURVES[0.2], strict=True):
+        assert found[x] == pytest.approx([(trained - untrained) / 0.4] * 3)  # the seeds' shifts cancel
+    assert found[8][0] < 0  # erased
+
+
+def test_a_feature_that_competes_with_nothing_is_left_whole_and_has_no_threshold(planned):
+    rows = rows_of(planned, curves=CURVES)
+    ((title, header, body),) = survival.retention_tables(planned, rows)
+    told = {line[0]: line[1:] for line in body}
+    assert "class" in title
+    assert header[-1] == "bits at R = 0.5"
+    assert told["supervised"] == ["1.00 [1.00, 1.00]"] * 5 + ["not within 0 to 8"]
+    at = float(told["simclr, tau 0.2"][-1].split()[0])
+    assert 4 < at < 6
+
+
+def test_a_seed_without_its_untrained_network_is_left_out(planned):
+    rows = [row for row in rows_of(planned, curves=CURVES) if not (row["method"] == "untrained" and row["seed"] == 2)]
+    assert len(survival.retained(planned, rows, {"method": "simclr", "tau": 0.2}, planned.recipe.retention[0])[4]) == 2
+
+
+def test_the_threshold_of_digit_size_is_fitted_over_log2_and_told_in_px():
+    planned = recipe.plan("digit_size_replace")
+    asked = recipe.Retention(feature="first", reference="size1", scenes="alone", log2=True)
+    assert survival.reference_of(planned, asked) == planned.cells[0]["size1"]
+    at, low, high = survival.half_left(planned, asked, {9: [1.0], 18: [1.0], 23: [0.5], 27: [0.0], 32: [0.0]})
+    assert low <= at <= high
+    assert at == pytest.approx(23, abs=0.5)
+
+
+def test_the_gap_between_readouts_is_paired_by_seed(planned):
+    planned = planned.__class__(**{**planned.__dict__, "probe": planned.probe.model_copy(update={"mlp": 8})})
+    rows = rows_of(planned, curves=CURVES) + rows_of(planned, curves={0.2: [0.95, 0.9, 0.9, 0.6, 0.4]}, probe="mlp")
+    _, _, body = survival.gap_table(planned, rows)
+    (line,) = body
+    assert [float(cell.split()[0]) for cell in line[3:]] == pytest.approx([5, 10, 20, 40, 30])
+
+
+def test_lines_stand_in_the_cards_order_and_the_bits_that_are_held_have_one(planned):
+    rows = rows_of(planned, curves=CURVES, scenes="together") + rows_of(planned, curves=CURVES, scenes="alone")
+    bits = [row | {"feature": "bit", "decodable": 3} for row in rows if row["bits"]]
+    each = [row | {"feature": "bit1"} for row in rows if row["bits"]]
+    found = [(line.feature, line.scenes, line.measure) for line in lines(planned, rows + bits + each)]
+    accuracy = [(feature, scenes, "accuracy") for feature in ("class", "bit") for scenes in ("alone", "together")]
+    assert found == [*accuracy, ("bit", "together", "decodable")]
+
+
+def test_published_values_stand_beside_the_scenes_that_they_are_of(planned):
+    rows = rows_of(planned, curves=CURVES)
+    _, blocks = layout(planned, rows)
+    (simclr,) = [block for block in blocks if block[0][0] == "simclr, tau 0.2"]
+    assert simclr[1] == ["", "", "published", "90.0", "", "", "", ""]
+    assert "| simclr, tau 0.2 | class | 90.0 | 33.0 | 10.4 | 10.0 | 9.9 |" in published_table(planned)
+    assert "guessing: class 10 %" in caption(planned, rows)
+
+
+def test_the_figure_draws_the_rows_the_guess_the_published_points_and_the_incentive(planned):
+    from suppression.stats import incentive
+
+    made = figure(planned, rows_of(planned, curves=CURVES))
+    panel, beside = made.axes
+    drawn = {container.get_label(): container.lines[0].get_xydata() for container in panel.containers}
+    assert [y for _, y in drawn["simclr, tau 0.2"]] == pytest.approx([100 * value for value in CURVES[0.2]])
+    assert [x for x, _ in drawn["untrained"]] == pytest.approx(BITS, abs=0.2)
+    crosses = [line.get_ydata().tolist() for line in panel.lines if line.get_marker() == "x"]
+    assert [90.0, 33.0, 10.4, 10.0, 9.9] in crosses
+    assert any(list(line.get_ydata()) == [10.0, 10.0] for line in panel.lines)  # the guess
+    curves = [line.get_ydata()[0] for line in beside.lines]
+    assert max(curves) == pytest.approx(incentive(0, batch=128, tau=0.05))
+
+
+def test_an_axis_of_words_is_drawn_one_after_another():
+    planned = recipe.plan("h_vs_g", seeds=1)
+    rows = [
+        {"feature": "rotation", "scenes": "transformed", "probe": probe, "layer": layer, "accuracy": 0.6, "low": 0.5, "high": 0.7, "guess": 0.25, "cases": 9}
+        | cell
+        for cell in planned.cells
+        for layer in ("h", "z")
+        for probe in ("linear", "mlp")
+    ]
+    made = figure(planned, rows)
+    assert [tick.get_text() for tick in made.axes[0].get_xticklabels()] == ["h", "z"]
+    _, blocks = layout(planned, rows)
+    (arm,) = [block for block in blocks if block[0][0] == "simclr, tau 0.2, quarter 1.0"]
+    assert arm[-1] == ["", "", "published", "67.6", "25.6"]  # beside the mlp readout, which is what was published
+
+
+def test_a_line_knows_its_rows_by_layer_and_place(planned):
+    rows = rows_of(planned, curves=CURVES)
+    other = [row | {"layer": "z"} for row in rows]
+    assert len(Line("class", "together").rows(planned, rows + other, {"method": "untrained"}, 4)) == 3
