@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from suppression import survival
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.stats import incentive
-from suppression.tables import TOLD, Line, Row, guess, label, lines, published_at, published_row, select, summary
+from suppression.tables import TOLD, Line, Row, guess, label, lines, of_arm, published_at, published_row, select, summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     grid = arranged(shown)
     made = Figure(figsize=(max(6.5 * len(grid[0]), 10), 4.6 * len(grid) + 1.2), layout="constrained")
     axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=True, sharex=True)
-    arms = [arm for arm in [*plan.arms, *plan.unasked] if select(rows, **arm)]
+    arms = [arm for arm in [*plan.arms, *plan.unasked] if of_arm(plan, rows, arm)]
     style = styles([*plan.arms, *plan.unasked])
     panels = [(ax, line) for i, row in enumerate(axes) for ax, line in zip(row, grid[i], strict=True)]
     for ax, line in panels:

@@ -14,7 +14,7 @@ from suppression.probes import clusters as local
 from suppression.probing import local_maps
 from suppression.recipe import Cell, Plan
 from suppression.store import Store
-from suppression.tables import label
+from suppression.tables import label, of_arm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def cluster_sheet(plan: Plan, store: Store, place: lab.Place, *, layer: str | No
         return None
     scenes = lab.scenes_of(stored[0])
     alike = [cell for cell in stored if lab.scenes_of(cell) == scenes]
-    cells = {label(arm): cell for arm in plan.arms if (cell := next((cell for cell in alike if arm.items() <= cell.items()), None))}
+    cells = {label(arm): cell for arm in plan.arms if (cell := next(iter(of_arm(plan, alike, arm)), None))}
     x, masks, found = looked_at(plan, cells, store, place)
     layers = [name for name in next(iter(found.values())) if name != "rgb"]
     layer = layer or layers[len(layers) // 2]

@@ -31,9 +31,18 @@ def label(arm: Cell) -> str:
 
 def cell_name(plan: Plan, cell: Cell) -> str:
     """The cell by what sets it apart: its arm, its place on the axis, its seed."""
-    arm = next(arm for arm in plan.arms if arm.items() <= cell.items())
+    arm = arm_of(plan, cell)
     place = "" if plan.recipe.axis in PROBE_AXES else f", {plan.recipe.axis} {cell[plan.recipe.axis]}"
     return f"{label(arm)}{place}, seed {cell['seed']}"
+
+
+def arm_of(plan: Plan, cell: Cell) -> Cell:
+    """The arm that a cell, or a row of it, belongs to: of those that agree with it the one that says most, as one arm may be another and a knob more."""
+    return max((arm for arm in [*plan.arms, *plan.unasked] if all(cell.get(knob) == value for knob, value in arm.items())), key=len, default={})
+
+
+def of_arm(plan: Plan, rows: Iterable[Row], arm: Cell) -> list[Row]:
+    return [row for row in rows if arm_of(plan, row) == arm]
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,8 @@ class Line:
 
     def rows(self, plan: Plan, rows: Iterable[Row], arm: Cell, x: Any) -> list[Row]:
         """The line's rows of an arm at one place of the axis, a row a seed."""
-        wanted = {"feature": self.feature, "scenes": self.scenes, "layer": self.layer} | arm | {plan.recipe.axis: x}
-        return [row for row in select(rows, **wanted) if readout(row) == self.probe and row.get(self.measure) is not None]
+        wanted = {"feature": self.feature, "scenes": self.scenes, "layer": self.layer} | {plan.recipe.axis: x}
+        return [row for row in of_arm(plan, select(rows, **wanted), arm) if readout(row) == self.probe and row.get(self.measure) is not None]
 
 
 def readout(row: Row) -> str:
@@ -131,7 +140,7 @@ def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: l
         block: list[list[str]] = []
         last = None
         for line in shown:
-            if select(rows, **arm) and not any(line.rows(plan, rows, arm, x) for x in plan.axis):
+            if of_arm(plan, rows, arm) and not any(line.rows(plan, rows, arm, x) for x in plan.axis):
                 continue  # an arm that is not asked this
             block.append(["" if block else label(arm), "" if line.feature == last else line.feature, told(plan, line)])
             block[-1] += [measured(plan, rows, arm, line, x, lost) for x in plan.axis]
@@ -199,11 +208,11 @@ def measured(plan: Plan, rows: list[Row], arm: Cell, line: Line, x: Any, lost: l
     found = line.rows(plan, rows, arm, x)
     if found:
         return value_told(*summary(found, line.measure)[:3], percent=line.measure != "decodable")
-    if select(rows, **arm, **{plan.recipe.axis: x}) and plan.recipe.axis not in PROBE_AXES:
+    if of_arm(plan, select(rows, **{plan.recipe.axis: x}), arm) and plan.recipe.axis not in PROBE_AXES:
         return "n/a"
-    if select(lost, **arm, **({} if plan.recipe.axis in PROBE_AXES else {plan.recipe.axis: x})):
+    if of_arm(plan, select(lost, **({} if plan.recipe.axis in PROBE_AXES else {plan.recipe.axis: x})), arm):
         return "failed"
-    return "not asked for" if arm in plan.unasked else "n/a" if select(rows, **arm) else "..."
+    return "not asked for" if arm in plan.unasked else "n/a" if of_arm(plan, rows, arm) else "..."
 
 
 def value_told(mean: float, low: float, high: float, *, percent: bool = True, places: int = 1) -> str:

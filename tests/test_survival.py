@@ -4,7 +4,7 @@ import pytest
 
 from suppression import recipe, survival
 from suppression.figures import figure
-from suppression.tables import Line, caption, layout, lines, published_table
+from suppression.tables import Line, arm_of, caption, cell_name, layout, lines, published_table
 
 BITS = [0, 2, 4, 6, 8]
 
@@ -135,3 +135,13 @@ def test_a_line_knows_its_rows_by_layer_and_place(planned):
     rows = rows_of(planned, curves=CURVES)
     other = [row | {"layer": "z"} for row in rows]
     assert len(Line("class", "together").rows(planned, rows + other, {"method": "untrained"}, 4)) == 3
+
+
+def test_an_arm_that_is_another_with_a_knob_more_keeps_its_own_rows():
+    planned = recipe.plan("h_vs_g", seeds=2)
+    rows = [{"feature": "class", "scenes": "together", "probe": "linear", "layer": "h", "accuracy": 0.5} | cell for cell in planned.cells]
+    for arm in planned.arms:
+        found = Line("class", "together").rows(planned, rows, arm, "h")
+        assert sorted(row["seed"] for row in found) == [0, 1]
+        assert len({arm_of(planned, row)["method"] for row in found}) == 1
+    assert len({cell_name(planned, cell) for cell in planned.cells}) == len(planned.cells)
