@@ -27,7 +27,7 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> tuple[floa
     return mean, mean - half, mean + half
 
 
-def verdict(ours: Sequence[float], published: float, *, cases: int, margin: float = 0.05, level: float = 0.95) -> Literal["agrees", "cannot tell", "disagrees"]:
+def verdict(ours: Sequence[float], published: float, *, cases: int, margin: float = 0.05) -> Literal["agrees", "cannot tell", "disagrees"]:
     """Whether an accuracy published from one run could be one of ours, which are of several seeds; all in [0, 1].
 
     The rule, fixed beforehand: the prediction interval for one further run of ours is mean +- t(0.975, n - 1) sqrt(s^2 (1 + 1/n) + p (1 - p) / cases), with s the

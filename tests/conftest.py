@@ -16,6 +16,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
 
 from suppression import exp, lab, recipe  # noqa: E402  (after the environment is set)
+from suppression.knobs import cell_knobs  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,17 @@ def plan():
 def cell(plan):
     """The smallest SimCLR cell of the smoke scale."""
     return next(cell for cell in plan.cells if cell["method"] == "simclr")
+
+
+@pytest.fixture
+def cell_with():
+    """`cell_with(method)`: the smoke scale's cell of this method, also of one that the recipe does not name."""
+
+    def of(method):
+        tau = {"tau": [0.2]} if "tau" in cell_knobs("two_digits", method) else {}
+        return recipe.plan("digit_size", scale="smoke", pins={"method": [method]} | tau).cells[0]
+
+    return of
 
 
 @pytest.fixture

@@ -129,8 +129,8 @@ def test_every_cell_of_every_recipe_can_be_built(name, scale):
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
-def test_every_method_takes_a_step_that_changes_its_encoder(name, plan, place):
-    cell = next(cell for cell in plan.cells if cell["method"] == name)
+def test_every_method_takes_a_step_that_changes_its_encoder(name, cell_with, place):
+    cell = cell_with(name)
     method = lab.build_method(cell)
     before = {k: v.clone() for k, v in method.encoder.state_dict().items()}
     method.train()

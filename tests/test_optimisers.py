@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from suppression.methods import Method
 from suppression.optimisers import LARS, Muon, orthogonal
-from suppression.train import Training, make_optimiser, schedule
+from suppression.train import Training, make_optimiser, schedule, train
 
 
 def lars_by_hand(weights: list[float], gradients: list[list[float]], *, lr: float, decay: float, adapted: bool) -> list[float]:
@@ -143,6 +145,39 @@ def test_the_schedule_rises_linearly_and_falls_as_torchs_cosine(steps, warmup, r
         optimiser.step()
         cosine.step()
     assert [schedule(step, steps, warmup) for step in range(steps)] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("steps", "warmup", "ramp"), [(600, 0.0, 0), (100, 0.1, 10), (1, 0.0, 0)])
+def test_a_linear_schedule_falls_by_the_same_step_each_time_and_would_be_0_after_the_last(steps, warmup, ramp):
+    expected = [(step + 1) / ramp for step in range(ramp)] + [(steps - step) / (steps - ramp) for step in range(ramp, steps)]
+    assert [schedule(step, steps, warmup, linear=True) for step in range(steps)] == pytest.approx(expected, abs=1e-12)
+
+
+def test_training_uses_the_schedule_that_it_is_told():
+    class Rates:
+        rows: ClassVar[list] = []
+        due, load = staticmethod(lambda: False), staticmethod(lambda: None)
+        log = staticmethod(rows.append)
+
+    class Still(Method):
+        def forward(self, x1, x2, y):
+            return self.encoder(x1).sum()
+
+    x = torch.ones(2, 1)
+    training = Training(samples=20, batch=2, lr=1e-3, warmup=0.0, schedule="linear", optimiser="adam")
+    train(Still(nn.Linear(1, 1)), lambda step: (x, x, x), training=training, device=torch.device("cpu"), keeper=Rates())
+    assert [row["lr"] for row in Rates.rows] == pytest.approx([1e-3 * (1 - step / 10) for step in range(10)])
+
+
+def test_adam_is_kingmas_with_kerass_epsilon_by_hand():
+    net, training = nn.Linear(1, 1, bias=False), Training(optimiser="adam", lr=0.1, weight_decay=0.0)
+    optimiser, w, m, v = make_optimiser(net, training), net.weight.item(), 0.0, 0.0
+    for step, gradient in enumerate([1e-7, -3e-7, 2e-7], 1):  # as small as epsilon, or it could not be told
+        net.weight.grad = torch.full((1, 1), gradient)
+        optimiser.step()
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        w -= 0.1 * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)) ** 0.5 + 1e-7)
+        assert net.weight.item() == pytest.approx(w, rel=1e-4)
 
 
 def test_the_schedule_passes_through_its_peak_its_middle_and_almost_ends_at_0():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, t
 
-from suppression.stats import fit_logistic, incentive, logistic, mean_interval, retention, threshold, wilson
+from suppression.stats import fit_logistic, incentive, logistic, mean_interval, retention, threshold, verdict, wilson
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 20), (20, 20), (7, 10), (913, 1000), (9_999, 10_000), (1, 60_000)])
@@ -46,6 +46,46 @@ def test_one_value_has_a_mean_and_no_interval():
     assert mean == 0.7
     assert math.isnan(low)
     assert math.isnan(high)
+
+
+# The verdict. By hand: for two values a and b, s^2 = (a - b)^2 / 2, and t(0.975, 1) = tan(0.475 pi) = 12.7062; for three, t(0.975, 2) = 0.95 sqrt(2 / (1 - 0.95^2)) = 4.3027.
+
+T1, T2 = math.tan(0.475 * math.pi), 0.95 * math.sqrt(2 / (1 - 0.95**2))
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+@pytest.mark.parametrize(
+    ("ours", "cases", "half"),
+    [
+        ([0.898, 0.902], 10**12, T1 * math.sqrt(0.000008 * 1.5)),
+        ([0.4, 0.5, 0.6], 10**12, T2 * math.sqrt(0.01 * 4 / 3)),
+        ([0.5, 0.5, 0.5], 10_000, T2 * 0.005),
+        ([0.49, 0.5, 0.51], 10_000, T2 * math.sqrt(0.0001 * 4 / 3 + 0.000025)),
+    ],
+)
+def test_published_disagrees_just_outside_of_the_interval_for_one_further_run_and_not_just_inside(ours, cases, half, step):
+    mean = sum(ours) / len(ours)
+    assert verdict(ours, mean + step * half * 1.001, cases=cases) == "disagrees"
+    assert verdict(ours, mean + step * half * 0.999, cases=cases) == ("agrees" if half <= 0.05 else "cannot tell")
+
+
+def test_an_interval_agrees_up_to_the_margin_and_cannot_tell_beyond():
+    half = T2 * math.sqrt(0.0001 * 4 / 3 + 0.000025)
+    assert verdict([0.49, 0.5, 0.51], 0.5, cases=10_000, margin=half * 1.001) == "agrees"
+    assert verdict([0.49, 0.5, 0.51], 0.5, cases=10_000, margin=half * 0.999) == "cannot tell"
+
+
+def test_one_run_cannot_tell_and_none_is_an_error():
+    assert verdict([0.9], 0.1, cases=10_000) == "cannot tell"
+    with pytest.raises(ValueError, match="one run of ours"):
+        verdict([], 0.1, cases=10_000)
+
+
+def test_a_run_of_the_same_kind_disagrees_in_about_5_of_100_times():
+    rng = np.random.default_rng(0)
+    runs = rng.binomial(1000, rng.normal(0.7, 0.02, size=(2000, 4))) / 1000
+    told = [verdict(four[:3].tolist(), four[3], cases=10**12) for four in runs]
+    assert 0.03 < np.mean([one == "disagrees" for one in told]) < 0.07
 
 
 SIZES = [20, 30, 40, 50, 60, 70, 80]

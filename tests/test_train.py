@@ -39,9 +39,9 @@ def losses_of(cell, place, steps=10):
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
-def test_the_first_ten_losses_are_the_golden_ones(name, plan, place):
+def test_the_first_ten_losses_are_the_golden_ones(name, cell_with, place):
     """If a trace moves, either it is a fault, or the method's `version` goes up and the trace is recorded anew (delete the file and run this)."""
-    cell = next(cell for cell in plan.cells if cell["method"] == name)
+    cell = cell_with(name)
     seen = losses_of(cell, place)
     path = GOLDEN / f"{name}.txt"
     if not path.exists():
@@ -69,12 +69,9 @@ def test_views_of_a_whole_canvas_differ_only_where_the_second_places_its_digits_
     assert y.sum(1).max() == 2
 
 
-def test_methods_start_from_the_same_encoder_at_the_same_seed(plan):
-    encoders = {}
-    for cell in plan.cells:
-        if cell["size2"] == 12:
-            encoders[cell["method"]] = lab.build_method(cell).encoder.state_dict()
-    assert set(encoders) == set(METHODS)
+@pytest.mark.parametrize("net", [{}, {"net": "convnet"}])
+def test_methods_start_from_the_same_encoder_at_the_same_seed(net, cell_with):
+    encoders = {name: lab.build_method(cell_with(name) | net | {"stem": None, "view": None}).encoder.state_dict() for name in METHODS}
     assert all(torch.equal(encoders["simclr"][k], other[k]) for other in encoders.values() for k in other)
 
 
@@ -94,7 +91,7 @@ def killed_in_training(cell, probe, place):
     lab.run_cell(cell, probe, place, tell)
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon"])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon", "adam"])
 def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, optimiser):
     cell = cell | {"optimiser": optimiser}
     whole, broken = (lab.Place(store=tmp_path / name, threads=1) for name in ("whole", "broken"))
@@ -114,11 +111,11 @@ def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, opti
     assert Store(broken.store).about(lab.full_key(cell))["resumed_at"] >= 4
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon"])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon", "adam"])
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
-def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, plan, place, no_host_sync):
+def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, cell_with, place, no_host_sync):
     """On a GPU the host then runs ahead, and the card is never idle between two steps."""
-    cell = next(cell for cell in plan.cells if cell["method"] == name) | {"optimiser": optimiser}
+    cell = cell_with(name) | {"optimiser": optimiser}
     draw = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)
 
     def steps(done):

@@ -18,8 +18,8 @@ from torch import Tensor
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import InterpolationMode
 
-from suppression import views
-from suppression.views import Views
+from suppression import boxes, views
+from suppression.views import Views, crop
 
 WHOLE = {"area_min": 1.0, "area_max": 1.0, "aspect": 1.0}  # every crop is the whole picture
 ALL = {"flip": 0.5, "jitter": 0.5, "gray": 0.3, "blur": 0.5, "quarter": 0.5, "rotate": 20.0, "cutout": 0.5, "noise": 0.5, "sobel": 0.3}
@@ -431,3 +431,54 @@ def test_knobs_out_of_range_are_refused(knobs, message):
 )
 def test_knobs_at_the_ends_of_their_ranges_are_accepted(knobs):
     assert Views(**knobs)(pictures(), rng()).shape[:2] == (6, 3)
+
+
+def test_tensorflows_boxes_are_its_kernels_rule_by_a_loop():
+    """GenerateRandomCrop of `sample_distorted_bounding_box`, on the numbers that the vectorised rule was given."""
+    side, area, aspect, n = 28, (0.5, 1.0), 4 / 3, 400
+    source, numbers = rng(), []
+
+    def uniform(low, high, *shape):
+        numbers.append(torch.rand(n, *shape, generator=source, dtype=torch.float64))
+        return numbers[-1] * (high - low) + low
+
+    found = boxes.tensorflow(side, uniform, area=area, aspect=aspect)
+    ratios, heights, down, across = numbers
+    for i in range(n):
+        expected = (0, 0, side, side)
+        for ratio, chance in zip((ratios[i] * (aspect - 1 / aspect) + 1 / aspect).tolist(), heights[i].tolist(), strict=True):
+            height, most = round(math.sqrt(area[0] * side**2 / ratio)), round(math.sqrt(area[1] * side**2 / ratio))
+            if round(most * ratio) > side:
+                most = int((side + 0.5 - 1e-7) / ratio)
+                most -= round(most * ratio) > side
+            most = min(most, side)
+            height = min(height, most)
+            height += int(chance * (most - height + 1))
+            height += height * round(height * ratio) < area[0] * side**2
+            height -= height * round(height * ratio) > area[1] * side**2
+            width = round(height * ratio)
+            if area[0] * side**2 <= height * width <= area[1] * side**2 and max(height, width) <= side:
+                expected = (int(down[i] * (side - height)), int(across[i] * (side - width)), height, width)
+                break
+        assert found[i].tolist() == list(expected)
+
+
+def test_tensorflows_boxes_are_whole_pixels_inside_with_shapes_in_range():
+    drawn = Views(area_min=0.5, boxes="tensorflow").draw(4000, 28, rng())["crop"]
+    top, left, height, width = drawn.unbind(1)
+    assert torch.equal(drawn, drawn.round())
+    assert drawn.min() >= 0
+    assert (top + height).max() <= 28
+    assert (left + width).max() <= 28
+    assert (height * width).min() >= 0.5 * 28**2
+    assert (width / height).max() <= 4 / 3 + 1 / 20  # a width is rounded, by half of a pixel in 20 at most
+    assert (drawn[:, 2:] == 28).all(1).float().mean() < 0.1  # hardly any is the whole picture for want of one that fits
+
+
+def test_a_crop_that_grows_is_torchs_bilinear_resize_but_for_its_rim():
+    x = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    for top, left, height, width in ((3, 5, 20, 22), (0, 0, 28, 21), (7, 1, 21, 27)):
+        ours = crop(x, torch.tensor([[top, left, height, width]], dtype=torch.float32), 28)
+        theirs = torch.nn.functional.interpolate(x[..., top : top + height, left : left + width], size=(28, 28), mode="bilinear", align_corners=False)
+        torch.testing.assert_close(ours[..., 1:-1, 1:-1], theirs[..., 1:-1, 1:-1], atol=1e-5, rtol=1e-5)
+        assert (ours - theirs).abs().max() < 0.29  # the neighbour's weight there is (1 - 20 / 28) / 2 at most, of two in a corner
