@@ -20,6 +20,8 @@ STYLES = {"supervised": ("#0072B2", "s", "-"), "untrained": ("#555555", "^", ":"
 OTHERS = [("#D55E00", "o", "-"), ("#E69F00", "D", "-"), ("#009E73", "v", "-"), ("#CC79A7", "P", "-"), ("#56B4E9", "X", "-"), ("#000000", "d", "-")]
 DODGE = 0.008  # of the axis, between neighbouring arms
 MOST_COLUMNS = 4
+LETTERS = 50  # of 14 points that a panel is wide
+INCHES_A_LETTER = 0.105  # of 13 points, about
 
 
 def styles(arms: list[Cell]) -> dict[str, tuple[str, str, str]]:
@@ -65,7 +67,8 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     if recipe.incentive:
         handles.append(Line2D([], [], color="black", linestyle=(0, (6, 2, 1, 2)), linewidth=1.5))
         labels.append("what NT-Xent can still gain from the picture (closed form, right axis)")
-    made.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3), fontsize=13, frameon=False)
+    across = int(made.get_figwidth() / (0.9 + INCHES_A_LETTER * max(map(len, labels))))
+    made.legend(handles, labels, loc="outside lower center", ncols=max(1, min(len(labels), 3, across)), fontsize=13, frameon=False)
     made.suptitle(f"{recipe.title} ({told_scale(plan, rows)})", fontsize=17 if len(grid[0]) > 1 else 13)
     return made
 
@@ -93,14 +96,14 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
         ax.axhline(100 * at, color="black", linewidth=1, linestyle=(0, (1, 3)))
         ax.annotate("guess", (1, 100 * at), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
     layer = f", {line.layer}" if plan.probe.clusters else ""
-    ax.set_title(fill(f"{line.feature}{layer}: {plan.card.scenes.get(line.scenes, line.scenes)}", 48), fontsize=15)
+    ax.set_title(fill(f"{line.feature}{layer}: {plan.card.scenes.get(line.scenes, line.scenes)}", LETTERS), fontsize=15)
     ax.set_ylim(-2, 102)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
     ax.set_xticks([place(plan, x) for x in plan.axis], [str(x) for x in plan.axis])
     ax.minorticks_off()
     ax.tick_params(labelsize=13, labelbottom=True)
-    ax.set_xlabel(recipe.axis_label or recipe.axis, fontsize=14)
+    ax.set_xlabel(fill(recipe.axis_label or recipe.axis, LETTERS), fontsize=14)
     ax.grid(alpha=0.25)
     for x in plan.axis:
         here = [row for row in rows if row.get(recipe.axis) == x]

@@ -260,7 +260,7 @@ def to_csv(rows: list[Row]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns(rows), lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value for name, value in row.items()} for row in rows)
     return out.getvalue()
 
 

@@ -145,3 +145,14 @@ def test_an_arm_that_is_another_with_a_knob_more_keeps_its_own_rows():
         assert sorted(row["seed"] for row in found) == [0, 1]
         assert len({arm_of(planned, row)["method"] for row in found}) == 1
     assert len({cell_name(planned, cell) for cell in planned.cells}) == len(planned.cells)
+
+
+def test_rows_come_back_from_a_csv_as_they_were_lists_and_scores_too():
+    from suppression.knobs import schema
+    from suppression.tables import from_csv, to_csv
+
+    planned = recipe.plan("multidigits", scale="smoke")
+    named = dict.fromkeys(("experiment", "probe", "layer", "scenes"), "x")
+    rows = [named | {"feature": "digit", "accuracy": 0.5, "nmi": None, "k": 4, "converged": True} | cell | {"sizes": [12, 8]} for cell in planned.cells]
+    for back, row in zip(from_csv(to_csv(rows), schema("multi_digits")), rows, strict=True):
+        assert {name: value for name, value in back.items() if value is not None} == {name: value for name, value in row.items() if value is not None}
