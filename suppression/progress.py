@@ -9,7 +9,7 @@ from suppression.estimate import cost
 from suppression.lab import Place, full_key
 from suppression.recipe import Cell, Plan
 from suppression.store import Store
-from suppression.tables import TOLD, cell_name, lines, long_rows, readout, select, table
+from suppression.tables import TOLD, cell_name, lines, long_rows, readout, select, table, told
 
 ETA_FROM = 0.03  # share of the work after which the pace is known well enough to be told
 
@@ -119,5 +119,5 @@ class Progress:
         measure, parts = self.plan.recipe.measure, []
         for line in (line for line in lines(self.plan, rows) if line.measure == measure):
             found = [row for row in select(rows, feature=line.feature, scenes=line.scenes) if readout(row) == line.probe]
-            parts.append(f"{line.feature} {line.scenes} {' '.join(f'{100 * row[measure]:.1f}' for row in found)}")
+            parts.append(f"{line.feature} {told(self.plan, line)} {' '.join(f'{100 * row[measure]:.1f}' for row in found)}")
         return f"{'; '.join(parts)} ({TOLD[measure]})"

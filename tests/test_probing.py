@@ -18,6 +18,8 @@ CPU = torch.device("cpu")
 class Known(nn.Module):
     """An "encoder" whose only layer is what `see` makes of the pictures."""
 
+    layers = ("h",)
+
     def __init__(self, see):
         super().__init__()
         self.see = see
@@ -100,4 +102,4 @@ def test_an_encoder_that_moves_while_it_is_probed_is_no_result(place):
 
 def test_a_transformation_that_is_not_there_is_told_with_the_nearest_name():
     with pytest.raises(UserError, match="'rotate'; did you mean 'rotation'"):
-        probing.check("random_bits", PHOTOS, recipe.Probe(transformations=["rotate"]))
+        probing.check("random_bits", PHOTOS, recipe.Probe(transformations=["rotate"]), Known(coloured))
