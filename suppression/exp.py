@@ -182,8 +182,8 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
         figure = results.leave(plan, rows, shown, store, place)
         print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
         if given.out is not None:
-            results.record(plan, store, given.out, given.argv, failed=len(failed))
-            print(f"recorded: {given.out / plan.name}.{plan.scale}.csv, .svg, .json", file=sys.stderr)
+            kinds = results.record(plan, store, given.out, given.argv, failed=len(failed))
+            print(f"recorded: {given.out / plan.name}.{plan.scale}." + ", .".join(kinds), file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -118,6 +118,7 @@ class Progress:
     def said(self, rows: list[dict]) -> str:
         measure, parts = self.plan.recipe.measure, []
         for line in (line for line in lines(self.plan, rows) if line.measure == measure):
-            found = [row for row in select(rows, feature=line.feature, scenes=line.scenes) if readout(row) == line.probe]
+            layer = {} if self.plan.recipe.axis == "layer" else {"layer": line.layer}
+            found = [row for row in select(rows, feature=line.feature, scenes=line.scenes, **layer) if readout(row) == line.probe]
             parts.append(f"{line.feature} {told(self.plan, line)} {' '.join(f'{100 * row[measure]:.1f}' for row in found)}")
         return f"{'; '.join(parts)} ({TOLD[measure]})"

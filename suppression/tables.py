@@ -92,8 +92,8 @@ def summary(rows: Iterable[Row], measure: str = "accuracy") -> tuple[float, floa
     rows = list(rows)
     if len(rows) == 1:
         bounds = ("low", "high") if measure == "accuracy" else (f"{measure}_low", f"{measure}_high")
-        one, (below, above) = rows[0], bounds
-        return one[measure], one.get(below, math.nan), one.get(above, math.nan), 1
+        low, high = (math.nan if rows[0].get(name) is None else rows[0][name] for name in bounds)
+        return rows[0][measure], low, high, 1
     mean, low, high = mean_interval([row[measure] for row in rows])
     return (mean, low, high, len(rows)) if measure == "decodable" else (mean, max(low, 0.0), min(high, 1.0), len(rows))
 
