@@ -20,6 +20,7 @@ STYLES = {"supervised": ("#0072B2", "s", "-"), "untrained": ("#555555", "^", ":"
 OTHERS = [("#D55E00", "o", "-"), ("#E69F00", "D", "-"), ("#009E73", "v", "-"), ("#CC79A7", "P", "-"), ("#56B4E9", "X", "-"), ("#000000", "d", "-")]
 DODGE = 0.008  # of the axis, between neighbouring arms
 MOST_COLUMNS = 4
+LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
 LETTERS = 50  # of 14 points that a panel is wide
 INCHES_A_LETTER = 0.105  # of 13 points, about
 
@@ -40,7 +41,7 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     shown = [line for line in lines(plan, rows) if line.measure == recipe.measure and line.probe != "mlp"]
     grid = arranged(shown)
     made = Figure(figsize=(max(6.5 * len(grid[0]), 10), 4.6 * len(grid) + 1.2), layout="constrained")
-    axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=True, sharex=True)
+    axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=True)
     arms = [arm for arm in [*plan.arms, *plan.unasked] if of_arm(plan, rows, arm)]
     style = styles([*plan.arms, *plan.unasked])
     panels = [(ax, line) for i, row in enumerate(axes) for ax, line in zip(row, grid[i], strict=True)]
@@ -65,8 +66,8 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
         handles.append(Line2D([], [], color="black", linestyle="-.", linewidth=1.5))
         labels.append("half is left, with interval")
     if recipe.incentive:
-        handles.append(Line2D([], [], color="black", linestyle=(0, (6, 2, 1, 2)), linewidth=1.5))
-        labels.append("what NT-Xent can still gain from the picture (closed form, right axis)")
+        handles.append(Line2D([], [], color="black", linestyle=LEFT_TO_GAIN, linewidth=1.5))
+        labels.append("left to gain for NT-Xent (closed form, right axis)")
     across = int(made.get_figwidth() / (0.9 + INCHES_A_LETTER * max(map(len, labels))))
     made.legend(handles, labels, loc="outside lower center", ncols=max(1, min(len(labels), 3, across)), fontsize=13, frameon=False)
     made.suptitle(f"{recipe.title} ({told_scale(plan, rows)})", fontsize=17 if len(grid[0]) > 1 else 13)
@@ -100,7 +101,10 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     ax.set_ylim(-2, 102)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
-    ax.set_xticks([place(plan, x) for x in plan.axis], [str(x) for x in plan.axis])
+    places = [place(plan, x) for x in plan.axis]
+    ax.set_xticks(places, [str(x) for x in plan.axis])
+    ax.update_datalim([(x, 50) for x in places])  # those without a value, too
+    ax.autoscale_view(scaley=False)
     ax.minorticks_off()
     ax.tick_params(labelsize=13, labelbottom=True)
     ax.set_xlabel(fill(recipe.axis_label or recipe.axis, LETTERS), fontsize=14)
@@ -167,7 +171,7 @@ def draw_incentive(ax: Any, plan: Plan) -> None:
         if "tau" in arm:
             batch = arm.get("batch", next(cell["batch"] for cell in [*plan.cells, *plan.other_cells] if "batch" in cell))
             bits = [top * i / 100 for i in range(101)]
-            beside.plot(bits, [incentive(b, batch=batch, tau=arm["tau"]) for b in bits], color=style[label(arm)][0], linestyle=(0, (6, 2, 1, 2)), linewidth=1.5)
+            beside.plot(bits, [incentive(b, batch=batch, tau=arm["tau"]) for b in bits], color=style[label(arm)][0], linestyle=LEFT_TO_GAIN, linewidth=1.5)
     beside.set_ylim(bottom=0)
     beside.set_ylabel("left to gain, nats", fontsize=14)
     beside.tick_params(labelsize=13)

@@ -131,6 +131,7 @@ class Plan:
     probe: Probe
     cells: list[Cell]
     other_cells: list[Cell]
+    pinned: Cell  # to one value in every arm: knobs that no arm of the recipe sets
 
 
 def load(path: Path, model: type[Any]) -> Any:
@@ -231,6 +232,9 @@ def plan(
     seed_list = pins.get("seed") or list(range(seeds))
     end_list = pins.get("seed") or list(range(end_seeds or seeds))
 
+    set_by_arms = {knob for arm in recipe.arms for knob in arm}
+    everywhere = {knob: values[0] for knob, values in pins.items() if len(values) == 1 and knob not in {*set_by_arms, recipe.axis, "seed", "method"}}
+
     def takes(arm: Cell) -> Pins:
         has = cell_knobs(card.kind, arm["method"])
         return {knob: values for knob, values in pins.items() if knob in has and knob not in (recipe.axis, "seed", "method")}
@@ -240,7 +244,7 @@ def plan(
     if "method" in pins:
         base = [arm for arm in arms if arm["method"] in pins["method"]]
         base += [{"method": method} for method in pins["method"] if method not in {arm["method"] for arm in base}]
-    asked = unique(arm | choice for arm in base for choice in product(takes(arm)))
+    asked = unique(arm | choice for arm in base for choice in product({knob: values for knob, values in takes(arm).items() if knob not in everywhere}))
     for knob in set(pins) - {recipe.axis, "seed", "method"}:
         if not any(knob in cell_knobs(card.kind, arm["method"]) for arm in asked):
             raise UserError(f"no arm of {name} that was asked for has the knob '{knob}' ({', '.join(sorted({arm['method'] for arm in asked}))})")
@@ -251,13 +255,13 @@ def plan(
         for seed, at, arm in in_order(seed_list, end_list, [{}] if recipe.axis in PROBE_AXES else [{recipe.axis: x} for x in axis], some):
             given = common | per_method[arm["method"]]
             chosen = {knob: values[0] for knob, values in given.items()} | arm | at | {"seed": seed}
-            # A pin on an arm that was not asked for still describes it: the same canvas, source, budget.
+            # What is pinned everywhere; and on an arm that was not asked for, a pin still describes it: the same canvas, source, budget.
             chosen |= {knob: values[0] for knob, values in takes(arm).items() if knob not in arm}
             has = cell_knobs(card.kind, arm["method"])
             found.append({"data": card.kind} | {knob: chosen.get(knob, has[knob].default) for knob in has})
         return found
 
-    return Plan(name, recipe, card, scale, axis, end_list, asked, unasked, probe, cells_of(asked), cells_of(unasked))
+    return Plan(name, recipe, card, scale, axis, end_list, asked, unasked, probe, cells_of(asked), cells_of(unasked), everywhere)
 
 
 def load_probe(recipe: Recipe, given: dict[str, Any], where: str) -> Probe:

@@ -226,7 +226,8 @@ def caption(plan: Plan, rows: list[Row]) -> str:
     interval = "[95 % t-interval over seeds where a point has several, else the one seed's own]" if len(seeds) > 1 else "[95 % interval of one seed: Wilson's]"
     source = rows[0].get("source", "none") if rows else "-"
     counts = {len({row["seed"] for row in rows if row.get(plan.recipe.axis) == x}) for x in plan.axis}
-    told = f"{plan.scale} scale, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not everywhere on the axis)' if len(counts - {0}) > 1 else ''}; {interval}"
+    pinned = "".join(f", {knob} {value}" for knob, value in plan.pinned.items() if knob != "source")
+    told = f"{plan.scale} scale{pinned}, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not everywhere on the axis)' if len(counts - {0}) > 1 else ''}; {interval}"
     if plan.recipe.measure == "accuracy":
         told += (
             f"; {'a layer trained along with the encoder reads' if plan.probe.online else 'linear probe on'} {'each layer' if plan.recipe.axis == 'layer' else plan.probe.layers[0]}"
