@@ -46,7 +46,7 @@ def general_parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--dry", action="store_true", help="list the cells and the expected minutes; train nothing")
     parser.add_argument("--json", action="store_true", help="print the long-form rows instead of the table, one JSON object a line")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write NAME.SCALE.csv, .svg and .json (how it was made) there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write NAME.SCALE.csv, .svg, .json (how it was made) and any pictures there")
     parser.add_argument("--store", type=Path, metavar="DIR", help="where trained cells are kept (default: SUPPRESSION_HOME/store, else the user's data folder)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
     parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
