@@ -98,7 +98,7 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
         ax.annotate("guess", (1, 100 * at), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
     layer = f", {line.layer}" if plan.probe.clusters else ""
     ax.set_title(fill(f"{line.feature}{layer}: {plan.card.scenes.get(line.scenes, line.scenes)}", LETTERS), fontsize=15)
-    ax.set_ylim(-2, 102)
+    ax.set_ylim(-2, 102) if recipe.measure == "accuracy" else ax.set_ylim(bottom=0)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
     places = [place(plan, x) for x in plan.axis]
