@@ -29,7 +29,7 @@ from IPython.display import SVG, display
 from suppression import lab, recipe, shelf
 from suppression.figures import figure
 from suppression.show import sheet
-from suppression.tables import long_rows
+from suppression.rows import long_rows
 
 # %% [markdown]
 # ## The data, and two views of each picture

@@ -139,7 +139,7 @@ def print_list(store: Store) -> None:
 def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     from suppression import lab, machine
     from suppression.recipe import plan as make_plan
-    from suppression.tables import long_rows
+    from suppression.rows import long_rows
 
     device = machine.pick_device(given.device)
     place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download, skip_bad=given.skip_bad)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from suppression import survival
 from suppression.recipe import PROBE_AXES, Cell, Plan
+from suppression.rows import Row, select
 from suppression.stats import incentive
-from suppression.tables import TOLD, Line, Row, guess, label, lines, of_arm, published_at, published_row, select, summary
+from suppression.tables import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -49,7 +49,7 @@ def experiments_page(folder: Path) -> str:
 def recorded_rows(folder: Path, name: str, scale: str) -> tuple[Plan, list[dict]]:
     from suppression.knobs import schema
     from suppression.recipe import plan
-    from suppression.tables import from_csv
+    from suppression.rows import from_csv
 
     planned = plan(str(folder / f"{name}.toml"), scale=scale)
     return planned, from_csv((folder / f"{name}.{scale}.csv").read_text(), schema(planned.card.kind))

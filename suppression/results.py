@@ -11,8 +11,8 @@ from typing import Any
 from suppression.errors import UserError
 from suppression.lab import Place, full_key
 from suppression.recipe import Plan
+from suppression.rows import to_csv
 from suppression.store import Store
-from suppression.tables import to_csv
 
 Row = dict[str, Any]
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suppression.recipe import Cell, Plan, Retention
+from suppression.rows import Row
 from suppression.stats import mean_interval, retention, threshold
-from suppression.tables import Line, Row, as_markdown, label, lines, published_row, value_told
+from suppression.tables import Line, as_markdown, label, lines, published_row, value_told
 
 UNTRAINED = {"method": "untrained"}
 

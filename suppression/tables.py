@@ -1,26 +1,17 @@
-"""Long-form rows -> the paper's table: measured beside published, and csv."""
+"""Long-form rows -> the paper's table: measured beside published."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from suppression.recipe import PROBE_AXES, Cell, Plan
+from suppression.rows import Row, select
 from suppression.stats import mean_interval, verdict
 
-Row = dict[str, Any]
-LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
-SCORES = ("nmi", "nmi_low", "nmi_high", "purity")  # of clusters
 TOLD = {"accuracy": "top-1 accuracy, %", "nmi": "normalised mutual information, %", "decodable": "bits held"}
-
-
-def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
-    """Probe rows with the experiment's name and every knob of their cell: the long form of `--json` and of the csv files."""
-    return [{"experiment": plan.name, "method": cell["method"], "seed": cell["seed"]} | row | cell for cell, rows in found for row in rows]
 
 
 def label(arm: Cell) -> str:
@@ -96,10 +87,6 @@ def summary(rows: Iterable[Row], measure: str = "accuracy") -> tuple[float, floa
         return rows[0][measure], low, high, 1
     mean, low, high = mean_interval([row[measure] for row in rows])
     return (mean, low, high, len(rows)) if measure == "decodable" else (mean, max(low, 0.0), min(high, 1.0), len(rows))
-
-
-def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
-    return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
 
 def published_at(plan: Plan, x: Any) -> Any:
@@ -249,37 +236,3 @@ def guess(plan: Plan, rows: list[Row], feature: str) -> float:
 def guesses(plan: Plan, rows: list[Row]) -> str:
     features = dict.fromkeys(line.feature for line in lines(plan, rows))
     return ", ".join(f"{feature} {100 * guess(plan, rows, feature):.0f} %" for feature in features if not math.isnan(guess(plan, rows, feature))) or "-"
-
-
-def columns(rows: list[Row]) -> list[str]:
-    names = {name: None for row in rows for name in row}
-    return [*LEADING, *(name for name in names if name not in LEADING)]
-
-
-def to_csv(rows: list[Row]) -> str:
-    """The long-form rows, one a line, columns as in `--json`."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns(rows), lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows({name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value for name, value in row.items()} for row in rows)
-    return out.getvalue()
-
-
-def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
-    """Rows as they were before `to_csv`; `knobs` (a `knobs.schema`) gives the types."""
-    from suppression.knobs import coerce
-
-    numbers = dict.fromkeys(("accuracy", "low", "high", "guess", *SCORES), float) | {"cases": int, "decodable": int, "k": int}
-    told = {"True": True, "False": False}
-    rows = []
-    for row in csv.DictReader(io.StringIO(text)):
-        typed: Row = {}
-        for name, value in row.items():
-            if name in knobs:
-                typed[name] = None if value == "" else coerce(knobs[name], value, "csv")
-            elif name in numbers:
-                typed[name] = None if value == "" else numbers[name](value)
-            else:
-                typed[name] = told.get(value, value)
-        rows.append(typed)
-    return rows

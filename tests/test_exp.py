@@ -55,7 +55,7 @@ def test_json_rows_have_the_promised_columns_and_nothing_else_is_on_stdout(smoke
 def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
     _, out, _ = door(capsys, *SMOKE, "--store", smoke, "--json", "--out", tmp_path / "record")
     from suppression.knobs import schema
-    from suppression.tables import from_csv
+    from suppression.rows import from_csv
 
     read = from_csv((tmp_path / "record" / "digit_size.smoke.csv").read_text(), schema("two_digits"))
     rows = [json.loads(line) for line in out.splitlines()]

@@ -24,7 +24,7 @@ FLOORS = [
     {"machine", "probing"},
     {"lab"},
     {"estimate"},
-    {"crew", "tables", "figures", "pictures", "progress", "results", "survival"},
+    {"crew", "tables", "figures", "pictures", "progress", "results", "rows", "survival"},
     {"exp", "show", "report"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

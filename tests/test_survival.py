@@ -149,7 +149,7 @@ def test_an_arm_that_is_another_with_a_knob_more_keeps_its_own_rows():
 
 def test_rows_come_back_from_a_csv_as_they_were_lists_and_scores_too():
     from suppression.knobs import schema
-    from suppression.tables import from_csv, to_csv
+    from suppression.rows import from_csv, to_csv
 
     planned = recipe.plan("multidigits", scale="smoke")
     named = dict.fromkeys(("experiment", "probe", "layer", "scenes"), "x")

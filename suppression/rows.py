@@ -1,0 +1,57 @@
+"""Long-form rows, what every probe's answer is kept as: a dict a row with every knob of its cell, to csv and back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from suppression.recipe import Cell, Plan
+
+Row = dict[str, Any]
+LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
+SCORES = ("nmi", "nmi_low", "nmi_high", "purity")  # of clusters
+
+
+def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
+    """Probe rows with the experiment's name and every knob of their cell: the long form of `--json` and of the csv files."""
+    return [{"experiment": plan.name, "method": cell["method"], "seed": cell["seed"]} | row | cell for cell, rows in found for row in rows]
+
+
+def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
+    return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+
+
+def columns(rows: list[Row]) -> list[str]:
+    names = {name: None for row in rows for name in row}
+    return [*LEADING, *(name for name in names if name not in LEADING)]
+
+
+def to_csv(rows: list[Row]) -> str:
+    """The long-form rows, one a line, columns as in `--json`."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns(rows), lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows({name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value for name, value in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
+    """Rows as they were before `to_csv`; `knobs` (a `knobs.schema`) gives the types."""
+    from suppression.knobs import coerce
+
+    numbers = dict.fromkeys(("accuracy", "low", "high", "guess", *SCORES), float) | {"cases": int, "decodable": int, "k": int}
+    told = {"True": True, "False": False}
+    rows = []
+    for row in csv.DictReader(io.StringIO(text)):
+        typed: Row = {}
+        for name, value in row.items():
+            if name in knobs:
+                typed[name] = None if value == "" else coerce(knobs[name], value, "csv")
+            elif name in numbers:
+                typed[name] = None if value == "" else numbers[name](value)
+            else:
+                typed[name] = told.get(value, value)
+        rows.append(typed)
+    return rows
