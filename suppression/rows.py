@@ -15,8 +15,15 @@ SCORES = ("nmi", "nmi_low", "nmi_high", "purity")  # of clusters
 
 
 def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
-    """Probe rows with the experiment's name and every knob of their cell: the long form of `--json` and of the csv files."""
-    return [{"experiment": plan.name, "method": cell["method"], "seed": cell["seed"]} | row | cell for cell, rows in found for row in rows]
+    """Probe rows with the experiment's name, every knob of their cell, and the strength of its discrete competitor in bits, the axis that all kinds of scenes
+    share (`scenes.base.Scenes.shared_bits`): the long form of `--json` and of the csv files."""
+    from suppression.lab import scenes_of
+
+    made = []
+    for cell, rows in found:
+        named = {"experiment": plan.name, "method": cell["method"], "seed": cell["seed"]}
+        made += [named | row | cell | {"shared_bits": scenes_of(cell).shared_bits} for row in rows]
+    return made
 
 
 def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
@@ -41,7 +48,7 @@ def from_csv(text: str, knobs: dict[str, Any]) -> list[Row]:
     """Rows as they were before `to_csv`; `knobs` (a `knobs.schema`) gives the types."""
     from suppression.knobs import coerce
 
-    numbers = dict.fromkeys(("accuracy", "low", "high", "guess", *SCORES), float) | {"cases": int, "decodable": int, "k": int}
+    numbers = dict.fromkeys(("accuracy", "low", "high", "guess", "shared_bits", *SCORES), float) | {"cases": int, "decodable": int, "k": int}
     told = {"True": True, "False": False}
     rows = []
     for row in csv.DictReader(io.StringIO(text)):
