@@ -14,6 +14,7 @@ from typing import NamedTuple
 import gpu
 import parts
 import program
+import scenes
 import step
 from paired import CPU, Found, table
 
@@ -32,6 +33,7 @@ SECTIONS = {
     "step": Section(step.step, 9, ("torchvision", "lightly", "pillow")),
     "loss": Section(parts.loss, 5, ("lightly", "pytorch-metric-learning")),
     "views": Section(step.views, 7, ("torchvision", "kornia", "pillow")),
+    "scenes": Section(scenes.scenes, 7, ("torchvision", "pillow", "numpy")),
     "probe": Section(parts.probe, 5, ("scikit-learn",)),
     "clusters": Section(parts.clusters, 7, ("faiss-cpu", "scikit-learn")),
     "doors": Section(program.doors, 5),
