@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+import challenges
 import gpu
 import parts
 import program
@@ -39,6 +40,7 @@ SECTIONS = {
     "doors": Section(program.doors, 5),
     "scaling": Section(program.scaling, 2, ("matplotlib",)),
     "memory": Section(program.memory, 1),
+    "challenges": Section(challenges.challenges, 1, ("faiss-cpu", "matplotlib")),
     "gpu": Section(gpu.gpu, 3),
 }
 
