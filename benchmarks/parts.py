@@ -181,7 +181,7 @@ def probe(repetitions: int) -> Found:
 
 def clusters(repetitions: int) -> Found:
     """k-means of l2-normalised 128-d vectors, k = 8: 20 iterations from the same eight starting vectors, one thread. faiss.Kmeans (the library that
-    `local_features` will use; nothing in the product clusters yet) is told `max_points_per_centroid=10**9`, as by default it trains on 256 points a centroid;
+    `local_features` uses) is told `max_points_per_centroid=10**9`, as by default it trains on 256 points a centroid;
     scikit-learn's KMeans runs Lloyd's algorithm with `n_init=1` and `tol=0`. Inertia is the sum of squared distances to the nearest centre.
     """
     from sklearn.cluster import KMeans

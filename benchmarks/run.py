@@ -11,9 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+import challenges
 import gpu
 import parts
 import program
+import scenes
 import step
 from paired import CPU, Found, table
 
@@ -32,11 +34,13 @@ SECTIONS = {
     "step": Section(step.step, 9, ("torchvision", "lightly", "pillow")),
     "loss": Section(parts.loss, 5, ("lightly", "pytorch-metric-learning")),
     "views": Section(step.views, 7, ("torchvision", "kornia", "pillow")),
+    "scenes": Section(scenes.scenes, 7, ("torchvision", "pillow", "numpy")),
     "probe": Section(parts.probe, 5, ("scikit-learn",)),
     "clusters": Section(parts.clusters, 7, ("faiss-cpu", "scikit-learn")),
     "doors": Section(program.doors, 5),
     "scaling": Section(program.scaling, 2, ("matplotlib",)),
     "memory": Section(program.memory, 1),
+    "challenges": Section(challenges.challenges, 1, ("faiss-cpu", "matplotlib")),
     "gpu": Section(gpu.gpu, 3),
 }
 

@@ -1,20 +1,14 @@
-"""How much faster each generator draws views than the usual way: a Python function that composes each picture with PIL, whence two views are cut.
+"""The section `scenes`: every generator of datasets/ against composing its pictures one by one with PIL."""
 
-One thread of the CPU, 64 scenes in two views, random resized crops alone. Both ways compose the same scenes; drawing their factors counts on our side only.
-The usual way crops with torchvision's v2 transforms, or with as few calls of PIL and numpy as will do. Each repetition runs every variant once; the table
-gives medians of ratios within repetitions. Run by hand:
+from __future__ import annotations
 
-    python benchmarks/scenes.py
-"""
-
-import argparse
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
+from paired import Found, Row, Variants, one_thread, over, paired, rate, timed
 from PIL import Image, ImageChops, ImageDraw
 from torchvision.transforms import v2
 
@@ -24,14 +18,15 @@ from suppression.scenes import Pool, trifeature
 from suppression.seeds import torch_rng
 from suppression.views import Views
 
-CPU = torch.device("cpu")
 N = 64
+MOST = 2000  # instances held as PIL pictures
+CALLS = 5  # of ours in one repetition, as it takes milliseconds
 CELLS: dict[str, dict] = {
     "two_digits": {"data": "two_digits", "canvas": 40, "size1": 9, "size2": 23, "view": 32},
     "multidigits, 8 digits": {"data": "multi_digits", "canvas": 64, "count": 8, "sizes": (16,), "view": 48},
-    "random_bits, digits, 10 bits": {"data": "random_bits", "bits": 10, "view": 28},
+    "random_bits, digits, 10 bits": {"data": "random_bits", "bits": 10, "canvas": 28, "view": 28},
     "random_bits, photographs, 10 bits": {"data": "random_bits", "bits": 10, "source": "photos", "canvas": 40, "view": 32},
-    "coloured_digits": {"data": "coloured_digits", "view": 28},
+    "coloured_digits": {"data": "coloured_digits", "canvas": 28, "view": 28},
     "digits_on_photos, lattice": {"data": "digits_on_photos", "canvas": 40, "view": 32},
     "digits_on_photos, lattice, published size": {"data": "digits_on_photos", "canvas": 224, "view": 224},
     "digits_on_photos, one": {"data": "digits_on_photos", "canvas": 40, "view": 32, "placement": "one"},
@@ -45,8 +40,8 @@ class PerImage:
 
     def __init__(self, cell: dict, pool: Pool) -> None:
         self.cell, self.scenes, self.pool = cell, lab.scenes_of(cell), pool
-        self.images = [Image.fromarray(image.permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()) for image in pool.images[:2000]]
-        self.photos = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pool.photos.images[:2000]] if pool.photos else []
+        self.images = [Image.fromarray(image.permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()) for image in pool.images[:MOST]]
+        self.photos = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pool.photos.images[:MOST]] if pool.photos else []
 
     def picture(self, f: dict) -> Image.Image:
         canvas, kind = self.cell["canvas"], self.cell["data"]
@@ -120,36 +115,35 @@ def torchvision(views: Views, canvas: int) -> Callable:
     return v2.Compose([crop, v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 
 
-def timed(run: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=9)
-    repetitions = parser.parse_args().repetitions
-    torch.set_num_threads(1)
-    print("| scenes | canvas, view | ours, views a second | over PIL alone | over PIL and torchvision v2 |\n|---|---|---:|---:|---:|")
+def scenes(repetitions: int) -> Found:
+    """How much faster each generator of datasets/ draws views than the usual way, a Python function that composes each picture with PIL, whence two views are
+    cut. One thread; 64 scenes in two views, random resized crops alone, as float32 tensors; canvas and view in px. Both ways compose the same scenes; drawing
+    their factors counts on our side only. The usual way crops with as few calls of PIL and numpy as will do (*PIL alone*), or with torchvision's v2 transforms.
+    """
+    rows = []
     for name, given in CELLS.items():
-        cell = {knob.name: knob.default for knob in schema(given["data"]).values()} | given
-        scenes, views = lab.scenes_of(cell), lab.part(Views, cell)
-        pool = lab.load_pool(cell, True, lab.Place(store=Path()))
-        usual, canvas, out = PerImage(cell, pool), scenes.canvas, cell["view"]
-        drawn = scenes.factors(N, torch_rng("benchmark"), pool)
-        drawn |= {name: drawn[name] % 2000 for name in ("instance", "photo") if name in drawn and cell["data"] != "trifeature"}
-        transforms = {"lean": lean(views, canvas), "torchvision": torchvision(views, canvas)}
-        ways = {
-            "ours": lambda: lab.two_views(scenes, views, scenes.factors(N, rng := torch_rng("benchmark"), pool), pool, out, rng),  # noqa: B023 (used at once)
-            "lean": lambda: usual(drawn, transforms["lean"]),  # noqa: B023
-            "torchvision": lambda: usual(drawn, transforms["torchvision"]),  # noqa: B023
-        }
-        assert len({torch.cat([*way()]).shape[-2:] for way in ways.values()}) == 1
-        seconds = [{way: timed(run) for way, run in ways.items()} for _ in range(repetitions)]
-        over = [median(each[way] / each["ours"] for each in seconds) for way in ("lean", "torchvision")]
-        print(f"| {name} | {canvas}, {out} | {2 * N / median(each['ours'] for each in seconds):,.0f} | {over[0]:.1f} | {over[1]:.1f} |", flush=True)
+        with one_thread():
+            seconds = paired(ways(given), repetitions)
+        told = f"{name} ({given['canvas']}, {given['view']})"
+        rows.append(Row(f"{told}: ours, views a second", rate(seconds, "ours", 2 * N), "{:,.0f}"))
+        rows += [Row(f"{told}: {way}, over ours", over(seconds, way, "ours"), goal=("≥", 20.0)) for way in ("PIL alone", "PIL and torchvision v2")]
+    return Found(rows)
 
 
-if __name__ == "__main__":
-    main()
+def ways(given: dict) -> Variants:
+    """Each way to two views of the same scenes."""
+    cell = {knob.name: knob.default for knob in schema(given["data"]).values()} | given
+    generator, views, pool = lab.scenes_of(cell), lab.part(Views, cell), lab.load_pool(cell, True, lab.Place(store=Path()))
+    usual, drawn = PerImage(cell, pool), generator.factors(N, torch_rng("benchmark"), pool)
+    drawn |= {name: drawn[name] % MOST for name in ("instance", "photo") if name in drawn and cell["data"] != "trifeature"}
+
+    def ours() -> torch.Tensor:
+        rng = torch_rng("benchmark")
+        return lab.two_views(generator, views, generator.factors(N, rng, pool), pool, cell["view"], rng)[0]
+
+    theirs = {
+        "PIL alone": partial(usual, drawn, lean(views, generator.canvas)),
+        "PIL and torchvision v2": partial(usual, drawn, torchvision(views, generator.canvas)),
+    }
+    assert {run().shape for run in theirs.values()} == {(2 * N, *ours().shape[1:])}, "the ways differ in what they draw"
+    return {"ours": timed(ours, CALLS)} | {name: timed(run) for name, run in theirs.items()}
