@@ -28,8 +28,8 @@ from IPython.display import SVG, display
 
 from suppression import lab, recipe, shelf
 from suppression.figures import figure
-from suppression.show import sheet
 from suppression.rows import long_rows
+from suppression.show import sheet
 
 # %% [markdown]
 # ## The data, and two views of each picture
