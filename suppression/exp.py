@@ -42,7 +42,10 @@ def general_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
     parser.add_argument("--end-seeds", type=int, metavar="N", help="seeds 0..N-1 at the two ends of the axis (default: as --seeds)")
     parser.add_argument(
-        "--layers", nargs="+", metavar="L", help="layers to probe: h, z (the head's output), block1 .. block4 (default: h); the first one is drawn"
+        "--layers",
+        nargs="+",
+        metavar="L",
+        help="layers to probe: h, z (the head's output), block1 .. block4 (default: the recipe's, mostly h); where the axis does not run along them the first is shown",
     )
     parser.add_argument("--dry", action="store_true", help="list the cells and the expected minutes; train nothing")
     parser.add_argument("--json", action="store_true", help="print the long-form rows instead of the table, one JSON object a line")

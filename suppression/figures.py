@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from suppression import survival
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, select
-from suppression.stats import incentive
+from suppression.stats import Threshold, incentive
 from suppression.tables import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, summary
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     if plan.probe.mlp and recipe.measure == "accuracy":
         handles.append(Line2D([], [], color="black", marker="o", markerfacecolor="white", linestyle="--", markersize=8))
         labels.append("mlp readout instead of a linear one")
-    if any(half_lines(plan, rows, line, arms) for _, line in panels if line):
+    if any(ax.patches for ax in drawn):
         handles.append(Line2D([], [], color="black", linestyle="-.", linewidth=1.5))
-        labels.append("half is left, with interval")
+        labels.append("half is left (band: 95 % interval, or the two places between)")
     if recipe.incentive:
         handles.append(Line2D([], [], color="black", linestyle=LEFT_TO_GAIN, linewidth=1.5))
         labels.append("left to gain for NT-Xent (closed form, right axis)")
@@ -149,18 +149,18 @@ def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, line: Line, shift:
             (beside.get(at, at if "published_at" not in plan.recipe.scale[plan.scale] else None), value)
             for at, value in zip(plan.recipe.published.axis, publ, strict=True)
         ]
-        drawn = [(moved(place(plan, x)), value) for x, value in pairs if x is not None]
+        drawn = [(moved(place(plan, x)), value) for x, value in pairs if x is not None and (x in plan.axis or not isinstance(x, str))]
         ax.plot(*zip(*drawn, strict=True), color=colour, marker="x", linestyle="none", markersize=8, alpha=0.7, label="_published")
-    for half in half_lines(plan, rows, line, [arm]):
-        ax.axvline(half[0], color=colour, linestyle="-.", linewidth=1.5)
-        ax.axvspan(*half[1:], color=colour, alpha=0.12, linewidth=0)
+    for half in halves(plan, rows, line, arm):
+        ax.axvspan(half.low, half.high, color=colour, alpha=0.12, linewidth=0)
+        if half.settled:
+            ax.axvline(half.at, color=colour, linestyle="-.", linewidth=1.5)
 
 
-def half_lines(plan: Plan, rows: list[Row], line: Line, arms: list[Cell]) -> list[tuple[float, float, float]]:
-    """Where half of the line's feature is left in each of these arms, for lines whose retention the recipe asks for."""
-    asked = [each for each in plan.recipe.retention if (each.feature, each.scenes) == (line.feature, line.scenes)]
-    found = [(each, survival.retained(plan, rows, arm, each)) for each in asked for arm in arms if arm != survival.UNTRAINED]
-    return [at for each, values in found if (at := survival.half_left(plan, each, values))]
+def halves(plan: Plan, rows: list[Row], line: Line, arm: Cell) -> list[Threshold]:
+    """Where half of the line's feature is left in this arm, if the recipe asks for its retention."""
+    asked = [each for each in plan.recipe.retention if survival.line_of(plan, each) == line and arm["method"] != "untrained"]
+    return [at for each in asked if (at := survival.half_left(each, survival.retained(plan, rows, arm, each)))]
 
 
 def draw_incentive(ax: Any, plan: Plan) -> None:

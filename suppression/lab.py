@@ -85,7 +85,7 @@ def build_encoder(cell: Cell) -> ConvNet | ResNet18:
     if cell.get("net") is None:
         return ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=scenes.channels)
     if cell["stem"] is not None:
-        raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem")
+        raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem; give --stem none")
     if cell.get("view") not in (None, cell["canvas"]):
         raise UserError(f"view = {cell['view']}: net = {cell['net']} sees pictures of one size only, the canvas's {cell['canvas']} px, as it flattens its maps")
     return ConvNet(width=cell["width"], canvas=cell["canvas"], channels=scenes.channels)

@@ -187,7 +187,6 @@ def plan(
     """
     from suppression.knobs import cell_knobs, coerce, schema
     from suppression.methods import METHODS
-    from suppression.nets import LAYERS
 
     recipe = load_recipe(name)
     name = Path(name).stem
@@ -204,9 +203,13 @@ def plan(
     probe = load_probe(recipe, settings.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
     if layers:
         probe = probe.model_copy(update={"layers": layers})
-    for layer in probe.layers:
-        if layer not in (*LAYERS, "z"):
-            raise unknown(f"{name}: there is no layer", layer, (*LAYERS, "z"))
+    for asked_for in recipe.retention:
+        if asked_for.feature not in card.features:
+            raise unknown(f"{name}: retention: card {recipe.data} has no feature", asked_for.feature, card.features)
+        if isinstance(asked_for.reference, str) and asked_for.reference not in knobs:
+            raise unknown(f"{name}: retention: {card.kind} has no knob for the reference", asked_for.reference, knobs)
+    if recipe.incentive and not recipe.retention:
+        raise UserError(f"{name}: incentive is drawn over the feature whose retention is asked for, and none is")
     by_method = {method: settings.pop(method, {}) for method in METHODS}
     seeds = seeds if seeds is not None else settings.pop("seeds", recipe.seeds)
     settings.pop("seeds", None)
@@ -232,8 +235,12 @@ def plan(
     seed_list = pins.get("seed") or list(range(seeds))
     end_list = pins.get("seed") or list(range(end_seeds or seeds))
 
-    set_by_arms = {knob for arm in recipe.arms for knob in arm}
-    everywhere = {knob: values[0] for knob, values in pins.items() if len(values) == 1 and knob not in {*set_by_arms, recipe.axis, "seed", "method"}}
+    set_by = {method: {knob for arm in recipe.arms if arm["method"] == method for knob in arm} for method in METHODS}
+    everywhere = {knob: values[0] for knob, values in pins.items() if len(values) == 1 and knob not in {recipe.axis, "seed", *set().union(*set_by.values())}}
+
+    def apart(arm: Cell) -> Pins:
+        """The pins that set the arm apart: several values, or a value of a knob that arms of its method set."""
+        return {knob: values for knob, values in takes(arm).items() if len(values) > 1 or knob in set_by[arm["method"]]}
 
     def takes(arm: Cell) -> Pins:
         has = cell_knobs(card.kind, arm["method"])
@@ -244,7 +251,7 @@ def plan(
     if "method" in pins:
         base = [arm for arm in arms if arm["method"] in pins["method"]]
         base += [{"method": method} for method in pins["method"] if method not in {arm["method"] for arm in base}]
-    asked = unique(arm | choice for arm in base for choice in product({knob: values for knob, values in takes(arm).items() if knob not in everywhere}))
+    asked = unique(arm | choice for arm in base for choice in product(apart(arm)))
     for knob in set(pins) - {recipe.axis, "seed", "method"}:
         if not any(knob in cell_knobs(card.kind, arm["method"]) for arm in asked):
             raise UserError(f"no arm of {name} that was asked for has the knob '{knob}' ({', '.join(sorted({arm['method'] for arm in asked}))})")
@@ -261,7 +268,9 @@ def plan(
             found.append({"data": card.kind} | {knob: chosen.get(knob, has[knob].default) for knob in has})
         return found
 
-    return Plan(name, recipe, card, scale, axis, end_list, asked, unasked, probe, cells_of(asked), cells_of(unasked), everywhere)
+    cells = cells_of(asked)
+    others = [cell for cell in cells_of(unasked) if cell not in cells]
+    return Plan(name, recipe, card, scale, axis, end_list, asked, unasked, probe, cells, others, everywhere)
 
 
 def load_probe(recipe: Recipe, given: dict[str, Any], where: str) -> Probe:

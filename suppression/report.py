@@ -74,8 +74,7 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
         [
             f"### {scale} scale\n",
             markdown(planned, rows),
-            *([published_table(planned) or ""] if published_table(planned) else []),
-            *([survival.markdown(planned, rows)] if survival.tables(planned, rows) else []),
+            *filter(None, [published_table(planned), survival.markdown(planned, rows)]),
             caption(planned, rows).replace("\n", "  \n") + "\n",
             told + "\n",
             f"![{name}, {scale} scale]({name}.{scale}.svg)\n",

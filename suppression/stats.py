@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
 def wilson(accuracy: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
@@ -75,7 +75,7 @@ def logistic(u: Any, upper: float, lower: float, middle: float, slope: float) ->
 
 
 def fit_logistic(u: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[list[float]]]:
-    """Least-squares parameters of `logistic` through the points, and their covariance (infinite entries where the points do not settle it)."""
+    """Least-squares parameters of `logistic` through the points, and their covariance (which says nothing of a parameter that the points leave open)."""
     import warnings
 
     import numpy as np
@@ -102,33 +102,45 @@ def fit_logistic(u: Sequence[float], y: Sequence[float]) -> tuple[list[float], l
     return best[1], best[2]
 
 
-def threshold(u: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> tuple[float, float, float] | None:
-    """Where the fitted logistic falls through `level`, with a 95 % interval (delta method, t); None if it does not within the range of u.
+class Threshold(NamedTuple):
+    """Where a falling curve goes through a level, and between which places; `settled` if by a fit with a 95 % interval, else by its two neighbours."""
 
-    Points that leave the slope open (a step between two neighbours) give no finite covariance: the interval is then from one neighbour to the other.
+    at: float
+    low: float
+    high: float
+    settled: bool
+
+
+def threshold(u: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> Threshold | None:
+    """Where y falls through `level`: by the fitted logistic, with a 95 % interval (delta method, t). None if the means do not fall through it.
+
+    A fit does not settle it where no place lies on the slope (a step between two neighbours leaves it open), where it crosses elsewhere than the means do, or
+    where its interval is wider than the axis: then it is the straight line between the two places that the means fall between, and these are its bounds.
     Needs values at five places at least, as four parameters go through any four.
     """
     import numpy as np
     from scipy.special import stdtrit
 
     places = sorted(set(u))
-    if len(places) < 5:
+    means = [float(np.mean([value for x, value in zip(u, y, strict=True) if x == place])) for place in places]
+    falls = [i for i in range(len(places) - 1) if means[i] >= level > means[i + 1]]
+    if len(places) < 5 or not falls:
         return None
+    left, right = places[falls[0]], places[falls[0] + 1]
+    share = (means[falls[0]] - level) / (means[falls[0]] - means[falls[0] + 1])
+    between = Threshold(left + share * (right - left), left, right, False)
 
     def crossing(upper: float, lower: float, middle: float, slope: float) -> float:
-        share = (level - lower) / (upper - lower) if upper > lower else math.nan
-        return middle + math.log(1 / share - 1) / slope if 0 < share < 1 and slope > 0 else math.nan
+        part = (level - lower) / (upper - lower) if upper > lower else math.nan
+        return middle + math.log(1 / part - 1) / slope if 0 < part < 1 and slope > 0 else math.nan
 
     found, covariance = fit_logistic(u, y)
-    at = crossing(*found)
-    if not places[0] <= at <= places[-1]:
-        return None
+    at, on_the_slope = crossing(*found), [0.02 < logistic(place, 1, 0, *found[2:]) < 0.98 for place in places]
+    if not left <= at <= right or not any(on_the_slope):
+        return between
     step = [1e-5 * max(abs(value), 1e-3) for value in found]
     nudged = [[value + (i == j) * step[i] for j, value in enumerate(found)] for i in range(4)]
     gradient = np.array([(crossing(*each) - at) / step[i] for i, each in enumerate(nudged)])
-    variance = float(gradient @ np.array(covariance) @ gradient)
-    free = len(u) - 4
+    variance, free = float(gradient @ np.array(covariance) @ gradient), len(u) - 4
     half = float(stdtrit(free, 0.975)) * math.sqrt(variance) if free > 0 and variance >= 0 else math.inf
-    if not half < places[-1] - places[0]:
-        return at, max(p for p in places if p <= at), min(p for p in places if p >= at)
-    return at, at - half, at + half
+    return Threshold(at, at - half, at + half, True) if half < places[-1] - places[0] else between

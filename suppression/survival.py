@@ -8,8 +8,8 @@ from typing import Any
 
 from suppression.recipe import Cell, Plan, Retention
 from suppression.rows import Row
-from suppression.stats import mean_interval, retention, threshold
-from suppression.tables import Line, as_markdown, label, lines, published_row, value_told
+from suppression.stats import Threshold, mean_interval, retention, threshold
+from suppression.tables import Line, as_markdown, label, lines, published_row, shown_layer, value_told
 
 UNTRAINED = {"method": "untrained"}
 
@@ -20,33 +20,43 @@ def by_seed(line: Line, plan: Plan, rows: list[Row], arm: Cell, x: Any) -> dict[
     return {row["seed"]: row["accuracy"] for row in line.rows(plan, rows, arm, x)}
 
 
-def reference_of(plan: Plan, asked: Retention) -> Any:
+def reference_of(plan: Plan, arm: Cell, asked: Retention) -> Any:
     """The place on the axis at which the feature has no competitor (or, where a knob is named, at that knob's value)."""
-    return plan.cells[0][asked.reference] if isinstance(asked.reference, str) else asked.reference
+    return arm.get(asked.reference, plan.cells[0][asked.reference]) if isinstance(asked.reference, str) else asked.reference
+
+
+def floor_of(plan: Plan, arm: Cell) -> Cell:
+    """The untrained arm that the arm starts from: of those whose knobs are the arm's the one that says most."""
+    others = [each for each in [*plan.arms, *plan.unasked] if each["method"] == "untrained"]
+    return max((each for each in others if all(arm.get(knob) == value for knob, value in each.items() if knob != "method")), key=len, default=UNTRAINED)
+
+
+def line_of(plan: Plan, asked: Retention) -> Line:
+    return Line(asked.feature, asked.scenes, layer=shown_layer(plan))
 
 
 def retained(plan: Plan, rows: list[Row], arm: Cell, asked: Retention) -> dict[Any, list[float]]:
     """R at each place of the axis, a value a seed; seeds without the reference or without the untrained network are left out."""
-    line = Line(asked.feature, asked.scenes)
-    alone = by_seed(line, plan, rows, arm, reference_of(plan, asked))
+    line, floor = line_of(plan, asked), floor_of(plan, arm)
+    alone = by_seed(line, plan, rows, arm, reference_of(plan, arm, asked))
     found = {}
     for x in plan.axis:
-        together, untrained = by_seed(line, plan, rows, arm, x), by_seed(line, plan, rows, UNTRAINED, x)
+        together, untrained = by_seed(line, plan, rows, arm, x), by_seed(line, plan, rows, floor, x)
         values = [retention(together[seed], alone[seed], untrained[seed]) for seed in sorted(set(together) & set(alone) & set(untrained))]
         found[x] = [value for value in values if not math.isnan(value)]
     return {x: values for x, values in found.items() if values}
 
 
-def half_left(plan: Plan, asked: Retention, found: Mapping[Any, Sequence[float]]) -> tuple[float, float, float] | None:
-    """Where half is left along the axis, with its interval (`stats.threshold`, over log2 of the axis where `asked.log2`)."""
+def half_left(asked: Retention, found: Mapping[Any, Sequence[float]]) -> Threshold | None:
+    """Where half is left along the axis (`stats.threshold`, over log2 of the axis where `asked.log2`)."""
     pairs = [(math.log2(x) if asked.log2 else float(x), value) for x, values in found.items() for value in values]
     at = threshold([u for u, _ in pairs], [value for _, value in pairs]) if pairs else None
-    return at and ((2 ** at[0], 2 ** at[1], 2 ** at[2]) if asked.log2 else at)
+    return Threshold(2**at.at, 2**at.low, 2**at.high, at.settled) if at and asked.log2 else at
 
 
 def published_retained(plan: Plan, arm: Cell, asked: Retention) -> dict[Any, list[float]]:
     """R of the published row that stands beside the arm, where its untrained network is published, too; the reference is the row's first place."""
-    line = Line(asked.feature, asked.scenes)
+    line = line_of(plan, asked)
     row, floor = published_row(plan, arm, line), published_row(plan, UNTRAINED, line)
     if row is None or floor is None or plan.recipe.published is None:
         return {}
@@ -60,32 +70,32 @@ def retention_tables(plan: Plan, rows: list[Row]) -> list[Table]:
     for asked in plan.recipe.retention:
         body = []
         for arm in [*plan.arms, *plan.unasked]:
-            found = retained(plan, rows, arm, asked) if arm != UNTRAINED else {}
+            found = retained(plan, rows, arm, asked) if arm["method"] != "untrained" else {}
             if found:
                 told = [value_told(*mean_interval(found[x]), percent=False, places=2) if x in found else "" for x in plan.axis]
-                body.append([label(arm), *told, threshold_told(plan, asked, found)])
+                body.append([label(arm), *told, threshold_told(asked, found)])
             if found and (beside := published_retained(plan, arm, asked)):
-                body.append(["published", *("" for _ in plan.axis), threshold_told(plan, asked, beside)])
+                body.append(["published", *("" for _ in plan.axis), threshold_told(asked, beside)])
         if body:
-            title = (
-                f"what is left of '{asked.feature}' ({asked.scenes}): R = (A - untrained) / (A at {plan.recipe.axis} {reference_of(plan, asked):g} - untrained)"
-            )
+            title = f"what is left of '{asked.feature}' ({asked.scenes}): R = (A - untrained) / (A at {plan.recipe.axis} {asked.reference} - untrained)"
             made.append((title, ["arm", *(f"{plan.recipe.axis} {x}" for x in plan.axis), f"{plan.recipe.axis} at R = 0.5"], body))
     return made
 
 
-def threshold_told(plan: Plan, asked: Retention, found: Mapping[Any, Sequence[float]]) -> str:
+def threshold_told(asked: Retention, found: Mapping[Any, Sequence[float]]) -> str:
     if len(found) < 5:
         return "needs 5 places"
-    at = half_left(plan, asked, found)
-    return value_told(*at, percent=False) if at else f"not within {min(found)} to {max(found)}"
+    at = half_left(asked, found)
+    if at is None:
+        return f"not within {min(found):g} to {max(found):g}"
+    return value_told(at.at, at.low, at.high, percent=False) if at.settled else f"between {at.low:g} and {at.high:g}"
 
 
 def gap_table(plan: Plan, rows: list[Row]) -> Table | None:
     """What a hidden layer reads and a linear readout does not, in points: hidden from it, not erased. Paired by seed."""
-    body = []
+    body, asked = [], [line for line in lines(plan, rows) if line.probe == "mlp"]
     for arm in [*plan.arms, *plan.unasked]:
-        for line in (each for each in lines(plan, rows) if each.probe == "mlp"):
+        for line in asked:
             told = []
             for x in plan.axis:
                 mlp = by_seed(line, plan, rows, arm, x)

@@ -11,6 +11,10 @@ from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, select
 from suppression.stats import mean_interval, verdict
 
+VERDICT = (
+    "disagrees where the published accuracy lies outside the 95 % prediction interval for one further run of ours (over seeds, and for the test pictures); inside, "
+    "agrees if that interval is at most 5 points either way, else cannot tell"
+)
 TOLD = {"accuracy": "top-1 accuracy, %", "nmi": "normalised mutual information, %", "decodable": "bits held"}
 
 
@@ -57,6 +61,11 @@ def readout(row: Row) -> str:
     return "linear" if row["probe"] == "online" else row["probe"]
 
 
+def shown_layer(plan: Plan) -> str:
+    """The layer that is shown: the probe's first, or, where the axis runs along layers, its first."""
+    return plan.axis[0] if plan.recipe.axis == "layer" else plan.probe.layers[0]
+
+
 def lines(plan: Plan, rows: list[Row]) -> list[Line]:
     """What there is to show: features and kinds of scenes in the card's order, then the readouts; for bits also how many are held."""
     features = [*(plan.probe.features if plan.probe.features is not None else plan.card.features), *(plan.probe.transformations or [])]
@@ -64,7 +73,7 @@ def lines(plan: Plan, rows: list[Row]) -> list[Line]:
         features = ["mask"]
     scenes = [*plan.card.scenes, *dict.fromkeys(row["scenes"] for row in rows)]
     readouts = ["linear", *dict.fromkeys(readout(row) for row in rows)]
-    layers = ["h" if plan.recipe.axis == "layer" else plan.probe.layers[0]] if not plan.probe.clusters else list(dict.fromkeys(row["layer"] for row in rows))
+    layers = list(dict.fromkeys(row["layer"] for row in rows)) if plan.probe.clusters else [shown_layer(plan)]
     found = {(row["feature"], row["scenes"], readout(row), row["layer"]) for row in rows}
     made = [
         Line(feature, kind, how, plan.recipe.measure, layer)
@@ -102,6 +111,8 @@ def published_row(plan: Plan, arm: Cell, line: Line) -> list[float] | None:
     published = plan.recipe.published
     if published is None or (line.scenes, line.probe, line.measure) != (published.scenes, published.probe, "accuracy"):
         return None
+    if plan.recipe.axis != "layer" and line.layer != "h":
+        return None
     told = {knob: value for knob, value in arm.items() if knob not in published.untold and value is not None}
     for row in published.rows:
         if row["feature"] == line.feature and told == {knob: value for knob, value in row.items() if knob not in ("feature", "accuracy")}:
@@ -132,11 +143,11 @@ def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: l
             block.append(["" if block else label(arm), "" if line.feature == last else line.feature, told(plan, line)])
             block[-1] += [measured(plan, rows, arm, line, x, lost) for x in plan.axis]
             publ, last = [published_value(plan, arm, line, x) for x in plan.axis], line.feature
-            if any(value is not None for value in publ):
+            if recipe.published and any(value is not None for value in publ):
                 block.append(["", "", "published", *("" if value is None else f"{value:.1f}" for value in publ)])
-            if recipe.published and recipe.published.verdict and any(value is not None for value in publ):
-                found = [line.rows(plan, rows, arm, x) for x in plan.axis]
-                block.append(["", "", "verdict", *(judged(each, value) for each, value in zip(found, publ, strict=True))])
+                if recipe.published.verdict:
+                    found = [line.rows(plan, rows, arm, x) for x in plan.axis]
+                    block.append(["", "", "verdict", *(judged(each, value) for each, value in zip(found, publ, strict=True))])
         blocks.append(block)
     return header, blocks
 
@@ -224,7 +235,10 @@ def caption(plan: Plan, rows: list[Row]) -> str:
     shown = {line.scenes for line in lines(plan, rows)}
     told += "".join(f"\n{kind}: {what}." for kind, what in plan.card.scenes.items() if kind in shown)
     told += f"\n{plan.card.absent}." if plan.card.absent and len(shown) > 1 and plan.recipe.axis not in PROBE_AXES else ""
-    return told + (f"\npublished: {plan.recipe.published.source}" if plan.recipe.published else "")
+    if plan.recipe.published:
+        told += f"\npublished: {plan.recipe.published.source}"
+        told += f"\nverdict: {VERDICT}" if plan.recipe.published.verdict else ""
+    return told
 
 
 def guess(plan: Plan, rows: list[Row], feature: str) -> float:

@@ -101,7 +101,8 @@ def test_the_half_point_of_the_published_digit_size_curve_is_where_the_facts_hav
 @pytest.mark.parametrize(("tau", "px"), [(0.2, 53.8), (0.05, 76.0)])
 def test_the_thresholds_of_the_published_digit_size_curves_hold_the_facts_half_points(tau, px):
     left = [retention(a, FIRST[tau][0], u) for a, u in zip(FIRST[tau], UNTRAINED, strict=True)]
-    at, low, high = threshold(np.log2(SIZES), left)
+    at, low, high, settled = threshold(np.log2(SIZES), left)
+    assert settled
     assert 2**low < px < 2**high
     assert 2**at == pytest.approx(px, abs=1)
 
@@ -112,14 +113,25 @@ def test_the_threshold_of_points_on_a_logistic_is_where_it_crosses_and_its_inter
     clean = logistic(u, 1.05, -0.1, 4.8, 1.3)
     assert threshold(u, clean)[0] == pytest.approx(truth, abs=1e-4)
     rng = np.random.default_rng(0)
-    held = [low <= truth <= high for _ in range(60) for _, low, high in [threshold(u, clean + rng.normal(0, 0.05, len(u)))]]
+    held = [low <= truth <= high for _ in range(60) for _, low, high, _ in [threshold(u, clean + rng.normal(0, 0.05, len(u)))]]
     assert np.mean(held) > 0.85
 
 
-def test_a_step_between_two_places_has_its_threshold_there_and_an_interval_inside_the_axis():
-    at, low, high = threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0])
-    assert 4 <= at <= 6
-    assert 0 <= low <= at <= high <= 8
+def test_a_step_between_two_places_is_told_as_between_them_however_sure_the_fit_is():
+    assert threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0]) == (5, 4, 6, False)
+    rng = np.random.default_rng(1)
+    u = np.repeat([1.0, 4, 16, 64, 256], 3)
+    noisy = np.where(u < 256, 1.0, 0.1) + rng.normal(0, 0.02, len(u))
+    at, low, high, settled = threshold(u, noisy)
+    assert (low, high, settled) == (64, 256, False)  # nothing was measured between
+    assert low < at < high
+
+
+def test_a_curve_that_levels_off_near_half_is_told_by_the_places_its_means_fall_between():
+    """digit_size at tau 0.2 as recorded: the fit crosses before 27 px, the means after it."""
+    _at, low, high, settled = threshold(np.log2([9, 18, 23, 27, 32]), [1.0, 1.13, 0.64, 0.55, 0.49])
+    assert not settled
+    assert (2**low, 2**high) == pytest.approx((27, 32))
 
 
 @pytest.mark.parametrize("y", [[1.0, 0.98, 0.99, 0.97, 0.96], [0.1, 0.0, 0.05, 0.0, 0.02], [0.0, 0.2, 0.5, 0.8, 1.0]])

@@ -68,8 +68,9 @@ def test_a_seed_without_its_untrained_network_is_left_out(planned):
 def test_the_threshold_of_digit_size_is_fitted_over_log2_and_told_in_px():
     planned = recipe.plan("digit_size_replace")
     asked = recipe.Retention(feature="first", reference="size1", scenes="alone", log2=True)
-    assert survival.reference_of(planned, asked) == planned.cells[0]["size1"]
-    at, low, high = survival.half_left(planned, asked, {9: [1.0], 18: [1.0], 23: [0.5], 27: [0.0], 32: [0.0]})
+    assert survival.reference_of(planned, {}, asked) == planned.cells[0]["size1"]
+    assert survival.reference_of(planned, {"size1": 12}, asked) == 12
+    at, low, high, _ = survival.half_left(asked, {9: [1.0], 18: [1.0], 23: [0.5], 27: [0.0], 32: [0.0]})
     assert low <= at <= high
     assert at == pytest.approx(23, abs=0.5)
 
@@ -156,3 +157,37 @@ def test_rows_come_back_from_a_csv_as_they_were_lists_and_scores_too():
     rows = [named | {"feature": "digit", "accuracy": 0.5, "nmi": None, "k": 4, "converged": True} | cell | {"sizes": [12, 8]} for cell in planned.cells]
     for back, row in zip(from_csv(to_csv(rows), schema("multi_digits")), rows, strict=True):
         assert {name: value for name, value in back.items() if value is not None} == {name: value for name, value in row.items() if value is not None}
+
+
+def test_an_arm_of_another_width_is_held_against_the_untrained_network_of_its_own_width():
+    planned = recipe.plan("random_bits_size", seeds=1)
+    assert survival.floor_of(planned, {"method": "simclr", "tau": 0.2, "width": 32}) == {"method": "untrained", "width": 32}
+    assert survival.floor_of(planned, {"method": "simclr", "tau": 0.2}) == {"method": "untrained"}
+
+
+def test_retention_and_published_values_are_those_of_the_layer_that_is_shown(planned):
+    planned = planned.__class__(**{**planned.__dict__, "probe": planned.probe.model_copy(update={"layers": ["z", "h"]})})
+    rows = rows_of(planned, curves=CURVES)  # of h alone
+    assert survival.retained(planned, rows, {"method": "simclr", "tau": 0.2}, planned.recipe.retention[0]) == {}
+    in_z = [row | {"layer": "z"} for row in rows]
+    assert survival.retained(planned, in_z, {"method": "simclr", "tau": 0.2}, planned.recipe.retention[0])[8] == pytest.approx([(0.1 - 0.15) / 0.75] * 3)
+    _, blocks = layout(planned, in_z)
+    assert "published" not in {line[2] for block in blocks for line in block}
+
+
+def test_layers_and_a_published_axis_of_words_that_are_not_all_asked_for_are_drawn():
+    planned = recipe.plan("h_vs_g", seeds=1, layers=["z"])
+    rows = [
+        {"feature": "rotation", "scenes": "transformed", "probe": "mlp", "layer": "z", "accuracy": 0.6, "low": 0.5, "high": 0.7, "guess": 0.25, "cases": 9}
+        | cell
+        for cell in planned.cells
+    ]
+    assert figure(planned, rows + [row | {"probe": "linear"} for row in rows]).axes
+    assert all(block for block in layout(planned, rows)[1])
+
+
+def test_a_pin_on_a_knob_that_some_arms_set_doubles_no_cell_and_renames_no_other_arm():
+    planned = recipe.plan("trifeature", seeds=1, pins={"jitter": ["1.0"]})
+    assert not [cell for cell in planned.other_cells if cell in planned.cells]
+    assert {"method": "untrained"} in planned.arms
+    assert recipe.plan("digit_size", pins={"source": ["mnist"]}).arms == recipe.plan("digit_size").arms
