@@ -71,7 +71,8 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
         labels.append("left to gain for NT-Xent (closed form, right axis)")
     across = int(made.get_figwidth() / (0.9 + INCHES_A_LETTER * max(map(len, labels))))
     made.legend(handles, labels, loc="outside lower center", ncols=max(1, min(len(labels), 3, across)), fontsize=13, frameon=False)
-    made.suptitle(f"{recipe.title} ({told_scale(plan, rows)})", fontsize=17 if len(grid[0]) > 1 else 13)
+    title = f"{recipe.title} ({told_scale(plan, rows)})"
+    made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
     return made
 
 
@@ -182,7 +183,7 @@ def told_scale(plan: Plan, rows: list[Row]) -> str:
     counts = sorted({len({row["seed"] for row in rows if row.get(plan.recipe.axis) == x}) for x in plan.axis} - {0})
     seeds = f"{counts[0]} seed{'s' * (counts[0] > 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds a point"
     row = rows[0]
-    net = "a small convolutional net" if row.get("net") == "convnet" else f"ResNet-18 width {row['width']}"
+    net = "a small convolutional net" if row.get("net") == "convnet" else f"ResNet-18 width {' and '.join(map(str, sorted({row['width'] for row in rows})))}"
     return f"{plan.scale} scale: {row.get('source') or 'no source'}, {row['canvas']}-px canvas, {net}, {seeds}"
 
 
