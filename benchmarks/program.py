@@ -20,9 +20,10 @@ from step import TAU, largest_cell
 from torch.autograd.graph import saved_tensors_hooks
 
 from suppression import crew, lab
+from suppression.forms import Probe
 from suppression.losses import nt_xent
 from suppression.methods import Method
-from suppression.recipe import Cell, Probe
+from suppression.recipe import Cell
 
 SAMPLES = (1280, 2560, 5120, 10_240)
 QUICK_PROBE = Probe(train=200, test=100)  # a fixed cost, which a line takes as its height at zero

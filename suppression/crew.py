@@ -14,8 +14,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from suppression.errors import UserError
+from suppression.forms import Probe
 from suppression.lab import Place, Row, run_cell
-from suppression.recipe import Cell, Probe
+from suppression.recipe import Cell
 from suppression.train import TrainingStopped
 
 Hear = Callable[[int, tuple], None]

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from suppression import machine
+from suppression.forms import Probe
 from suppression.lab import Place, build_encoder, full_key, part, scenes_of
 from suppression.methods import METHODS
 from suppression.nets import channels_last, stem_for
 from suppression.optimisers import orthogonalise
-from suppression.recipe import Cell, Probe
+from suppression.recipe import Cell
 from suppression.store import Store
 from suppression.train import Training
 

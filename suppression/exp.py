@@ -86,7 +86,7 @@ def run(argv: list[str], prog: str) -> int:
         return 0
     if given.name is None or argv[0].startswith("-"):
         raise UserError(f"name the experiment first: {prog} NAME {' '.join(argv)}\nthere are: {', '.join(shelf.names('experiments'))}")
-    from suppression.recipe import SCALES, load_card, load_recipe
+    from suppression.forms import SCALES, load_card, load_recipe
 
     if given.scale not in SCALES:
         raise unknown("there is no scale", given.scale, SCALES)
@@ -212,7 +212,7 @@ def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> 
     from suppression.crew import how_many
     from suppression.estimate import expected_seconds
     from suppression.lab import full_key
-    from suppression.tables import cell_name
+    from suppression.lines import cell_name
 
     number, _ = how_many(given.workers, place.device, len(plan.cells) - len(stored))
     store = Store(place.store)

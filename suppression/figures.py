@@ -8,10 +8,10 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from suppression import survival
+from suppression.lines import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, select
 from suppression.stats import Threshold, incentive
-from suppression.tables import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,11 +15,12 @@ from torch import Tensor
 from suppression import machine
 from suppression.convnet import ConvNet
 from suppression.errors import UserError
+from suppression.forms import Probe
 from suppression.methods import METHODS, Method
 from suppression.nets import ResNet18, channels_last, stem_for
 from suppression.probing import ask, record_name
 from suppression.probing import check as check_probe
-from suppression.recipe import Cell, Probe
+from suppression.recipe import Cell
 from suppression.scenes import SCENES, SOURCES, Pool, Scenes, photographs
 from suppression.scenes.base import Factors
 from suppression.scenes.sources import NOTHING, UNSEEN

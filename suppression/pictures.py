@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from suppression import lab
+from suppression.lines import label, of_arm
 from suppression.probes import clusters as local
 from suppression.probing import local_maps
 from suppression.recipe import Cell, Plan
 from suppression.store import Store
-from suppression.tables import label, of_arm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from suppression.errors import UserError, unknown
+from suppression.forms import Probe
 from suppression.methods import Method
 from suppression.probes import READOUTS
 from suppression.probes import clusters as local
 from suppression.probes.frozen import features, fingerprint, maps
-from suppression.recipe import Probe
 from suppression.scenes import SCENES, Pool, Scenes
 from suppression.scenes.base import Factors, Visible
 from suppression.seeds import torch_rng

@@ -7,10 +7,11 @@ from typing import Any
 
 from suppression.estimate import cost
 from suppression.lab import Place, full_key
+from suppression.lines import TOLD, cell_name, lines, readout
 from suppression.recipe import Cell, Plan
 from suppression.rows import long_rows, select
 from suppression.store import Store
-from suppression.tables import TOLD, cell_name, lines, readout, table, told
+from suppression.tables import table, told
 
 ETA_FROM = 0.03  # share of the work after which the pace is known well enough to be told
 

@@ -18,7 +18,7 @@ GENERATED = "<!-- written by `python -m suppression.report`; edit the TOML files
 
 
 def datasets_page(folder: Path) -> str:
-    from suppression.recipe import load_card
+    from suppression.forms import load_card
 
     parts = ["# Data sets\n", GENERATED, "Draw samples of one: `python -m suppression.show NAME`.\n"]
     for path in sorted(folder.glob("*.toml")):
@@ -32,7 +32,7 @@ def datasets_page(folder: Path) -> str:
 
 
 def experiments_page(folder: Path) -> str:
-    from suppression.recipe import load_recipe
+    from suppression.forms import load_recipe
 
     parts = ["# Experiments\n", GENERATED, "Measured beside published. Run one: `python -m suppression.exp NAME`.\n"]
     for path in sorted(folder.glob("*.toml")):

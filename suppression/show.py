@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
         for name in shelf.names("datasets"):
             print(f"{name:20} {shelf.read(shelf.find('datasets', name)).get('title', '')}")
         return 0
-    from suppression.recipe import load_card
+    from suppression.forms import load_card
 
     card = load_card(given.name)
     from suppression.knobs import coerce, schema

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from suppression.recipe import Cell, Plan, Retention
+from suppression.forms import Retention
+from suppression.lines import Line, label, lines, published_row, shown_layer
+from suppression.recipe import Cell, Plan
 from suppression.rows import Row
 from suppression.stats import Threshold, mean_interval, retention, threshold
-from suppression.tables import Line, as_markdown, label, lines, published_row, shown_layer, value_told
+from suppression.tables import as_markdown, value_told
 
 UNTRAINED = {"method": "untrained"}
 

@@ -4,126 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from suppression.lines import TOLD, Line, guess, label, lines, of_arm, published_at, published_value, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, select
-from suppression.stats import mean_interval, verdict
+from suppression.stats import verdict
 
 VERDICT = (
     "disagrees where the published accuracy lies outside the 95 % prediction interval for one further run of ours (over seeds, and for the test pictures); inside, "
     "agrees if that interval is at most 5 points either way, else cannot tell"
 )
-TOLD = {"accuracy": "top-1 accuracy, %", "nmi": "normalised mutual information, %", "decodable": "bits held"}
-
-
-def label(arm: Cell) -> str:
-    """`{"method": "simclr", "tau": 0.2}` -> "simclr, tau 0.2"; a knob that is not set is not told."""
-    told = [knob if value is True else f"{knob} {value}" for knob, value in arm.items() if knob != "method" and value is not None]
-    return ", ".join([arm["method"], *told])
-
-
-def cell_name(plan: Plan, cell: Cell) -> str:
-    """The cell by what sets it apart: its arm, its place on the axis, its seed."""
-    arm = arm_of(plan, cell)
-    place = "" if plan.recipe.axis in PROBE_AXES else f", {plan.recipe.axis} {cell[plan.recipe.axis]}"
-    return f"{label(arm)}{place}, seed {cell['seed']}"
-
-
-def arm_of(plan: Plan, cell: Cell) -> Cell:
-    """The arm that a cell, or a row of it, belongs to: of those that agree with it the one that says most, as one arm may be another and a knob more."""
-    return max((arm for arm in [*plan.arms, *plan.unasked] if all(cell.get(knob) == value for knob, value in arm.items())), key=len, default={})
-
-
-def of_arm(plan: Plan, rows: Iterable[Row], arm: Cell) -> list[Row]:
-    return [row for row in rows if arm_of(plan, row) == arm]
-
-
-@dataclass(frozen=True)
-class Line:
-    """What one line of the table, or one panel of the figure, shows along the axis."""
-
-    feature: str
-    scenes: str
-    probe: str = "linear"
-    measure: str = "accuracy"
-    layer: str = "h"
-
-    def rows(self, plan: Plan, rows: Iterable[Row], arm: Cell, x: Any) -> list[Row]:
-        """The line's rows of an arm at one place of the axis, a row a seed."""
-        wanted = {"feature": self.feature, "scenes": self.scenes, "layer": self.layer} | {plan.recipe.axis: x}
-        return [row for row in of_arm(plan, select(rows, **wanted), arm) if readout(row) == self.probe and row.get(self.measure) is not None]
-
-
-def readout(row: Row) -> str:
-    """A layer that was trained along stands in the line of the linear probe: an arm has one or the other."""
-    return "linear" if row["probe"] == "online" else row["probe"]
-
-
-def shown_layer(plan: Plan) -> str:
-    """The layer that is shown: the probe's first, or, where the axis runs along layers, its first."""
-    return plan.axis[0] if plan.recipe.axis == "layer" else plan.probe.layers[0]
-
-
-def lines(plan: Plan, rows: list[Row]) -> list[Line]:
-    """What there is to show: features and kinds of scenes in the card's order, then the readouts; for bits also how many are held."""
-    features = [*(plan.probe.features if plan.probe.features is not None else plan.card.features), *(plan.probe.transformations or [])]
-    if plan.probe.clusters:
-        features = ["mask"]
-    scenes = [*plan.card.scenes, *dict.fromkeys(row["scenes"] for row in rows)]
-    readouts = ["linear", *dict.fromkeys(readout(row) for row in rows)]
-    layers = list(dict.fromkeys(row["layer"] for row in rows)) if plan.probe.clusters else [shown_layer(plan)]
-    found = {(row["feature"], row["scenes"], readout(row), row["layer"]) for row in rows}
-    made = [
-        Line(feature, kind, how, plan.recipe.measure, layer)
-        for feature in features
-        for kind in dict.fromkeys(scenes)
-        for how in dict.fromkeys(readouts)
-        for layer in layers
-        if (feature, kind, how, layer) in found
-    ]
-    made += [Line(line.feature, line.scenes, line.probe, "decodable", line.layer) for line in made if line.feature == "bit" and line.scenes == "together"]
-    return made or [Line(feature, "...") for feature in features]
-
-
-def summary(rows: Iterable[Row], measure: str = "accuracy") -> tuple[float, float, float, int]:
-    """Mean and 95 % interval over seeds (t), or the one seed's own interval (Wilson's for an accuracy); and how many seeds."""
-    rows = list(rows)
-    if len(rows) == 1:
-        bounds = ("low", "high") if measure == "accuracy" else (f"{measure}_low", f"{measure}_high")
-        low, high = (math.nan if rows[0].get(name) is None else rows[0][name] for name in bounds)
-        return rows[0][measure], low, high, 1
-    mean, low, high = mean_interval([row[measure] for row in rows])
-    return (mean, low, high, len(rows)) if measure == "decodable" else (mean, max(low, 0.0), min(high, 1.0), len(rows))
-
-
-def published_at(plan: Plan, x: Any) -> Any:
-    """The column of the published table that stands beside x, if there is one (`published_at` in the scale, else the same value)."""
-    settings = plan.recipe.scale[plan.scale]
-    if "published_at" in settings:
-        return dict(zip(settings[plan.recipe.axis], settings["published_at"], strict=True)).get(x)
-    return x if plan.recipe.published and x in plan.recipe.published.axis else None
-
-
-def published_row(plan: Plan, arm: Cell, line: Line) -> list[float] | None:
-    """The published percentages that stand beside an arm's line, along the published axis."""
-    published = plan.recipe.published
-    if published is None or (line.scenes, line.probe, line.measure) != (published.scenes, published.probe, "accuracy"):
-        return None
-    if plan.recipe.axis != "layer" and line.layer != "h":
-        return None
-    told = {knob: value for knob, value in arm.items() if knob not in published.untold and value is not None}
-    for row in published.rows:
-        if row["feature"] == line.feature and told == {knob: value for knob, value in row.items() if knob not in ("feature", "accuracy")}:
-            return row["accuracy"]
-    return None
-
-
-def published_value(plan: Plan, arm: Cell, line: Line, x: Any) -> float | None:
-    """The published accuracy in percent that stands beside an arm's line at x."""
-    row, column = published_row(plan, arm, line), published_at(plan, x)
-    return row[plan.recipe.published.axis.index(column)] if row and column is not None and plan.recipe.published else None
 
 
 def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: list[str] | None = None) -> tuple[list[str], list[list[list[str]]]]:
@@ -239,12 +130,6 @@ def caption(plan: Plan, rows: list[Row]) -> str:
         told += f"\npublished: {plan.recipe.published.source}"
         told += f"\nverdict: {VERDICT}" if plan.recipe.published.verdict else ""
     return told
-
-
-def guess(plan: Plan, rows: list[Row], feature: str) -> float:
-    """What the most frequent class would score, in [0, 1], the mean over all rows of the feature."""
-    values = [row["guess"] for row in rows if row["feature"] == feature and row.get("guess") is not None]
-    return sum(values) / len(values) if values else math.nan
 
 
 def guesses(plan: Plan, rows: list[Row]) -> str:

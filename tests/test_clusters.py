@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from sklearn.cluster import KMeans
 from torch.nn.functional import one_hot
 
-from suppression import exp, lab, pictures, probing, recipe
+from suppression import exp, forms, lab, pictures, probing, recipe
 from suppression.methods import Method
 from suppression.nets import ResNet18
 from suppression.probes import clusters, frozen
@@ -249,7 +249,7 @@ def test_without_faiss_it_is_told_what_to_install(monkeypatch):
 
 
 def test_local_features_trains_nothing_that_digits_on_photographs_trains():
-    for scale in recipe.SCALES:
+    for scale in forms.SCALES:
         one, other = ({lab.full_key(cell) for cell in recipe.plan(name, scale=scale, seeds=1).cells} for name in ("local_features", "digits_on_photos"))
         assert one < other
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression import exp, lab, recipe, report, shelf, show
+from suppression import exp, forms, lab, recipe, report, shelf, show
 from suppression.knobs import cell_knobs
 from suppression.methods import METHODS
 from suppression.nets import ResNet18
@@ -20,11 +20,11 @@ FLOORS = [
     {"errors", "shelf", "seeds", "stats"},
     {"scenes", "boxes", "views", "nets", "convnet", "losses", "optimisers"},
     {"methods", "probes", "train"},
-    {"recipe", "knobs", "store"},
+    {"forms", "recipe", "knobs", "store"},
     {"machine", "probing"},
     {"lab"},
     {"estimate"},
-    {"crew", "tables", "figures", "pictures", "progress", "results", "rows", "survival"},
+    {"crew", "lines", "tables", "figures", "pictures", "progress", "results", "rows", "survival"},
     {"exp", "show", "report"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
@@ -66,7 +66,7 @@ def test_only_shelf_reads_toml_and_only_store_unlinks_or_renames():
 
 def card_cell(name, **given):
     """A cell on the data set of this card."""
-    card = recipe.load_card(name)
+    card = forms.load_card(name)
     knobs = {knob: cell_knobs(card.kind, given["method"])[knob].default for knob in cell_knobs(card.kind, given["method"])}
     return card, {"data": card.kind} | knobs | {k: v for k, v in card.knobs.items() if k in knobs} | {"seed": 0, "batch": 4} | given
 
@@ -119,7 +119,7 @@ def test_every_card_answers_the_questions_about_its_features(name, place):
     assert scenes.shared_bits is None or scenes.shared_bits >= 0
 
 
-@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name in shelf.names("experiments") for scale in recipe.load_recipe(name).scale])
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name in shelf.names("experiments") for scale in forms.load_recipe(name).scale])
 def test_every_cell_of_every_recipe_can_be_built(name, scale):
     plan = recipe.plan(name, scale=scale)
     for cell in plan.cells:

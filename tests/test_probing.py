@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from suppression import lab, probing, recipe
+from suppression import forms, lab, probing
 from suppression.errors import UserError
 from suppression.methods import Method
 from suppression.probes import linear, mlp
@@ -32,7 +32,7 @@ class Known(nn.Module):
 def asked(see, scenes, place, *, source, **probe):
     cell = {"data": "random_bits", "source": source, "canvas": scenes.canvas, "bits": scenes.bits, "method": "untrained", "seed": 0}
     pools = lab.load_pools(cell, place, CPU)
-    return probing.ask(scenes, recipe.Probe(train=400, test=200, **probe), Method(Known(see)), pools, CPU)
+    return probing.ask(scenes, forms.Probe(train=400, test=200, **probe), Method(Known(see)), pools, CPU)
 
 
 PHOTOS = RandomBits(canvas=16, source="colour_photos", bits=0)
@@ -97,9 +97,9 @@ def test_an_encoder_that_moves_while_it_is_probed_is_no_result(place):
     moving = Method(Known(see))
     pools = lab.load_pools({"data": "random_bits", "source": "digits", "canvas": 16, "bits": 0}, place, CPU)
     with pytest.raises(RuntimeError, match="changed while it was probed"):
-        probing.ask(RandomBits(canvas=16, bits=0), recipe.Probe(train=100, test=50), moving, pools, CPU)
+        probing.ask(RandomBits(canvas=16, bits=0), forms.Probe(train=100, test=50), moving, pools, CPU)
 
 
 def test_a_transformation_that_is_not_there_is_told_with_the_nearest_name():
     with pytest.raises(UserError, match="'rotate'; did you mean 'rotation'"):
-        probing.check("random_bits", PHOTOS, recipe.Probe(transformations=["rotate"]), Known(coloured))
+        probing.check("random_bits", PHOTOS, forms.Probe(transformations=["rotate"]), Known(coloured))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from suppression import lab, recipe
+from suppression import forms, lab, recipe
 from suppression import store as store_room
 from suppression.convnet import ConvNet
 from suppression.errors import UserError
@@ -171,7 +171,7 @@ def test_what_does_not_go_together_is_told_before_anything_is_trained(given, tol
 
 
 def test_a_layer_that_the_net_does_not_have_is_told():
-    probe = recipe.Probe(layers=["h", "block4"])
+    probe = forms.Probe(layers=["h", "block4"])
     with pytest.raises(UserError, match="ConvNet has no layer 'block4'; did you mean 'block"):
         lab.check_cell(cell_of("random_bits", net="convnet"), probe)
     lab.check_cell(cell_of("random_bits"), probe)

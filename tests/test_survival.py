@@ -2,9 +2,10 @@
 
 import pytest
 
-from suppression import recipe, survival
+from suppression import forms, recipe, survival
 from suppression.figures import figure
-from suppression.tables import Line, arm_of, caption, cell_name, layout, lines, published_table
+from suppression.lines import Line, arm_of, cell_name, lines
+from suppression.tables import caption, layout, published_table
 
 BITS = [0, 2, 4, 6, 8]
 
@@ -67,7 +68,7 @@ def test_a_seed_without_its_untrained_network_is_left_out(planned):
 
 def test_the_threshold_of_digit_size_is_fitted_over_log2_and_told_in_px():
     planned = recipe.plan("digit_size_replace")
-    asked = recipe.Retention(feature="first", reference="size1", scenes="alone", log2=True)
+    asked = forms.Retention(feature="first", reference="size1", scenes="alone", log2=True)
     assert survival.reference_of(planned, {}, asked) == planned.cells[0]["size1"]
     assert survival.reference_of(planned, {"size1": 12}, asked) == 12
     at, low, high, _ = survival.half_left(asked, {9: [1.0], 18: [1.0], 23: [0.5], 27: [0.0], 32: [0.0]})
