@@ -56,7 +56,9 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     for row in axes:
         row[0].set_ylabel(TOLD[recipe.measure], fontsize=14)
     drawn = [ax for ax, line in panels if line is not None]
-    handles, labels = drawn[0].get_legend_handles_labels()
+    told = {name: handle for ax in drawn for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}  # an arm may not be asked in every panel
+    labels = [label(arm) for arm in arms if label(arm) in told]
+    handles = [told[name] for name in labels]
     if any("published" in str(artist.get_label()) for ax in drawn for artist in ax.get_children()):
         handles.append(Line2D([], [], color="black", marker="x", linestyle="none", markersize=8))
         labels.append("published, in the arm's colour")

@@ -192,3 +192,9 @@ def test_a_pin_on_a_knob_that_some_arms_set_doubles_no_cell_and_renames_no_other
     assert not [cell for cell in planned.other_cells if cell in planned.cells]
     assert {"method": "untrained"} in planned.arms
     assert recipe.plan("digit_size", pins={"source": ["mnist"]}).arms == recipe.plan("digit_size").arms
+
+
+def test_the_legend_names_every_arm_also_one_that_the_first_panel_has_not(planned):
+    rows = rows_of(planned, curves={"untrained": CURVES["untrained"]}, scenes="alone") + rows_of(planned, curves=CURVES)
+    (legend,) = figure(planned, rows).legends
+    assert {"untrained", "simclr, tau 0.2", "supervised"} <= {text.get_text() for text in legend.get_texts()}
