@@ -18,7 +18,7 @@ def check_faiss() -> None:
     try:
         import faiss  # noqa: F401
     except ImportError as error:
-        raise UserError('k-means needs faiss, which is not installed: pip install "suppression[cluster]", or pip install faiss-cpu') from error
+        raise UserError("k-means needs faiss, which is not installed: pip install faiss-cpu") from error
 
 
 def check_fits(k: int, vectors: int, where: str = "that are there") -> None:
