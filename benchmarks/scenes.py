@@ -139,7 +139,7 @@ def ways(given: dict) -> Variants:
 
     def ours() -> torch.Tensor:
         rng = torch_rng("benchmark")
-        return lab.two_views(generator, views, generator.factors(N, rng, pool), pool, cell["view"], rng)[0]
+        return lab.two_views(generator, views, generator.factors(N, rng, pool), pool, rng)[0]
 
     theirs = {
         "PIL alone": partial(usual, drawn, lean(views, generator.canvas)),

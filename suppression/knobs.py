@@ -43,12 +43,20 @@ GENERAL = [
 
 
 def knobs_of(target: Any, room: str) -> list[Knob]:
-    """The fields of a dataclass, or the keyword-only parameters of a class."""
-    hints = get_type_hints(target if dataclasses.is_dataclass(target) else target.__init__)
+    """The fields of a dataclass, or the keyword-only parameters of a class, and, if it takes `**knobs`, those of the class above that it hands them to."""
     if dataclasses.is_dataclass(target):
+        hints = get_type_hints(target)
         return [Knob(field.name, hints[field.name], field.default, room) for field in dataclasses.fields(target)]
-    parameters = inspect.signature(target).parameters.values()
-    return [Knob(p.name, hints[p.name], p.default, room) for p in parameters if p.kind is p.KEYWORD_ONLY]
+    found: dict[str, Knob] = {}
+    for cls in target.__mro__:
+        if "__init__" in cls.__dict__:
+            hints, parameters = get_type_hints(cls.__init__), inspect.signature(cls.__init__).parameters.values()
+            for p in parameters:
+                if p.kind is p.KEYWORD_ONLY:
+                    found.setdefault(p.name, Knob(p.name, hints[p.name], p.default, room))
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                break
+    return list(found.values())
 
 
 def schema(kind: str) -> dict[str, Knob]:

@@ -72,10 +72,10 @@ def build_method(cell: Cell, pool: Pool = UNSEEN) -> Method:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch_rng("init", cell["seed"]).initial_seed()))
         own = {name: cell[name] for name in own_knobs(cls) if name in cell}
-        labels = (scenes.spaces(pool),) if cls.labelled else ()
+        told = (scenes.spaces(pool),) if cls.labelled else (how_many(cell, pool),) if cls.instanced else ()
         try:
             encoder = build_encoder(cell)
-            return channels_last(cls(encoder, *labels, **own))  # type: ignore[return-value]
+            return channels_last(cls(encoder, *told, **own))  # type: ignore[return-value]
         except ValueError as error:
             raise UserError(str(error)) from error
 
@@ -108,8 +108,11 @@ def check_cell(cell: Cell, probe: Probe | None = None) -> None:
         if part(Training, cell).order:
             scenes.of_instances(torch.arange(0), UNSEEN)
         views = part(Views, cell)
-        if views.view is not None and views.view > scenes.canvas:
-            raise UserError(f"view = {views.view} px is larger than the canvas of {scenes.canvas} px")
+        for name, side in (("view", views.view), ("local_view", views.local_view)):
+            if side is not None and side > scenes.canvas:
+                raise UserError(f"{name} = {side} px is larger than the canvas of {scenes.canvas} px")
+        if METHODS[cell["method"]].instanced and not (cell["images"] or cell["order"]):
+            raise UserError(f"{cell['method']} tells a finite set of pictures apart: give images, or the order in which the source's instances come")
 
 
 def full_key(cell: Cell) -> str:
@@ -158,36 +161,60 @@ def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> 
     return pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
 
 
+def how_many(cell: Cell, pool: Pool) -> int:
+    """How many pictures a cell is trained on, where that is a finite set."""
+    return cell["images"] or cell.get("instances") or len(pool)
+
+
 def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
     """Batch number `step` of a cell, drawn from the first `instances` of the pool: it depends on the cell's seed and the step alone, so a training can go
     on from any step."""
     scenes, views, size = scenes_of(cell), part(Views, cell), cell["batch"]
-    pool, out = pool.first(cell.get("instances")), views.view or scenes.canvas
+    pool, instanced = pool.first(cell.get("instances")), METHODS[cell["method"]].instanced
+    images = scenes.factors(cell["images"], torch_rng("images", cell["seed"], device=device), pool) if cell.get("images") else None
 
     def draw(step: int) -> Batch:
         rng = torch_rng("train", cell["seed"], step, device=device)
-        drawn = scenes.of_instances(in_epochs(cell, len(pool), step, device), pool) if cell.get("order") else scenes.factors(size, rng, pool)
-        x1, x2 = two_views(scenes, views, drawn, pool, out, rng)
-        return x1, x2, scenes.targets(drawn, pool)
+        if images is None and not cell.get("order"):
+            drawn = scenes.factors(size, rng, pool)
+        else:
+            number = in_epochs(cell, how_many(cell, pool), step, device)
+            drawn = scenes.of_instances(number, pool) if images is None else {name: value[number] for name, value in images.items()}
+        seen = two_views(scenes, views, drawn, pool, rng)
+        return *seen[:2], number if instanced else scenes.targets(drawn, pool), *seen[2:]
 
     return draw
 
 
 def in_epochs(cell: Cell, n: int, step: int, device: torch.device) -> Tensor:
-    """Which of the pool's n instances make batch number `step`, (batch,): the next ones of the order in which its epoch has them."""
+    """Which of n pictures make batch number `step`, (batch,): the next ones of the order in which its epoch has them."""
     epoch, place = divmod(step, n // cell["batch"])
-    rng = torch_rng("order", cell["seed"], epoch if cell["order"] == "shuffled" else 0, device=device)
+    rng = torch_rng("order", cell["seed"], 0 if cell["order"] == "fixed" else epoch, device=device)
     return torch.randperm(n, generator=rng, device=device)[place * cell["batch"] :][: cell["batch"]]
 
 
-def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, out: int, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """Both views of each scene, drawn at once, straight from the instances at their final size, with what the scenes append to them."""
+def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """Both views of each scene, drawn at once, straight from the instances at their final size, with what the scenes append to them; then its local crops.
+
+    A local crop shows the scene as one of the views does, turn about: what a scene draws anew for its second view differs between them, too.
+    """
     again = scenes.again(drawn, rng)
-    how = [views.draw(count(drawn), scenes.canvas, rng, channels=scenes.channels - scenes.planes) for _ in range(2)]
-    both = {name: torch.cat([one[name] for one in how]) for name in how[0]}
-    twice = {name: torch.cat([value, again[name]]) for name, value in drawn.items()}
-    x = views.apply(scenes.render(twice, pool, view=both["crop"], out=out), both)
-    return scenes.append(x, twice).contiguous(memory_format=torch.channels_last).chunk(2)
+    if views.one_branch:
+        pair = (*seen_by(scenes, views, 1, [drawn], pool, rng), *seen_by(scenes, views.crop_only, 1, [again], pool, rng))
+    else:
+        pair = seen_by(scenes, views, 2, [drawn, again], pool, rng)
+    local = seen_by(scenes, views.small(scenes.canvas), views.local, [drawn, again], pool, rng) if views.local else ()
+    return *pair, *local
+
+
+def seen_by(scenes: Scenes, views: Views, times: int, shown: list[Factors], pool: Pool, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """As many views of each scene, which is shown in turn as one of `shown`, all drawn at once."""
+    turns = [shown[i % len(shown)] for i in range(times)]
+    how = [views.draw(count(drawn), scenes.canvas, rng, channels=scenes.channels - scenes.planes) for drawn in turns]
+    together = {name: torch.cat([one[name] for one in how]) for name in how[0]}
+    all_shown = {name: torch.cat([one[name] for one in turns]) for name in turns[0]}
+    x = views.apply(scenes.render(all_shown, pool, view=together["crop"], out=views.view or scenes.canvas), together)
+    return scenes.append(x, all_shown).contiguous(memory_format=torch.channels_last).chunk(times)
 
 
 def count(drawn: Factors) -> int:

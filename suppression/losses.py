@@ -14,8 +14,8 @@ Scaling = Literal["algorithm1", "repository", "notebook"]
 BLOCK = 2**20  # similarities at a time: 4 MB, about what a core's cache holds, and enough rows for a fast matrix product
 
 
-def nt_xent(z1: Tensor, z2: Tensor, *, tau: float, scaling: Scaling = "algorithm1") -> Tensor:
-    """NT-Xent of two views' projections, (n, d) each, normalised here; a scalar, in the projections' own precision even under autocast.
+def nt_xent(z1: Tensor, z2: Tensor, *, tau: float, scaling: Scaling = "algorithm1", norm: bool = True) -> Tensor:
+    """NT-Xent of two views' projections, (n, d) each, normalised here unless `norm` is off; a scalar, in the projections' own precision even under autocast.
 
     The three published scalings, which must not be mixed when losses or learning rates are compared (facts: SimCLR Algorithm 1, its repository, and the
     notebook of "Intriguing Properties of Contrastive Losses"):
@@ -24,7 +24,8 @@ def nt_xent(z1: Tensor, z2: Tensor, *, tau: float, scaling: Scaling = "algorithm
     """
     n = len(z1)
     with torch.autocast(z1.device.type, enabled=False):  # bf16 similarities are off by 0.004, which tau = 0.05 makes 0.08 nats
-        z1, z2 = normalize(z1, dim=1), normalize(z2, dim=1)
+        if norm:
+            z1, z2 = normalize(z1, dim=1), normalize(z2, dim=1)
         if scaling == "notebook":
             other = torch.arange(n, device=z1.device)
             return info_nce(z1, z2, other, tau=tau) + info_nce(z2, z1, other, tau=tau)
@@ -79,24 +80,28 @@ def positives(n: int, device: torch.device) -> Tensor:
 
 
 @torch.no_grad()
-def contrastive_metrics(z1: Tensor, z2: Tensor, *, tau: float) -> dict[str, Tensor]:
+def contrastive_metrics(z1: Tensor, z2: Tensor, *, tau: float, norm: bool = True) -> dict[str, Tensor]:
     """How the contrastive task stands on one batch of projections, (n, d) each. Scalars:
 
     `contrast_accuracy` share of anchors whose other view is the nearest of the 2n - 1; `contrast_entropy` mean entropy of softmax(logits), nats (SimCLR,
     Table 5); `alignment` mean squared distance of positives; `uniformity` log mean exp(-2 d^2) over other pairs (Wang & Isola 2020); `spread` mean std of
-    the normalised coordinates times sqrt(d): about 1 when spread out, 0 when collapsed (SimSiam, section 4.1).
+    the normalised coordinates times sqrt(d): about 1 when spread out, 0 when collapsed (SimSiam, section 4.1). With `norm` off, the first two are of inner
+    products.
     """
     n, d = z1.shape
-    z = normalize(torch.cat([z1, z2]).float(), dim=1)
+    raw = torch.cat([z1, z2]).float()
+    z = normalize(raw, dim=1)
     positive = positives(n, z.device)
     found, entropy, potential = z.new_zeros(3).unbind()
     rows = max(1, BLOCK // len(z))
     for start in range(0, 2 * n, rows):
         with torch.autocast(z.device.type, enabled=False):
             cosine = z[start : start + rows] @ z.T  # (rows, 2n)
-        cosine.diagonal(start).fill_(-torch.inf)
-        log_p = (cosine / tau).log_softmax(1)
-        found += (cosine.argmax(1) == positive[start : start + rows]).sum()
+            similarity = cosine if norm else raw[start : start + rows] @ raw.T
+        for each in {id(cosine): cosine, id(similarity): similarity}.values():
+            each.diagonal(start).fill_(-torch.inf)
+        log_p = (similarity / tau).log_softmax(1)
+        found += (similarity.argmax(1) == positive[start : start + rows]).sum()
         entropy -= (log_p.exp() * log_p).nan_to_num(0.0).sum()  # the excluded self has 0 log 0
         potential += (-2 * (2 - 2 * cosine)).exp().sum()  # exp(-inf) leaves the self out
     return {

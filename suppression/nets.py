@@ -78,7 +78,7 @@ class ResNet18(nn.Module):
 class Head(nn.Sequential):
     """The projection head g, (n, n_in) -> z, (n, z_dim): identity, linear, or an MLP of `layers` with batch norm and ReLU between (SimCLR, section 4.2).
 
-    `bias` is the last layer's.
+    `bias` is the last layer's. `bn` off leaves the batch norms out, `all` puts one, without gain and bias, behind the last layer, too (SimSiam's projector).
     """
 
     def __init__(
@@ -90,15 +90,17 @@ class Head(nn.Sequential):
         width: int | None = None,
         z_dim: int = 64,
         bias: bool = True,
+        bn: Literal["off", "all"] | None = None,
     ) -> None:
         if layers < 1:
             raise ValueError(f"head_layers = {layers}: a head has one layer at least (head = identity has none)")
         hidden: list[nn.Module] = []
         for _i in range(layers - 1 if head == "mlp" else 0):
             n_out = width or n_in
-            hidden += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU(inplace=True)]
+            hidden += [nn.Linear(n_in, n_out, bias=bn == "off"), *([] if bn == "off" else [nn.BatchNorm1d(n_out)]), nn.ReLU(inplace=True)]
             n_in = n_out
-        super().__init__(*hidden, nn.Identity() if head == "identity" else nn.Linear(n_in, z_dim, bias=bias))
+        last = [nn.Identity()] if head == "identity" else [nn.Linear(n_in, z_dim, bias=bias and bn != "all")]
+        super().__init__(*hidden, *last, *([nn.BatchNorm1d(n_in if head == "identity" else z_dim, affine=False)] if bn == "all" else []))
 
 
 def channels_last(module: nn.Module) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from suppression.optimisers import LARS, Muon
 LOG_POINTS = 100  # lines of the trace over a whole training
 COLLAPSED = 1e-3  # spread of normalised projections (1 when spread out) under which nothing is left to contrast
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, ...]  # two views, what is told of them, and local crops
 
 
 class TrainingStopped(RuntimeError):
@@ -28,8 +28,11 @@ class Training:
     """How long and how: `samples` scenes in all, `batch` at a time, each seen in two views; `lr` rises linearly over the share `warmup` and falls to 0 as a
     cosine, or, with `schedule` linear, in a line. `precision` auto takes bf16 where it is faster for this very net on this machine (measured once, kept in the store).
 
-    Each scene is drawn anew unless `order` says that the pool's instances come in epochs, each of them once in one: in the same order every time (`fixed`,
-    so that the same instances always meet in a batch) or in another (`shuffled`); what does not fill a batch is left out. Adam's epsilon is Keras's, 1e-7.
+    `lr_scaling` multiplies lr by batch / 256 or by its square root (SimCLR, appendix B.1). `collapse` goes on where the projections collapse, so that it can be
+    seen; otherwise training stops there.
+
+    Each scene is drawn anew, unless `images` says how many are drawn once, to come in epochs, or `order` that the pool's instances do: each of them once in an epoch, in the same order every time (`fixed`, so that
+    the same ones always meet in a batch) or in another (`shuffled`, and so are `images`); what does not fill a batch is left out. Adam's epsilon is Keras's, 1e-7.
     """
 
     samples: int = 100_000
@@ -41,6 +44,9 @@ class Training:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     schedule: Literal["linear"] | None = None  # None is the cosine
     order: Literal["fixed", "shuffled"] | None = None
+    images: int | None = None
+    lr_scaling: Literal["linear", "sqrt"] | None = None
+    collapse: Literal["go_on"] | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -54,6 +60,15 @@ class Training:
             raise ValueError(f"weight_decay = {self.weight_decay} is below 0")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup = {self.warmup} is not a share of training in [0, 1)")
+        if self.images is not None and self.images < self.batch:
+            raise ValueError(f"images = {self.images}: an epoch is not one batch of {self.batch}")
+        if self.images is not None and self.order == "fixed":
+            raise ValueError("order = fixed is of a source's instances; images come shuffled")
+
+    @property
+    def peak(self) -> float:
+        """The learning rate at the end of the warm-up."""
+        return self.lr * {"linear": self.batch / 256, "sqrt": (self.batch / 256) ** 0.5, None: 1.0}[self.lr_scaling]
 
     @property
     def steps(self) -> int:
@@ -79,7 +94,7 @@ def train(
     keeper: Keeper | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> None:
-    """Train `method` in place on `draw(step) -> (x1, x2, y)`, which must depend on the step alone; then a run resumed from `keeper` ends bit-identical.
+    """Train `method` in place on `draw(step) -> (x1, x2, y, *local)`, which must depend on the step alone; then a run resumed from `keeper` ends bit-identical.
 
     `on_step(step, loss)` is called at every logged step. Raises TrainingStopped on NaN or collapse.
     """
@@ -91,10 +106,11 @@ def train(
         last = step + 1 == training.steps
         method.watch = step % every == 0 or last
         for group in optimiser.param_groups:
-            group["lr"] = training.lr * schedule(step, training.steps, training.warmup, linear=training.schedule == "linear")
-        x1, x2, y = draw(step)
+            now = schedule(step, training.steps, training.warmup, linear=training.schedule == "linear")
+            group["lr"] = training.peak * (1.0 if group["steady"] else now)
+        batch = draw(step)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = method(x1, x2, y)
+            loss = method(*batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -102,7 +118,7 @@ def train(
         if method.watch:  # the only steps that wait for the device
             row = {"step": step, "loss": loss.item(), "lr": optimiser.param_groups[0]["lr"]}
             row |= {name: value.item() for name, value in method.metrics.items()}
-            check(row)
+            check(row, goes_on=training.collapse is not None)
             on_step(step + 1, row["loss"])
             if keeper is not None:
                 keeper.log(row)
@@ -120,30 +136,33 @@ def schedule(step: int, steps: int, warmup: float, *, linear: bool = False) -> f
     return 1 - done if linear else 0.5 * (1 + math.cos(math.pi * done))
 
 
-def check(row: dict) -> None:
+def check(row: dict, *, goes_on: bool = False) -> None:
     if not math.isfinite(row["loss"]):
         raise TrainingStopped(f"the loss is {row['loss']} at step {row['step']}; a smaller lr or a larger tau may help")
-    if row.get("spread", 1.0) < COLLAPSED:
+    if row.get("spread", 1.0) < COLLAPSED and not goes_on:
         raise TrainingStopped(
             f"the projections have collapsed to one point by step {row['step']} (spread {row['spread']:.1e}); a smaller lr or a larger batch may help"
         )
 
 
 def make_optimiser(module: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """AdamW, Adam, SGD with Nesterov momentum 0.9, LARS or Muon; norms and biases are not decayed."""
-    matrices = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
-    vectors = [p for p in module.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    """AdamW, Adam, SGD with Nesterov momentum 0.9, LARS or Muon; norms and biases are not decayed, the groups of a method's `steady` parameters marked."""
+    steady = {id(p) for p in module.steady()} if isinstance(module, Method) else set()
+    groups: list[dict[str, Any]] = []
+    for kept in (False, True):
+        some = [p for p in module.parameters() if p.requires_grad and (id(p) in steady) is kept]
+        groups.append({"params": [p for p in some if p.ndim > 1], "weight_decay": training.weight_decay, "steady": kept})
+        groups.append({"params": [p for p in some if p.ndim <= 1], "weight_decay": 0.0, "steady": kept})
     groups = [group for group in groups if group["params"]]
     if training.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=training.lr, fused=True)
+        return torch.optim.AdamW(groups, lr=training.peak, fused=True)
     if training.optimiser == "adam":
-        return torch.optim.Adam(groups, lr=training.lr, eps=1e-7, fused=True)
+        return torch.optim.Adam(groups, lr=training.peak, eps=1e-7, fused=True)
     if training.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=training.lr, momentum=0.9, nesterov=True)
+        return torch.optim.SGD(groups, lr=training.peak, momentum=0.9, nesterov=True)
     if training.optimiser == "muon":
-        return Muon(groups, lr=training.lr)
-    return LARS(groups, lr=training.lr)
+        return Muon(groups, lr=training.peak)
+    return LARS(groups, lr=training.peak)
 
 
 def snapshot(method: Method, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -14,6 +14,7 @@ from suppression import boxes
 from suppression.scenes.resample import axis_weights, resample
 
 BLUR_SIGMA = (0.1, 2.0)  # SimCLR, appendix A
+LOCAL_AREA = (0.05, 0.14)  # SwAV, appendix A.2
 GRAY = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision
 
 Drawn = dict[str, Tensor]
@@ -28,6 +29,9 @@ class Views:
     on a share `jitter_p`; grayscale on a share `gray`; Gaussian `blur`, sigma 0.1..2 px; a turn by 0, 90, 180 or 270 degrees on a share `quarter`; a
     rotation within +-`rotate` degrees; a `cutout` square of side `cutout_side` of the picture's; Gaussian `noise` of standard deviation `noise_std`;
     `sobel` gradient magnitude. Names without a unit are probabilities in [0, 1]. On pictures of one channel, saturation, hue and grayscale change nothing.
+
+    With `one_branch` the second view is cropped only (SimCLR, Fig. 5). Multi-crop (Caron et al. 2020, appendix A.2) adds `local` more views: crops of a
+    share of the area in [local_min, local_max] (0.05..0.14 if None), shown at `local_view` px (half of the view, rounded up, if None).
     """
 
     view: int | None = None
@@ -47,6 +51,11 @@ class Views:
     noise_std: float = 0.1
     sobel: float = 0.0
     boxes: Literal["tensorflow"] | None = None  # None is torchvision's law
+    one_branch: bool | None = None
+    local: int | None = None
+    local_view: int | None = None
+    local_min: float | None = None
+    local_max: float | None = None
     version: ClassVar[int] = 2  # 2: `draw` draws the noise itself, where version 1 drew a seed for it
 
     def __post_init__(self) -> None:
@@ -61,6 +70,24 @@ class Views:
                 raise ValueError(f"{name} = {getattr(self, name)} is not in [0, 1]")
         if min(self.jitter, self.rotate, self.noise_std) < 0 or self.jitter > 1.25:
             raise ValueError("jitter is in [0, 1.25], rotate and noise_std are 0 or more")
+        if self.local is not None and self.local < 1:
+            raise ValueError(f"local = {self.local}: one local crop is the least; none leaves multi-crop out")
+        if self.local is not None:
+            self.small(self.view or 8)  # with errors of its own
+        alone = [name for name in ("local_view", "local_min", "local_max") if getattr(self, name) is not None]
+        if alone and self.local is None:
+            raise ValueError(f"{', '.join(alone)} says how local crops are made, and there are none: give local, how many a picture has")
+
+    @property
+    def crop_only(self) -> Views:
+        """The views of a branch that only crops."""
+        return Views(view=self.view, area_min=self.area_min, area_max=self.area_max, aspect=self.aspect, boxes=self.boxes)
+
+    def small(self, canvas: int) -> Views:
+        """The local crops of canvas-px pictures."""
+        low, high = (given if given is not None else usual for given, usual in zip((self.local_min, self.local_max), LOCAL_AREA, strict=True))
+        side = self.local_view or -(-(self.view or canvas) // 2)
+        return replace(self, view=side, area_min=low, area_max=high, local=None, local_view=None, local_min=None, local_max=None)
 
     def draw(self, n: int, canvas: int, rng: torch.Generator, *, channels: int = 1) -> Drawn:
         """The parameters of n views of canvas-px pictures: `crop` (n, 4) = top, left, height, width in px, and, for each augmentation that is switched on,

@@ -17,6 +17,7 @@ torch.set_num_threads(1)
 
 from suppression import exp, lab, recipe  # noqa: E402  (after the environment is set)
 from suppression.knobs import cell_knobs  # noqa: E402
+from suppression.methods import METHODS  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +42,9 @@ def cell_with():
     """`cell_with(method)`: the smoke scale's cell of this method, also of one that the recipe does not name."""
 
     def of(method):
-        tau = {"tau": [0.2]} if "tau" in cell_knobs("two_digits", method) else {}
-        return recipe.plan("digit_size", scale="smoke", pins={"method": [method]} | tau).cells[0]
+        pins = {"tau": [0.2]} if "tau" in cell_knobs("two_digits", method) else {}
+        pins |= {"images": [256]} if METHODS[method].instanced else {}
+        return recipe.plan("digit_size", scale="smoke", pins={"method": [method]} | pins).cells[0]
 
     return of
 

@@ -10,15 +10,20 @@ from torch import Tensor, nn
 class Method(nn.Module):
     """An encoder and whatever is trained with it.
 
-    `forward(x1, x2, y)` takes two views, (n, c, s, s) in [0, 1], and the labels y, (n, all classes; one-hot or multi-hot blocks, see
-    `scenes.base.Scenes.targets`), and returns the loss; a method that looks at y has `labelled`, and is built with the widths of its blocks as second
-    argument. What it wants logged it puts into `self.metrics` as scalars without gradient, when `self.watch` is set. `after_step(progress)` is called
-    after each update with the share of training done, in (0, 1].
+    `forward(x1, x2, y, *local)` takes two views, (n, c, s, s) in [0, 1], and the labels y, (n, all classes; one-hot or multi-hot blocks, see
+    `scenes.base.Scenes.targets`), and returns the loss. `local` are the smaller crops of multi-crop, (n, c, s', s') each, none unless asked for (`Views`).
+    A method that looks at the labels has `labelled`, and is built with the widths of their blocks as second argument; one that tells pictures apart by
+    their numbers is `instanced`, gets these, (n,) int64, in place of labels, and is built with how many there are. What it wants logged it puts into
+    `self.metrics` as scalars without gradient, when `self.watch` is set. `after_step(progress)` is called after each update with the share of training
+    done, in (0, 1].
+
+    Keyword-only parameters are the method's knobs. One that takes `**knobs` besides hands them to the class above, and has its knobs, too.
     """
 
     version: ClassVar[int] = 1
     trains: ClassVar[bool] = True
     labelled: ClassVar[bool] = False
+    instanced: ClassVar[bool] = False
     has_z: ClassVar[bool] = False  # whether there is a projection z = g(h) to probe
     has_classifier: ClassVar[bool] = False  # whether a linear layer on h was trained along, for the one label that it was told
 
@@ -28,7 +33,7 @@ class Method(nn.Module):
         self.metrics: dict[str, Tensor] = {}
         self.watch = False
 
-    def forward(self, x1: Tensor, x2: Tensor, y: Tensor) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} is not trained")
 
     def project(self, h: Tensor) -> Tensor:
@@ -38,6 +43,10 @@ class Method(nn.Module):
     def classify(self, h: Tensor) -> Tensor:
         """Logits of the layer that was trained along, (n, classes), where `has_classifier`."""
         raise NotImplementedError(f"{type(self).__name__} has no classifier")
+
+    def steady(self) -> list[nn.Parameter]:
+        """Parameters whose learning rate stays at its peak; most methods have none."""
+        return []
 
     def after_step(self, progress: float) -> None:
         """Moving averages, queues, schedules; most methods have none."""

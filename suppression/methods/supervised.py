@@ -23,9 +23,12 @@ class Supervised(Method):
         self.blocks = list(blocks or (classes,))
         self.head = nn.Linear(encoder.h_dim, sum(self.blocks))  # type: ignore[arg-type]  # the layers side by side
 
-    def forward(self, x1: Tensor, x2: Tensor, y: Tensor) -> Tensor:
-        logits = self.head(self.encoder(torch.cat([x1, x2]))).float().split(self.blocks, 1)
-        targets = [target / target.sum(1, keepdim=True) for target in torch.cat([y, y]).split(self.blocks, 1)]
+    def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
+        h = self.encoder(torch.cat([x1, x2]))
+        if local:
+            h = torch.cat([h, self.encoder(torch.cat(local))])
+        logits = self.head(h).float().split(self.blocks, 1)
+        targets = [target / target.sum(1, keepdim=True) for target in torch.cat([y] * (2 + len(local))).split(self.blocks, 1)]
         if self.watch:
             right = [target.gather(1, logit.argmax(1, keepdim=True)).gt(0) for logit, target in zip(logits, targets, strict=True)]
             self.metrics = {"label_accuracy": torch.stack(right).float().mean()}
