@@ -17,12 +17,12 @@ from suppression.convnet import ConvNet
 from suppression.errors import UserError
 from suppression.forms import Probe
 from suppression.methods import METHODS, Method
+from suppression.multiview import two_views
 from suppression.nets import ResNet18, channels_last, stem_for
 from suppression.probing import ask, record_name
 from suppression.probing import check as check_probe
 from suppression.recipe import Cell
 from suppression.scenes import SCENES, SOURCES, Pool, Scenes, photographs
-from suppression.scenes.base import Factors
 from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
 from suppression.store import Store, key_of
@@ -193,35 +193,6 @@ def in_epochs(cell: Cell, n: int, step: int, device: torch.device) -> Tensor:
     return torch.randperm(n, generator=rng, device=device)[place * cell["batch"] :][: cell["batch"]]
 
 
-def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """Both views of each scene, drawn at once, straight from the instances at their final size, with what the scenes append to them; then its local crops.
-
-    A local crop shows the scene as one of the views does, turn about: what a scene draws anew for its second view differs between them, too.
-    """
-    again = scenes.again(drawn, rng)
-    if views.one_branch:
-        pair = (*seen_by(scenes, views, 1, [drawn], pool, rng), *seen_by(scenes, views.crop_only, 1, [again], pool, rng))
-    else:
-        pair = seen_by(scenes, views, 2, [drawn, again], pool, rng)
-    local = seen_by(scenes, views.small(scenes.canvas), views.local, [drawn, again], pool, rng) if views.local else ()
-    return *pair, *local
-
-
-def seen_by(scenes: Scenes, views: Views, times: int, shown: list[Factors], pool: Pool, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """As many views of each scene, which is shown in turn as one of `shown`, all drawn at once."""
-    turns = [shown[i % len(shown)] for i in range(times)]
-    how = [views.draw(count(drawn), scenes.canvas, rng, channels=scenes.channels - scenes.planes) for drawn in turns]
-    together = {name: torch.cat([one[name] for one in how]) for name in how[0]}
-    all_shown = {name: torch.cat([one[name] for one in turns]) for name in turns[0]}
-    x = views.apply(scenes.render(all_shown, pool, view=together["crop"], out=views.view or scenes.canvas), together)
-    return scenes.append(x, all_shown).contiguous(memory_format=torch.channels_last).chunk(times)
-
-
-def count(drawn: Factors) -> int:
-    """How many scenes were drawn."""
-    return len(next(iter(drawn.values())))
-
-
 def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event: None) -> list[Row]:
     """Train the cell, or load it, and probe it; every finished part is in the store. `tell(event, ...)` hears of progress.
 
@@ -249,7 +220,7 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
         tell("probe")
         if "z" in probe.layers and not method.has_z:
             tell("note", f"{cell['method']} has no projection head, so z is not probed")
-        rows = ask(scenes_of(cell), probe, method, pools, device)
+        rows = ask(scenes_of(cell), probe, method, pools, device, views=part(Views, cell) if method.trains else None)
         store.put_rows(key, record_name(probe), rows)
         return rows
 

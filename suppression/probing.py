@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from suppression.errors import UserError, unknown
 from suppression.forms import Probe
 from suppression.methods import Method
+from suppression.multiview import two_views
 from suppression.probes import READOUTS
 from suppression.probes import clusters as local
 from suppression.probes.frozen import features, fingerprint, maps
+from suppression.probes.pairs import pairs
 from suppression.scenes import SCENES, Pool, Scenes
 from suppression.scenes.base import Factors, Visible
 from suppression.seeds import torch_rng
@@ -75,8 +77,8 @@ def check_clusters(kind: str, scenes: Scenes, probe: Probe, encoder: nn.Module) 
             local.check_fits(k, number, f"of {layer} on a {side}-px picture; show it larger with resolution, or take an earlier block group")
 
 
-def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torch.device) -> list[Row]:
-    """All rows of the probe, on held-out instances, float32 throughout. RuntimeError if the encoder moved meanwhile."""
+def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torch.device, *, views: Views | None = None) -> list[Row]:
+    """All rows of the probe, on held-out instances, float32 throughout; `views` are those of its training. RuntimeError if the encoder moved meanwhile."""
     whole, scenes = scenes, scenes.probed()
     method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
@@ -87,6 +89,7 @@ def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torc
         rows = list(about_features(scenes, probe, method, layers, pools, device))
     rows += about_transformations(scenes, probe, method, layers, pools, device)
     rows += about_clusters(whole, probe, method, layers, pools[False], device)
+    rows += about_pairs(whole, probe, method, views, pools[False], device)
     after = fingerprint(method)
     if before != after:
         raise RuntimeError("the encoder changed while it was probed")
@@ -162,6 +165,20 @@ def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: 
             )
         for row in answers(held, labels, probe, layers, cases):
             yield {"feature": name, "scenes": "transformed"} | row
+
+
+def about_pairs(scenes: Scenes, probe: Probe, method: Method, views: Views | None, pool: Pool, device: torch.device) -> Iterator[Row]:
+    """How the contrastive task stands on held-out scenes, and whether the network's outputs have collapsed; nothing of a network that was shown no views."""
+    if not probe.pairs or views is None:
+        return
+    rng = torch_rng("pairs", device=device)
+    drawn = scenes.factors(probe.pairs, rng, pool)
+    output = "z" if method.has_z else "h"
+    outputs = [encode(method, [output], x.split(AT_ONCE))[output] for x in two_views(scenes, views.global_only, drawn, pool, rng)]
+    cases = min(len(carrier.unique()) for carrier in scenes.carriers(drawn).values())
+    yield {"feature": "pairs", "scenes": "views", "probe": "contrast", "layer": "output"} | pairs(
+        *outputs, cases=cases, contrast=getattr(method, "contrast", None)
+    )
 
 
 def about_clusters(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pool: Pool, device: torch.device) -> Iterator[Row]:

@@ -112,6 +112,7 @@ def plan(
         return {knob: values for knob, values in pins.items() if knob in has and knob not in (recipe.axis, "seed", "method")}
 
     arms = unique(arm for i, given in enumerate(recipe.arms) for arm in product(checked(given, f"{name}: arms[{i}]")))
+    arms = [arm for arm in arms if recipe.axis not in arm or arm[recipe.axis] in axis]  # one that stands where this scale's axis does not go is left out
     base = arms
     if "method" in pins:
         base = [arm for arm in arms if arm["method"] in pins["method"]]
@@ -123,14 +124,18 @@ def plan(
     unasked = [arm for arm in arms if arm not in asked]
 
     def cells_of(some: list[Cell]) -> list[Cell]:
-        found = []
+        found: list[Cell] = []
         for seed, at, arm in in_order(seed_list, end_list, [{}] if recipe.axis in PROBE_AXES else [{recipe.axis: x} for x in axis], some):
+            if recipe.axis in arm and arm[recipe.axis] != at[recipe.axis]:
+                continue  # an arm that sets the axis's knob itself stands at that place only
             given = common | per_method[arm["method"]]
             chosen = {knob: values[0] for knob, values in given.items()} | arm | at | {"seed": seed}
             # What is pinned everywhere; and on an arm that was not asked for, a pin still describes it: the same canvas, source, budget.
             chosen |= {knob: values[0] for knob, values in takes(arm).items() if knob not in arm}
             has = cell_knobs(card.kind, arm["method"])
-            found.append({"data": card.kind} | {knob: chosen.get(knob, has[knob].default) for knob in has})
+            made = {"data": card.kind} | {knob: chosen.get(knob, has[knob].default) for knob in has}
+            if made not in found:  # a method without the axis's knob is the same everywhere
+                found.append(made)
         return found
 
     cells = cells_of(asked)

@@ -11,7 +11,7 @@ from suppression.recipe import Cell, Plan
 
 Row = dict[str, Any]
 LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
-SCORES = ("nmi", "nmi_low", "nmi_high", "purity")  # of clusters
+SCORES = ("nmi", "nmi_low", "nmi_high", "purity", "entropy", "spread", "rank", "alignment", "uniformity")  # of clusters, of pairs
 
 
 def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
@@ -28,6 +28,11 @@ def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
 
 def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+
+
+def at(rows: Iterable[Row], axis: str, x: Any) -> list[Row]:
+    """The rows at place x of the axis; a method without that knob is the same everywhere."""
+    return [row for row in rows if row.get(axis) in (x, None)]
 
 
 def columns(rows: list[Row]) -> list[str]:

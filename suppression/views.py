@@ -83,11 +83,16 @@ class Views:
         """The views of a branch that only crops."""
         return Views(view=self.view, area_min=self.area_min, area_max=self.area_max, aspect=self.aspect, boxes=self.boxes)
 
+    @property
+    def global_only(self) -> Views:
+        """These views without local crops."""
+        return replace(self, local=None, local_view=None, local_min=None, local_max=None)
+
     def small(self, canvas: int) -> Views:
         """The local crops of canvas-px pictures."""
         low, high = (given if given is not None else usual for given, usual in zip((self.local_min, self.local_max), LOCAL_AREA, strict=True))
         side = self.local_view or -(-(self.view or canvas) // 2)
-        return replace(self, view=side, area_min=low, area_max=high, local=None, local_view=None, local_min=None, local_max=None)
+        return replace(self.global_only, view=side, area_min=low, area_max=high)
 
     def draw(self, n: int, canvas: int, rng: torch.Generator, *, channels: int = 1) -> Drawn:
         """The parameters of n views of canvas-px pictures: `crop` (n, 4) = top, left, height, width in px, and, for each augmentation that is switched on,
