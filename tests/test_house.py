@@ -18,7 +18,7 @@ from suppression.seeds import torch_rng
 TOP = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "shelf", "seeds", "stats"},
-    {"scenes", "boxes", "views", "nets", "convnet", "losses", "optimisers"},
+    {"scenes", "boxes", "views", "nets", "convnet", "losses", "pairwise", "optimisers"},
     {"methods", "probes", "train"},
     {"forms", "recipe", "knobs", "store"},
     {"machine", "probing"},
