@@ -1,11 +1,25 @@
 """Ways of training an encoder: each an `nn.Module` whose `forward(x1, x2, y)` returns the loss."""
 
+from suppression.methods.barlow import Barlow
 from suppression.methods.base import Method
+from suppression.methods.generalised import SWD, Decoupled
 from suppression.methods.randbit import RandBit
 from suppression.methods.simclr import SimCLR
+from suppression.methods.supcon import SupCon
 from suppression.methods.supervised import Supervised
 from suppression.methods.untrained import Untrained
+from suppression.methods.vicreg import VICReg
 
-METHODS: dict[str, type[Method]] = {"simclr": SimCLR, "randbit": RandBit, "supervised": Supervised, "untrained": Untrained}
+METHODS: dict[str, type[Method]] = {
+    "simclr": SimCLR,
+    "randbit": RandBit,
+    "supcon": SupCon,
+    "decoupled": Decoupled,
+    "swd": SWD,
+    "vicreg": VICReg,
+    "barlow": Barlow,
+    "supervised": Supervised,
+    "untrained": Untrained,
+}
 
-__all__ = ["METHODS", "Method", "RandBit", "SimCLR", "Supervised", "Untrained"]
+__all__ = ["METHODS", "SWD", "Barlow", "Decoupled", "Method", "RandBit", "SimCLR", "SupCon", "Supervised", "Untrained", "VICReg"]
