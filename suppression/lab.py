@@ -105,6 +105,10 @@ def check_cell(cell: Cell, probe: Probe | None = None) -> None:
     if probe is not None:
         check_probe(cell["data"], scenes, probe, method.encoder)
     if METHODS[cell["method"]].trains:
+        try:
+            method.check_batch(cell["batch"])
+        except ValueError as error:
+            raise UserError(str(error)) from error
         if part(Training, cell).order:
             scenes.of_instances(torch.arange(0), UNSEEN)
         views = part(Views, cell)

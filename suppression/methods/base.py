@@ -44,6 +44,9 @@ class Method(nn.Module):
         """Logits of the layer that was trained along, (n, classes), where `has_classifier`."""
         raise NotImplementedError(f"{type(self).__name__} has no classifier")
 
+    def check_batch(self, batch: int) -> None:
+        """ValueError where the method cannot be trained with so many samples a step; most take any."""
+
     def steady(self) -> list[nn.Parameter]:
         """Parameters whose learning rate stays at its peak; most methods have none."""
         return []
