@@ -157,7 +157,7 @@ def test_local_crops_show_their_share_of_the_picture_at_their_size(given, low, h
 
 def test_a_batch_has_its_local_crops_behind_the_labels_with_the_bits_of_their_pictures(place):
     cell = cell_of("random_bits", local=3, bits=4, batch=8)
-    x1, x2, y, *local = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)(0)
+    x1, _, _, *local = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)(0)
     side, planes = x1.shape[-1], lab.scenes_of(cell).planes
     assert planes > 0
     assert len(local) == 3
