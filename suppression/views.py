@@ -28,7 +28,9 @@ class Views:
     [1/aspect, aspect], drawn by torchvision's law or, with `boxes`, by TensorFlow's; horizontal `flip`; colour jitter of strength `jitter` (SimCLR's s: brightness, contrast, saturation 0.8 s, hue 0.2 s, in this order)
     on a share `jitter_p`; grayscale on a share `gray`; Gaussian `blur`, sigma 0.1..2 px; a turn by 0, 90, 180 or 270 degrees on a share `quarter`; a
     rotation within +-`rotate` degrees; a `cutout` square of side `cutout_side` of the picture's; Gaussian `noise` of standard deviation `noise_std`;
-    `sobel` gradient magnitude. Names without a unit are probabilities in [0, 1]. On pictures of one channel, saturation, hue and grayscale change nothing.
+    `sobel` gradient magnitude; a share `mask`, rounded, of the patches of `mask_patch` px (an eighth of the picture's side, rounded up, if None) set to 0,
+    strewn (He et al. 2022, section 3) or, with `mask_kind` block, as one rectangle of about that area (BEiT, section 2.3, of a single block). Names without
+    a unit are probabilities in [0, 1]. On pictures of one channel, saturation, hue and grayscale change nothing.
 
     With `one_branch` the second view is cropped only (SimCLR, Fig. 5). Multi-crop (Caron et al. 2020, appendix A.2) adds `local` more views: crops of a
     share of the area in [local_min, local_max] (0.05..0.14 if None), shown at `local_view` px (half of the view, rounded up, if None).
@@ -56,6 +58,9 @@ class Views:
     local_view: int | None = None
     local_min: float | None = None
     local_max: float | None = None
+    mask: float | None = None
+    mask_patch: int | None = None
+    mask_kind: Literal["block"] | None = None  # None strews the patches
     version: ClassVar[int] = 2  # 2: `draw` draws the noise itself, where version 1 drew a seed for it
 
     def __post_init__(self) -> None:
@@ -77,6 +82,13 @@ class Views:
         alone = [name for name in ("local_view", "local_min", "local_max") if getattr(self, name) is not None]
         if alone and self.local is None:
             raise ValueError(f"{', '.join(alone)} says how local crops are made, and there are none: give local, how many a picture has")
+
+        if self.mask is not None and not 0 <= self.mask < 1:
+            raise ValueError(f"mask = {self.mask}: the share of patches that are hidden is in [0, 1)")
+        if self.mask_patch is not None and self.mask_patch < 1:
+            raise ValueError(f"mask_patch = {self.mask_patch} px: a patch has one pixel at least")
+        if (self.mask_patch is not None or self.mask_kind is not None) and self.mask is None:
+            raise ValueError("mask_patch and mask_kind say how patches are hidden, and none are: give mask, the share of them")
 
     @property
     def crop_only(self) -> Views:
@@ -130,7 +142,15 @@ class Views:
             drawn["noise_field"] = torch.randn(n, channels, *[self.view or canvas] * 2, generator=rng, device=rng.device)
         if self.sobel:
             drawn["sobel"] = chance(self.sobel)
+        if self.mask:
+            side = self.view or canvas
+            cells = -(-side // self.patch(side))
+            drawn["mask"] = strewn(uniform(0, 1, cells, cells), self.mask) if self.mask_kind is None else block(uniform(0, 1, 3), self.mask, cells)
         return drawn
+
+    def patch(self, side: int) -> int:
+        """The side of a masking patch in px, on pictures of side px; where patches do not fill a picture, those at its right and lower rim are cut."""
+        return min(self.mask_patch or -(-side // 8), side)
 
     def __call__(self, x: Tensor, rng: torch.Generator, *, return_drawn: bool = False) -> Tensor | tuple[Tensor, Drawn]:
         """One view of each picture: (n, c, s, s) in [0, 1] -> (n, c, view, view) in [0, 1]; on request with the parameters drawn."""
@@ -161,6 +181,8 @@ class Views:
             x = on(drawn["noise"], (x + drawn["noise_field"] * self.noise_std).clamp_(0, 1), x)
         if "sobel" in drawn:
             x = on(drawn["sobel"], sobel(x).clamp_(0, 1), x)
+        if "mask" in drawn:
+            x = hide(x, drawn["mask"], self.patch(x.shape[-1]))
         return x
 
 
@@ -262,6 +284,33 @@ def cutout(x: Tensor, drawn: Tensor, side: float) -> Tensor:
     cols = (h >= left[:, None]) & (h < left[:, None] + side)
     hole = rows[:, :, None] & cols[:, None, :] & (switched > 0)[:, None, None]
     return x.masked_fill(hole[:, None], 0.0)
+
+
+def strewn(chance: Tensor, share: float) -> Tensor:
+    """Of each sample's (n, g, g) random numbers the least `share`, rounded to whole patches: (n, g, g) bool."""
+    flat = chance.flatten(1)
+    return (flat.argsort(1).argsort(1) < round(share * flat.shape[1])).view_as(chance)
+
+
+def block(chance: Tensor, share: float, cells: int) -> Tensor:
+    """One rectangle of about `share` of cells x cells patches, (n, cells, cells) bool: aspect, top and left from three random numbers a sample, (n, 3).
+
+    The ratio of height to width is uniform in its logarithm, from BEiT's 0.3 to 1 / 0.3 or as far as a rectangle of that area fits.
+    """
+    area, far = share * cells**2, math.log(1 / max(0.3, share))
+    height = (area * (far * (2 * chance[:, 0] - 1)).exp()).sqrt().round().clamp(1, cells)
+    width = (area / height).round().clamp(1, cells)
+    place, bounds = torch.arange(cells, device=chance.device), []
+    for size, at in ((height, chance[:, 1]), (width, chance[:, 2])):
+        start = (at * (cells - size + 1)).floor()[:, None]
+        bounds.append((place >= start) & (place < start + size[:, None]))
+    return bounds[0][:, :, None] & bounds[1][:, None, :]
+
+
+def hide(x: Tensor, mask: Tensor, patch: int) -> Tensor:
+    """Zero the patches of `patch` px that `mask`, (n, g, g) bool, names; g patch is the picture's side or more."""
+    rows, cols = (torch.arange(side, device=x.device) // patch for side in x.shape[2:])
+    return x.masked_fill(mask[:, rows][:, :, cols][:, None], 0.0)
 
 
 def sobel(x: Tensor) -> Tensor:

@@ -327,6 +327,55 @@ def test_noise_is_gaussian_with_its_standard_deviation_and_of_its_own_in_every_c
     assert torch.corrcoef(noise.flatten(0, 1).flatten(1)).fill_diagonal_(0).abs().max() < 0.15
 
 
+@pytest.mark.parametrize("kind", [None, "block"])
+@pytest.mark.parametrize(("side", "patch", "cells"), [(16, None, 8), (28, None, 7), (28, 4, 7), (13, 5, 3), (9, 20, 1)])
+def test_a_mask_hides_its_patches_and_nothing_else(side, patch, cells, kind):
+    x = pictures(side=side) + 0.1
+    seen, drawn = Views(**WHOLE, mask=0.3, mask_patch=patch, mask_kind=kind)(x, rng(), return_drawn=True)
+    assert drawn["mask"].shape == (6, cells, cells)
+    assert drawn["mask"].dtype == torch.bool
+    expected, px = x.clone(), patch or math.ceil(side / 8)
+    for i, row, col in itertools.product(range(6), range(cells), range(cells)):
+        if drawn["mask"][i, row, col]:
+            expected[i, :, row * px : (row + 1) * px, col * px : (col + 1) * px] = 0
+    torch.testing.assert_close(seen, expected)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.25, 0.5, 0.75, 0.99])
+def test_strewn_patches_are_the_share_that_was_asked_for_and_each_as_often_as_any_other(share):
+    masks = Views(mask=share).draw(2000, 16, rng())["mask"]
+    assert masks.sum((1, 2)).unique().tolist() == [round(64 * share)]
+    p = round(64 * share) / 64
+    assert all(binomtest(int(times), 2000, p).pvalue > 1e-5 for times in masks.sum(0).flatten())
+    assert len(masks.unique(dim=0)) > 60 or round(64 * share) == 0
+
+
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.5, 0.75])
+def test_a_block_is_one_rectangle_of_about_the_area_anywhere_and_of_any_aspect(share):
+    masks = Views(mask=share, mask_kind="block", mask_patch=1).draw(500, 16, rng())["mask"]
+    corners, shapes = set(), set()
+    for mask in masks:
+        rows, cols = mask.any(1).nonzero().flatten(), mask.any(0).nonzero().flatten()
+        height, width = int(rows[-1] - rows[0] + 1), int(cols[-1] - cols[0] + 1)
+        assert int(mask.sum()) == height * width == len(rows) * len(cols)
+        assert abs(height * width - share * 256) <= max(height, width) / 2 + 1  # the width is rounded
+        corners.add((int(rows[0]), int(cols[0])))
+        shapes.add((height, width))
+    assert min(height / width for height, width in shapes) < 1 < max(height / width for height, width in shapes)
+    assert {0} < {top for top, _ in corners}
+    assert {0} < {left for _, left in corners}
+    assert masks.any(0).all()
+
+
+def test_a_mask_of_nothing_draws_nothing():
+    assert Views(mask=0.0).draw(3, 16, rng()).keys() == {"crop"}
+    x = pictures()
+    assert torch.equal(Views(mask=0.0, **ALL)(x, rng()), Views(**ALL)(x, rng()))
+    masked, drawn = Views(mask=0.5, **ALL)(x, rng(), return_drawn=True)  # everything before it is as it is without
+    kept = ~drawn["mask"].repeat_interleave(2, 1).repeat_interleave(2, 2)[:, None].expand_as(x)
+    assert torch.equal(masked[kept], Views(**ALL)(x, rng())[kept])
+
+
 # Nothing waits for the device
 
 
@@ -356,9 +405,10 @@ def test_the_watch_sees_what_waits_for_a_device(no_host_sync, waits):
         waits(torch.rand(4))
 
 
+@pytest.mark.parametrize("kind", [None, "block"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_no_augmentation_waits_for_the_device(no_host_sync, channels):
-    augment, x, one = Views(view=12, **ALL), pictures(channels=channels), rng()
+def test_no_augmentation_waits_for_the_device(no_host_sync, channels, kind):
+    augment, x, one = Views(view=12, mask=0.5, mask_kind=kind, **ALL), pictures(channels=channels), rng()
     with no_host_sync():
         drawn = augment.draw(6, 16, one, channels=channels)
         augment.apply(views.crop(x, drawn["crop"], 12), drawn)
@@ -367,7 +417,7 @@ def test_no_augmentation_waits_for_the_device(no_host_sync, channels):
 
 def test_views_are_made_where_the_pictures_are_and_read_nothing_there():
     """On the meta device, which holds no data and refuses tensors of another device."""
-    augment, x = Views(view=12, **ALL), pictures()
+    augment, x = Views(view=12, mask=0.5, **ALL), pictures()
     there = {name: value.to("meta") for name, value in augment.draw(6, 16, rng(), channels=3).items()}
     assert augment.apply(views.crop(x.to("meta"), there["crop"], 12), there).shape == (6, 3, 12, 12)
 
@@ -417,6 +467,11 @@ def test_any_knobs_give_finite_pictures_of_the_right_shape_in_0_to_1(data):
         ({"noise_std": -0.1}, "noise_std"),
         *(({name: value}, rf"{name} = {value} is not in \[0, 1\]") for name in ("flip", "jitter_p", "gray", "blur") for value in (-0.1, 1.1)),
         *(({name: value}, rf"{name} = {value} is not in \[0, 1\]") for name in ("quarter", "cutout", "cutout_side", "noise", "sobel") for value in (-0.1, 1.1)),
+        ({"mask": -0.1}, r"mask = -0.1: the share of patches that are hidden is in \[0, 1\)"),
+        ({"mask": 1.0}, r"mask = 1.0: the share"),
+        ({"mask": 0.5, "mask_patch": 0}, "mask_patch = 0 px"),
+        ({"mask_patch": 4}, "give mask"),
+        ({"mask_kind": "block"}, "give mask"),
         ({"flip": math.nan}, "flip = nan"),
         ({"area_min": math.nan}, "area_min = nan"),
     ],
