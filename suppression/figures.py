@@ -186,7 +186,12 @@ def told_scale(plan: Plan, rows: list[Row]) -> str:
     counts = sorted({len({row["seed"] for row in at(rows, plan.recipe.axis, x)}) for x in plan.axis} - {0})
     seeds = f"{counts[0]} seed{'s' * (counts[0] > 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds a point"
     row = rows[0]
-    net = "a small convolutional net" if row.get("net") == "convnet" else f"ResNet-18 width {' and '.join(map(str, sorted({row['width'] for row in rows})))}"
+    depths = map(str, sorted({row.get("depth") or 18 for row in rows}))
+    net = (
+        "a small convolutional net"
+        if row.get("net") == "convnet"
+        else f"ResNet-{' and '.join(depths)} width {' and '.join(map(str, sorted({row['width'] for row in rows})))}"
+    )
     return f"{plan.scale} scale: {row.get('source') or 'no source'}, {row['canvas']}-px canvas, {net}, {seeds}"
 
 

@@ -37,6 +37,7 @@ GENERAL = [
     Knob("method", str, None, "general", METHODS),
     Knob("seed", int, 0, "general"),
     Knob("net", Literal["convnet"] | None, None, "net"),  # None is the ResNet-18
+    Knob("depth", Literal[10, 34] | None, None, "net"),  # of the ResNet; None is 18
     Knob("width", int, 16, "net"),
     Knob("stem", Literal[1, 2, 4] | None, None, "net"),
 ]

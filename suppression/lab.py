@@ -18,7 +18,7 @@ from suppression.errors import UserError
 from suppression.forms import Probe
 from suppression.methods import METHODS, Method
 from suppression.multiview import two_views
-from suppression.nets import ResNet18, channels_last, stem_for
+from suppression.nets import ResNet, channels_last, stem_for
 from suppression.probing import ask, record_name
 from suppression.probing import check as check_probe
 from suppression.recipe import Cell
@@ -80,11 +80,13 @@ def build_method(cell: Cell, pool: Pool = UNSEEN) -> Method:
             raise UserError(str(error)) from error
 
 
-def build_encoder(cell: Cell) -> ConvNet | ResNet18:
+def build_encoder(cell: Cell) -> ConvNet | ResNet:
     """The encoder that the cell's knobs of the net describe, with the initial weights that torch's global generator gives it."""
     scenes = scenes_of(cell)
     if cell.get("net") is None:
-        return ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=scenes.channels)
+        return ResNet(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=scenes.channels, depth=cell.get("depth") or 18)
+    if cell.get("depth") is not None:
+        raise UserError(f"depth = {cell['depth']}: net = {cell['net']} has the notebook's three convolutions; give --depth none")
     if cell["stem"] is not None:
         raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem; give --stem none")
     if cell.get("view") not in (None, cell["canvas"]):

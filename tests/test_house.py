@@ -12,7 +12,7 @@ import torch
 from suppression import exp, forms, lab, recipe, report, shelf, show
 from suppression.knobs import cell_knobs
 from suppression.methods import METHODS
-from suppression.nets import ResNet18
+from suppression.nets import ResNet
 from suppression.seeds import torch_rng
 
 TOP = Path(__file__).parent.parent
@@ -257,7 +257,7 @@ def test_a_probe_finds_a_feature_that_is_there_and_none_that_is_not():
 def test_probing_moves_neither_weights_nor_batch_norm_statistics(cell, place):
     from suppression.probes.frozen import features, fingerprint
 
-    net = ResNet18(width=4, stem=1, channels=1).train()
+    net = ResNet(width=4, stem=1, channels=1).train()
     before, x = fingerprint(net), torch.rand(8, 1, 16, 16)
     features(net, x)
     assert fingerprint(net) == before
