@@ -11,6 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import kstest
 from torch.nn.functional import logsigmoid, one_hot
 
+from suppression import lab
+from suppression.errors import UserError
 from suppression.knobs import cell_knobs, schema
 from suppression.losses import nt_xent
 from suppression.methods import METHODS, SWD, Barlow, Decoupled, SimCLR, SupCon, VICReg
@@ -344,6 +346,16 @@ def test_the_gradients_of_the_table_are_those_of_finite_differences(loss, semi_h
     assert torch.autograd.gradcheck(lambda a, b: pairwise(a, b, loss=loss, tau=0.5, semi_hard=semi_hard), (z1, z2))
 
 
+@pytest.mark.parametrize("scaling", ["algorithm1", "notebook"])
+@pytest.mark.parametrize("semi_hard", [False, True])
+@pytest.mark.parametrize("loss", ["nt_logistic", "margin"])
+def test_the_losses_of_the_table_never_wait_for_the_device(loss, semi_hard, scaling, no_host_sync):
+    z1, z2 = (z.requires_grad_() for z in projections())
+    with no_host_sync():
+        pairwise(z1, z2, loss=loss, semi_hard=semi_hard, scaling=scaling).backward()
+    assert z1.grad.abs().max() > 0
+
+
 def test_simclr_hands_its_knobs_to_the_loss_that_is_asked_for():
     z1, z2 = projections()
     semi = built("simclr", tau=0.3, loss="nt_logistic", negatives="semi_hard")
@@ -406,6 +418,34 @@ def test_sup_con_equals_that_of_pytorch_metric_learning():
 
 
 # -- all of them
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda a, b: built("vicreg").pair(a, b, a),
+        lambda a, b: built("barlow").pair(a, b, a),
+        lambda a, b: built("decoupled", tau=0.5, weight=1.0).pair(a, b, a),
+        lambda a, b: sliced_wasserstein(a, b, torch.eye(4, dtype=a.dtype)),
+        lambda a, b: sup_con(a, b, multi_hot(SETS, 3), tau=0.5),
+    ],
+    ids=["vicreg", "barlow", "decoupled", "sliced_wasserstein", "sup_con"],
+)
+def test_the_gradients_are_those_of_finite_differences(loss):
+    assert torch.autograd.gradcheck(loss, tuple(z.requires_grad_() for z in projections()))
+
+
+def test_a_trained_swd_is_found_in_the_store_and_probed_again(cell_with, plan, place):
+    cell = cell_with("swd")
+    first = lab.run_cell(cell, plan.probe, place)
+    again = lab.run_cell(cell, plan.probe.model_copy(update={"layers": ["h", "z"]}), place)
+    assert [row["accuracy"] for row in again if row["layer"] == "h"] == [row["accuracy"] for row in first if row["layer"] == "h"]
+    assert {row["layer"] for row in again} == {"h", "z"}
+
+
+def test_a_wrong_pair_of_knobs_is_told_before_any_training(cell_with):
+    with pytest.raises(UserError, match="negatives = semi_hard is of loss = nt_logistic or margin"):
+        lab.check_cell(cell_with("simclr") | {"negatives": "semi_hard"})
 
 
 @pytest.mark.parametrize(("name", "knobs"), [*((name, {}) for name in NEW), ("simclr", {"loss": "nt_logistic"}), ("simclr", {"loss": "margin"})])

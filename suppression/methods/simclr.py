@@ -10,7 +10,7 @@ from suppression.losses import Scaling, contrastive_metrics, nt_xent
 from suppression.methods.projected import Projected
 from suppression.pairwise import pairwise
 
-MARGIN = 0.4  # the paper tuned it, and does not tell the value behind its table
+MARGIN = 0.4  # of cosines; which value stands behind the paper's table is not known here
 
 
 class SimCLR(Projected):
