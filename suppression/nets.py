@@ -101,6 +101,7 @@ class Head(nn.Sequential):
             n_in = n_out
         last = [nn.Identity()] if head == "identity" else [nn.Linear(n_in, z_dim, bias=bias and bn != "all")]
         super().__init__(*hidden, *last, *([nn.BatchNorm1d(n_in if head == "identity" else z_dim, affine=False)] if bn == "all" else []))
+        self.z_dim = n_in if head == "identity" else z_dim
 
 
 def channels_last(module: nn.Module) -> nn.Module:
