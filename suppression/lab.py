@@ -91,6 +91,8 @@ def build_encoder(cell: Cell) -> ConvNet | ResNet:
         raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem; give --stem none")
     if cell.get("view") not in (None, cell["canvas"]):
         raise UserError(f"view = {cell['view']}: net = {cell['net']} sees pictures of one size only, the canvas's {cell['canvas']} px, as it flattens its maps")
+    if cell.get("local"):
+        raise UserError(f"local = {cell['local']}: net = {cell['net']} sees pictures of one size only, and local crops are smaller")
     return ConvNet(width=cell["width"], canvas=cell["canvas"], channels=scenes.channels)
 
 
@@ -236,6 +238,8 @@ def train_cell(cell: Cell, key: str, method: Method, pool: Pool, store: Store, d
     trace: list[Row] = []
     if method.trains:
         training, draw = part(Training, cell), batches(cell, pool, device)
+        for text in method.notes(max(scenes_of(cell).spaces(pool))):
+            tell("note", text)
         bf16 = cell["precision"] == "bf16"
         if cell["precision"] == "auto":
             bf16 = machine.bf16_is_faster(method.encoder, torch.cat(draw(0)[:2]), device, store)

@@ -1,15 +1,20 @@
 """Ways of training an encoder: each an `nn.Module` whose `forward(x1, x2, y)` returns the loss."""
 
+from suppression.methods.autoencoder import Autoencoder
 from suppression.methods.barlow import Barlow
 from suppression.methods.base import Method
 from suppression.methods.byol import BYOL
+from suppression.methods.cpc import CPC
+from suppression.methods.dino import DINO
 from suppression.methods.generalised import SWD, Decoupled
+from suppression.methods.instances import Instances
 from suppression.methods.moco import MoCo
 from suppression.methods.randbit import RandBit
 from suppression.methods.simclr import SimCLR
 from suppression.methods.simsiam import SimSiam
 from suppression.methods.supcon import SupCon
 from suppression.methods.supervised import Supervised
+from suppression.methods.swav import SwAV
 from suppression.methods.untrained import Untrained
 from suppression.methods.vicreg import VICReg
 
@@ -18,14 +23,19 @@ METHODS: dict[str, type[Method]] = {
     "moco": MoCo,
     "byol": BYOL,
     "simsiam": SimSiam,
+    "swav": SwAV,
+    "dino": DINO,
+    "cpc": CPC,
+    "instances": Instances,
     "decoupled": Decoupled,
     "swd": SWD,
     "vicreg": VICReg,
     "barlow": Barlow,
     "randbit": RandBit,
+    "autoencoder": Autoencoder,
     "supcon": SupCon,
     "supervised": Supervised,
     "untrained": Untrained,
 }
 
-__all__ = ["BYOL", "METHODS", "SWD", "Barlow", "Decoupled", "Method", "MoCo", "RandBit", "SimCLR", "SimSiam", "SupCon", "Supervised", "Untrained", "VICReg"]
+__all__ = ["Autoencoder", "BYOL", "Barlow", "CPC", "DINO", "Decoupled", "Instances", "METHODS", "Method", "MoCo", "RandBit", "SWD", "SimCLR", "SimSiam", "SupCon", "Supervised", "SwAV", "Untrained", "VICReg"]

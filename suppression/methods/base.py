@@ -51,5 +51,9 @@ class Method(nn.Module):
         """Parameters whose learning rate stays at its peak; most methods have none."""
         return []
 
+    def notes(self, classes: int) -> list[str]:
+        """What a user should hear before training on pictures of so many classes; most methods have nothing to say."""
+        return []
+
     def after_step(self, progress: float) -> None:
         """Moving averages, queues, schedules; most methods have none."""

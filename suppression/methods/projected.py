@@ -41,6 +41,11 @@ class Projected(Method):
         """Pictures to projections, float32 also where training is in bf16."""
         return self.project(self.encoder(x)).float()
 
+    def embed_views(self, x1: Tensor, x2: Tensor, *local: Tensor) -> tuple[Tensor, ...]:
+        """The projections of each view in turn; views of one size go through the network together."""
+        large = self.embed(torch.cat([x1, x2])).chunk(2)
+        return (*large, *self.embed(torch.cat(local)).chunk(len(local))) if local else large
+
     def contrast(self, z1: Tensor, z2: Tensor) -> dict[str, Tensor]:
         """How the contrastive task stands on these projections, (n, d) each (`losses.contrastive_metrics`)."""
         return contrastive_metrics(z1, z2, tau=self.tau)
@@ -50,8 +55,7 @@ class Projected(Method):
         raise NotImplementedError(f"{type(self).__name__} has no loss")
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
-        z1, z2 = self.embed(torch.cat([x1, x2])).chunk(2)
+        z1, z2, *small = self.embed_views(x1, x2, *local)
         if self.watch:
             self.metrics = self.contrast(z1, z2)
-        small = self.embed(torch.cat(local)).chunk(len(local)) if local else ()
         return torch.stack([self.pair(z1, z2, y)] + [self.pair(z, z_local, y) for z_local in small for z in (z1, z2)]).mean()

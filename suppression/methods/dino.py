@@ -1,0 +1,82 @@
+"""Self-distillation as in DINO (Caron et al. 2021): a student predicts what its own moving average says of another view."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from suppression.methods.projected import Projected
+from suppression.methods.swav import few_prototypes, perplexity, swapped
+
+
+class DINO(Projected):
+    """The cross entropy of the student's softmax at `tau` with the teacher's at `tau_teacher`, whose outputs are centred first (Algorithm 1).
+
+    Outputs are the products of z, of length 1, with as many `prototypes` of length 1 (the head's weight-normalised last layer, its gain fixed). The teacher
+    sees the global views, the student every one. The teacher's weights move by 1 - `ema`, which goes to 1 as a cosine; the centre is a mean of its outputs
+    that keeps `centre` of itself at every step. The paper has 65536 outputs for ImageNet; 4096 here. Not here: a warm-up of the teacher's temperature, a
+    last layer that stays as it is for the first epoch, clipped gradients. ValueError if a knob is out of range.
+    """
+
+    centre: Tensor
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        tau: float = 0.1,
+        tau_teacher: float = 0.04,
+        prototypes: int = 4096,
+        ema: float = 0.996,
+        centre: float = 0.9,
+        **knobs: Any,
+    ) -> None:
+        for name, value in (("tau", tau), ("tau_teacher", tau_teacher)):
+            if not value > 0:
+                raise ValueError(f"{name} = {value}: a temperature is above 0")
+        for name, value in (("ema", ema), ("centre", centre)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} = {value}: the share that a moving average keeps is in [0, 1]")
+        if prototypes < 2:
+            raise ValueError(f"prototypes = {prototypes}: to tell pictures apart takes 2 at least")
+        super().__init__(encoder, **knobs)
+        self.tau, self.tau_teacher, self.ema, self.keeps = tau, tau_teacher, ema, centre
+        self.prototypes = nn.Parameter(normalize(torch.randn(prototypes, self.head.z_dim)))
+        self.teacher = nn.ModuleDict({"encoder": copy.deepcopy(self.encoder), "head": copy.deepcopy(self.head)}).requires_grad_(False)
+        self.teacher.register_buffer("prototypes", self.prototypes.detach().clone())
+        self.register_buffer("centre", torch.zeros(prototypes))
+
+    def notes(self, classes: int) -> list[str]:
+        return few_prototypes(len(self.prototypes), classes)
+
+    @torch.no_grad()
+    def taught(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """The teacher's outputs for both views one below the other, (2n, k)."""
+        z = self.teacher["head"](self.teacher["encoder"](torch.cat([x1, x2]))).float()
+        with torch.autocast(x1.device.type, enabled=False):
+            return normalize(z) @ normalize(self.teacher.prototypes).T  # type: ignore[arg-type]
+
+    def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
+        z = self.embed_views(x1, x2, *local)
+        with torch.autocast(x1.device.type, enabled=False):
+            scores = [normalize(each) @ normalize(self.prototypes).T for each in z]  # (n, k)
+        taught = self.taught(x1, x2)
+        targets = ((taught - self.centre) / self.tau_teacher).softmax(1).chunk(2)
+        if self.training:
+            self.centre = self.keeps * self.centre + (1 - self.keeps) * taught.mean(0)
+        if self.watch:
+            self.metrics = self.contrast(*z[:2]) | {"perplexity": perplexity(targets[0])}
+        return swapped(targets, [(each / self.tau).log_softmax(1) for each in scores])
+
+    @torch.no_grad()
+    def after_step(self, progress: float) -> None:
+        moves = (1 - self.ema) * (1 + math.cos(math.pi * progress)) / 2
+        for name, student in (("encoder", self.encoder), ("head", self.head)):
+            for mean, now in zip(self.teacher[name].parameters(), student.parameters(), strict=True):
+                mean.lerp_(now, moves)
+        self.teacher.prototypes.lerp_(self.prototypes, moves)  # type: ignore[operator,union-attr]
