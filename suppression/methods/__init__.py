@@ -38,4 +38,24 @@ METHODS: dict[str, type[Method]] = {
     "untrained": Untrained,
 }
 
-__all__ = ["Autoencoder", "BYOL", "Barlow", "CPC", "DINO", "Decoupled", "Instances", "METHODS", "Method", "MoCo", "RandBit", "SWD", "SimCLR", "SimSiam", "SupCon", "Supervised", "SwAV", "Untrained", "VICReg"]
+__all__ = [
+    "BYOL",
+    "CPC",
+    "DINO",
+    "METHODS",
+    "SWD",
+    "Autoencoder",
+    "Barlow",
+    "Decoupled",
+    "Instances",
+    "Method",
+    "MoCo",
+    "RandBit",
+    "SimCLR",
+    "SimSiam",
+    "SupCon",
+    "Supervised",
+    "SwAV",
+    "Untrained",
+    "VICReg",
+]
