@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from suppression import exp, forms, lab, recipe, report, shelf, show
-from suppression.knobs import cell_knobs
+from suppression.knobs import cell_knobs, schema
 from suppression.methods import METHODS
 from suppression.nets import ResNet
+from suppression.scenes import SCENES
 from suppression.seeds import torch_rng
 
 TOP = Path(__file__).parent.parent
@@ -270,3 +271,8 @@ def test_features_at_z_and_at_block_groups_are_probed_on_request(cell, plan, pla
     probe = plan.probe.model_copy(update={"layers": ["h", "z", "block2"], "train": 60, "test": 30})
     rows = lab.run_cell(cell, probe, place)
     assert {row["layer"] for row in rows} == {"h", "z", "block2"}
+
+
+def test_no_method_is_called_as_a_knob_is():
+    """A scale's table names methods and knobs side by side."""
+    assert not [(kind, name) for kind in SCENES for name in METHODS if name in schema(kind)]

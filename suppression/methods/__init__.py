@@ -7,7 +7,7 @@ from suppression.methods.byol import BYOL
 from suppression.methods.cpc import CPC
 from suppression.methods.dino import DINO
 from suppression.methods.generalised import SWD, Decoupled
-from suppression.methods.instances import Instances
+from suppression.methods.instdisc import InstDisc
 from suppression.methods.moco import MoCo
 from suppression.methods.randbit import RandBit
 from suppression.methods.simclr import SimCLR
@@ -26,7 +26,7 @@ METHODS: dict[str, type[Method]] = {
     "swav": SwAV,
     "dino": DINO,
     "cpc": CPC,
-    "instances": Instances,
+    "instdisc": InstDisc,
     "decoupled": Decoupled,
     "swd": SWD,
     "vicreg": VICReg,
@@ -47,7 +47,7 @@ __all__ = [
     "Autoencoder",
     "Barlow",
     "Decoupled",
-    "Instances",
+    "InstDisc",
     "Method",
     "MoCo",
     "RandBit",
