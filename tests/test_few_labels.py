@@ -1,5 +1,7 @@
 """Cells that build on others: few labels, fine-tuning, distillation, transfer."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.special
@@ -36,7 +38,7 @@ def test_a_share_of_labels_is_the_same_of_each_class_and_nested():
         for c in range(5):
             assert sum(int(labels[i]) == c for i in numbers) == int(share * sum(int(label) == c for label in labels) + 1e-9)
     shares = list(found)
-    assert all(set(found[a]) < set(found[b]) for a, b in zip(shares, shares[1:], strict=False))
+    assert all(set(found[a]) < set(found[b]) for a, b in itertools.pairwise(shares))
     assert found[1.0] == list(range(1000))
     assert pool.stratified(0.1, torch_rng("labels", 1)).tolist() != found[0.1]
 
