@@ -91,6 +91,9 @@ class Card(Strict):
 class Recipe(Strict):
     """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs, or what the probe runs
     through (`PROBE_AXES`). `measure` is the column of the rows that is shown; `incentive` draws the closed form over shared bits (`stats.incentive`).
+
+    `pretrain` are cells that arms build on, by the names that their knobs `start` and `teacher` say: each a method with its knobs, and the card as `data` where
+    it is another one. What a table does not set is as in the arm's cell (`recipe.plan`).
     """
 
     title: str
@@ -103,6 +106,7 @@ class Recipe(Strict):
     retention: list[Retention] = []
     incentive: bool = False
     arms: list[dict[str, Any]]
+    pretrain: dict[str, dict[str, Any]] = {}
     seeds: int = 1
     probe: Probe = Probe()
     scale: dict[str, dict[str, Any]]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from suppression.recipe import Cell, Plan
+from suppression.knobs import full_key
+from suppression.recipe import Cell, Plan, named
 from suppression.rows import Row, at, select
 from suppression.stats import mean_interval
 
@@ -31,14 +32,20 @@ def label(arm: Cell) -> str:
 
 def cell_name(plan: Plan, cell: Cell) -> str:
     """The cell by what sets it apart: its arm, its place on the axis, its seed."""
+    if cell not in plan.cells and (key := full_key(cell)) in plan.before:
+        width = "" if cell["width"] == plan.cells[0]["width"] else f", width {cell['width']}"
+        return f"[pretrain.{plan.names[key]}] {cell['method']}{width}{axis_place(plan, cell)}, seed {cell['seed']}"
     arm = arm_of(plan, cell)
-    place = "" if plan.recipe.axis not in cell or plan.recipe.axis in arm else f", {plan.recipe.axis} {cell[plan.recipe.axis]}"
-    return f"{label(arm)}{place}, seed {cell['seed']}"
+    return f"{label(arm)}{'' if plan.recipe.axis in arm else axis_place(plan, cell)}, seed {cell['seed']}"
+
+
+def axis_place(plan: Plan, cell: Cell) -> str:
+    return f", {plan.recipe.axis} {cell[plan.recipe.axis]}" if plan.recipe.axis in cell else ""
 
 
 def arm_of(plan: Plan, cell: Cell) -> Cell:
     """The arm that a cell, or a row of it, belongs to: of those that agree with it the one that says most, as one arm may be another and a knob more."""
-    return max((arm for arm in [*plan.arms, *plan.unasked] if all(cell.get(knob) == value for knob, value in arm.items())), key=len, default={})
+    return max((arm for arm in [*plan.arms, *plan.unasked] if all(named(plan, cell).get(knob) == value for knob, value in arm.items())), key=len, default={})
 
 
 def of_arm(plan: Plan, rows: Iterable[Row], arm: Cell) -> list[Row]:

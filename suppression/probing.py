@@ -84,7 +84,7 @@ def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torc
     before = fingerprint(method)
     layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
     if probe.online and method.has_classifier:
-        rows = [from_the_method_itself(scenes, method, pools[False])]
+        rows = list(from_the_method_itself(scenes, probe, method, pools[False]))
     else:
         rows = list(about_features(scenes, probe, method, layers, pools, device))
     rows += about_transformations(scenes, probe, method, layers, pools, device)
@@ -134,17 +134,28 @@ def over_bits(rows: list[Row]) -> Iterator[Row]:
         yield these[0] | mean | {"feature": "bit", "decodable": held, "converged": all(row["converged"] for row in these)}
 
 
-def from_the_method_itself(scenes: Scenes, method: Method, pool: Pool) -> Row:
-    """What the layer that was trained along with the encoder says of every held-out instance, once each, as it is (no view, batch norms frozen)."""
-    drawn = scenes.of_instances(torch.arange(len(pool), device=pool.labels.device), pool)
-    (feature,) = scenes.told
-    h = encode_scenes(method, ["h"], scenes, drawn, pool, None)["h"]
+def from_the_method_itself(scenes: Scenes, probe: Probe, method: Method, pool: Pool) -> Iterator[Row]:
+    """What the layer that was trained along with the encoder says of scenes as they are (no view, batch norms frozen): of every held-out instance once each,
+    or, where there is more to a scene than an instance, of as many as the probe is tested with."""
+    device, whole = pool.labels.device, type(scenes).of_instances is not Scenes.of_instances
+    drawn = (
+        scenes.of_instances(torch.arange(len(pool), device=device), pool)
+        if whole
+        else scenes.factors(probe.test, torch_rng("probe", False, device=device), pool)
+    )
+    cases = {name: len(carrier.unique()) for name, carrier in scenes.carriers(drawn).items()}
+    asked = next((names for _, visible, names in scenes.questions() if visible is None), ())
+    layer = method.classifier_on
+    tap = encode_scenes(method, [layer], scenes, drawn, pool, None)[layer]
     with torch.no_grad():
-        right = method.classify(h).argmax(1) == scenes.labels(drawn)[feature]
-    accuracy = right.double().mean().item()
-    low, high = wilson(accuracy, len(pool))
-    row = {"feature": feature, "probe": "online", "layer": "h", "scenes": "together", "accuracy": accuracy, "low": low, "high": high, "cases": len(pool)}
-    return row | {"guess": scenes.labels(drawn)[feature].bincount().max().item() / len(pool)}
+        logits = method.classify(tap).split(scenes.spaces(pool), 1)
+    for feature, logit in zip(scenes.told, logits, strict=True):
+        if feature in asked and (probe.features is None or feature in probe.features):
+            truth = scenes.labels(drawn)[feature]
+            accuracy = (logit.argmax(1) == truth).double().mean().item()
+            low, high = wilson(accuracy, cases[feature])
+            row = {"feature": feature, "probe": "online", "layer": "h", "scenes": "together", "accuracy": accuracy, "low": low, "high": high}
+            yield row | {"cases": cases[feature], "guess": truth.bincount().max().item() / len(truth)}
 
 
 def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pools: Pools, device: torch.device) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from suppression.convnet import ConvNet
 from suppression.errors import UserError
 from suppression.methods import CPC, DINO, METHODS, Autoencoder, InstDisc, SwAV
 from suppression.methods.swav import perplexity, sinkhorn, swapped
-from suppression.nets import ResNet18
+from suppression.nets import ResNet
 from suppression.train import Training, train
 
 CPU = torch.device("cpu")
@@ -314,7 +314,7 @@ def test_an_autoencoder_is_the_squared_error_over_pixels_by_a_loop(monkeypatch):
 
 def built_autoencoder():
     torch.manual_seed(0)
-    return Autoencoder(ResNet18(width=4, stem=1, channels=2), decoder_width=8)
+    return Autoencoder(ResNet(width=4, stem=1, channels=2), decoder_width=8)
 
 
 @pytest.mark.parametrize("side", [8, 13, 28])

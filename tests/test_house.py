@@ -125,7 +125,7 @@ def test_every_cell_of_every_recipe_can_be_built(name, scale):
     plan = recipe.plan(name, scale=scale)
     for cell in plan.cells:
         if cell["width"] <= 16:
-            lab.check_cell(cell, plan.probe)
+            lab.check_cell(cell, plan.probe, plan.before)
     assert len({lab.full_key(cell) for cell in plan.cells}) == len(plan.cells)
 
 

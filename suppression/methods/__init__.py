@@ -6,6 +6,9 @@ from suppression.methods.base import Method
 from suppression.methods.byol import BYOL
 from suppression.methods.cpc import CPC
 from suppression.methods.dino import DINO
+from suppression.methods.distil import Distil
+from suppression.methods.finetune import Finetune
+from suppression.methods.frozen import Frozen
 from suppression.methods.generalised import SWD, Decoupled
 from suppression.methods.instdisc import InstDisc
 from suppression.methods.moco import MoCo
@@ -35,6 +38,9 @@ METHODS: dict[str, type[Method]] = {
     "autoencoder": Autoencoder,
     "supcon": SupCon,
     "supervised": Supervised,
+    "finetune": Finetune,
+    "distil": Distil,
+    "frozen": Frozen,
     "untrained": Untrained,
 }
 
@@ -47,6 +53,9 @@ __all__ = [
     "Autoencoder",
     "Barlow",
     "Decoupled",
+    "Distil",
+    "Finetune",
+    "Frozen",
     "InstDisc",
     "Method",
     "MoCo",
