@@ -9,9 +9,11 @@ import torch
 
 from suppression import exp, lab, recipe
 from suppression.errors import UserError
+from suppression.forms import Probe
 from suppression.methods import Distil, Finetune, SimCLR, Supervised
 from suppression.nets import ResNet
 from suppression.probes.frozen import fingerprint
+from suppression.probing import from_the_method_itself
 from suppression.scenes.sources import Pool
 from suppression.seeds import torch_rng
 from suppression.store import Store
@@ -110,6 +112,57 @@ def test_a_teacher_gets_no_gradient_stays_as_it_is_and_is_not_stored():
     assert fingerprint(teacher) == before
     assert all(p.grad is None for p in teacher.parameters())
     assert {name.split(".")[0] for name in student.state_dict()} == {"encoder", "head"}
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Finetune(small(), (10,), tune="linear"), lambda: Finetune(small(), (10,)), lambda: Distil(small(), (10,), label_weight=0.5)]
+)
+def test_a_training_that_was_stopped_goes_on_and_ends_bit_identical(make):
+    class Keeper:
+        saved = None
+
+        def log(self, row):
+            if row["step"] == 2 and stopping:
+                raise KeyboardInterrupt
+
+        def due(self):
+            return True
+
+        def save(self, tensors, step):
+            Keeper.saved = tensors, step
+
+        def load(self):
+            return Keeper.saved
+
+    ended, how = [], {"draw": lambda step: batch(n=6 + step), "training": Training(samples=36, batch=6, lr=0.1), "device": CPU}
+    for stopping in (False, True):
+        Keeper.saved = None
+        for again in range(1 + stopping):
+            torch.manual_seed(0)
+            method, stopping = make(), stopping and not again
+            try:
+                train(method, keeper=Keeper(), **how)
+            except KeyboardInterrupt:
+                assert Keeper.saved[1] == 2
+        ended.append(fingerprint(method))
+    assert ended[0] == ended[1]
+
+
+@pytest.mark.parametrize(("data", "shown"), [("two_digits", "alone"), ("trifeature", "together"), ("random_bits", "together")])
+def test_the_layer_that_was_trained_along_is_asked_for_every_label_that_it_was_told(data, shown, place):
+    """The oracle is a layer that ignores its input and always says the same class of each label: it is right as often as that class comes."""
+    pools = {"canvas": 16, "area_min": 0.3, "source": "digits"} | {"size1": 5, "size2": 8, "bits": 2}
+    scenes = lab.scenes_of({"data": data} | pools)
+    pool = lab.NOTHING if data == "trifeature" else lab.SOURCES["digits"](False)
+    method = Supervised(ResNet18(width=2, stem=1, channels=scenes.channels), scenes.spaces(pool))
+    torch.nn.init.zeros_(method.head.weight)
+    with torch.no_grad():
+        method.head.bias.copy_(torch.cat([torch.arange(width) == 3 for width in scenes.spaces(pool)]).float())
+    rows = list(from_the_method_itself(scenes, Probe(test=50), method, pool))
+    assert [(row["feature"], row["scenes"]) for row in rows] == [(name, shown) for name in scenes.told]
+    drawn = {"instance": torch.arange(len(pool))} if data == "random_bits" else scenes.factors(50, torch_rng("probe", False), pool)
+    truth = {"class": pool.labels} if data == "random_bits" else scenes.labels(drawn)
+    assert [row["accuracy"] for row in rows] == [pytest.approx((truth[name] == 3).double().mean().item()) for name in scenes.told]
 
 
 RECIPE = """

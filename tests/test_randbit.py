@@ -203,7 +203,7 @@ def test_every_held_out_picture_is_asked_once_as_it_is():
             seen.append(x)
             return {"h": x[:, 0, 0, :1]}
 
-    row = from_the_method_itself(RandomBits(bits=3), Reader(FirstPixel()), pool)
+    (row,) = from_the_method_itself(RandomBits(bits=3), forms.Probe(), Reader(FirstPixel()), pool)
     x = torch.cat(seen)
     torch.testing.assert_close(x[:, 0], pool.images / 255)
     assert torch.equal(x[:, 1:, 5, 9].long(), pool.hashes[:, None] >> torch.arange(3) & 1)
