@@ -14,13 +14,13 @@ from torch.nn.functional import cosine_similarity, normalize
 from suppression import lab
 from suppression.convnet import ConvNet
 from suppression.errors import UserError
-from suppression.methods import CPC, DINO, METHODS, Autoencoder, Instances, SwAV
+from suppression.methods import CPC, DINO, METHODS, Autoencoder, InstDisc, SwAV
 from suppression.methods.swav import perplexity, sinkhorn, swapped
 from suppression.nets import ResNet18
 from suppression.train import Training, train
 
 CPU = torch.device("cpu")
-NEW = ["swav", "dino", "instances", "cpc", "autoencoder"]
+NEW = ["swav", "dino", "instdisc", "cpc", "autoencoder"]
 
 
 class Flat(nn.Module):
@@ -199,11 +199,11 @@ def test_the_teacher_has_no_gradient_and_evaluation_moves_no_centre():
     assert not method.centre.any()
 
 
-# Instances
+# Instance discrimination
 
 
-def test_instances_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_half():
-    method, (x1, x2, *small) = built(Instances, 9), views()
+def test_instdisc_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_half():
+    method, (x1, x2, *small) = built(InstDisc, 9), views()
     number = torch.arange(6).flip(0) + 2
     bank = method.bank.clone()
     torch.testing.assert_close(bank.norm(dim=1), torch.ones(9))
@@ -221,12 +221,12 @@ def test_instances_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_
     assert torch.equal(method.bank[[0, 1, 8]], bank[[0, 1, 8]])
 
 
-def test_instances_has_a_place_for_every_picture(cell_with, place):
-    cell = cell_with("instances")
+def test_instdisc_has_a_place_for_every_picture(cell_with, place):
+    cell = cell_with("instdisc")
     pool = lab.load_pools(cell, place, CPU)[True]
     assert len(lab.build_method(cell, pool).bank) == cell["images"] == 256
     assert len(lab.build_method(cell | {"images": None, "order": "shuffled"}, pool).bank) == len(pool)
-    with pytest.raises(UserError, match="instances tells a finite set of pictures apart"):
+    with pytest.raises(UserError, match="instdisc tells a finite set of pictures apart"):
         lab.check_cell(cell | {"images": None})
 
 
@@ -394,14 +394,14 @@ def test_losses_are_float32_under_bf16(name, cell_with, place):
 @pytest.mark.parametrize(
     ("cls", "told", "knobs", "message"),
     [
-        *((cls, told, {"tau": 0.0}, "tau = 0.0: a temperature is above 0") for cls, told in ((SwAV, ()), (DINO, ()), (Instances, (5,)), (CPC, ()))),
+        *((cls, told, {"tau": 0.0}, "tau = 0.0: a temperature is above 0") for cls, told in ((SwAV, ()), (DINO, ()), (InstDisc, (5,)), (CPC, ()))),
         *((cls, (), {"prototypes": 1}, "prototypes = 1: to tell pictures apart takes 2") for cls in (SwAV, DINO)),
         (SwAV, (), {"epsilon": 0.0}, "epsilon = 0.0"),
         (SwAV, (), {"iterations": 0}, "iterations = 0: Sinkhorn-Knopp takes one at least"),
         (DINO, (), {"tau_teacher": -1.0}, "tau_teacher = -1.0"),
         (DINO, (), {"ema": 1.1}, r"ema = 1.1: the share that a moving average keeps is in \[0, 1\]"),
         (DINO, (), {"centre": -0.1}, "centre = -0.1"),
-        (Instances, (5,), {"bank": 1.5}, r"bank = 1.5: the share that a memory keeps of itself is in \[0, 1\]"),
+        (InstDisc, (5,), {"bank": 1.5}, r"bank = 1.5: the share that a memory keeps of itself is in \[0, 1\]"),
         (CPC, (), {"patch": 1}, "patch = 1 px"),
         (CPC, (), {"ahead": 1}, "ahead = 1: the first row below"),
         (Autoencoder, (), {"decoder_width": 0}, "decoder_width = 0"),

@@ -4,7 +4,7 @@ from suppression.methods.autoencoder import Autoencoder
 from suppression.methods.base import Method
 from suppression.methods.cpc import CPC
 from suppression.methods.dino import DINO
-from suppression.methods.instances import Instances
+from suppression.methods.instdisc import InstDisc
 from suppression.methods.randbit import RandBit
 from suppression.methods.simclr import SimCLR
 from suppression.methods.supervised import Supervised
@@ -16,11 +16,11 @@ METHODS: dict[str, type[Method]] = {
     "randbit": RandBit,
     "swav": SwAV,
     "dino": DINO,
-    "instances": Instances,
+    "instdisc": InstDisc,
     "cpc": CPC,
     "autoencoder": Autoencoder,
     "supervised": Supervised,
     "untrained": Untrained,
 }
 
-__all__ = ["CPC", "DINO", "METHODS", "Autoencoder", "Instances", "Method", "RandBit", "SimCLR", "Supervised", "SwAV", "Untrained"]
+__all__ = ["CPC", "DINO", "METHODS", "Autoencoder", "InstDisc", "Method", "RandBit", "SimCLR", "Supervised", "SwAV", "Untrained"]

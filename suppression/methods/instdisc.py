@@ -12,7 +12,7 @@ from suppression.losses import info_nce
 from suppression.methods.projected import Projected
 
 
-class Instances(Projected):
+class InstDisc(Projected):
     """The non-parametric softmax at `tau` (equation 2) over a memory bank of all `images` pictures, in full where the paper estimates it; no proximal term.
 
     After each step a picture's place in the bank, of length 1, keeps `bank` of itself and takes the rest from the mean of its two new projections (the paper
