@@ -19,7 +19,7 @@ from torchvision.transforms import v2
 
 from suppression import lab, machine, recipe
 from suppression.methods import Method, SimCLR
-from suppression.nets import ResNet18, channels_last
+from suppression.nets import ResNet, channels_last
 from suppression.scenes import SCENES
 from suppression.seeds import torch_rng
 from suppression.store import Store
@@ -107,7 +107,7 @@ def photos() -> Work:
         return x1, x2, torch.zeros(training.batch, 1)
 
     def build() -> Method:
-        return channels_last(SimCLR(ResNet18(width=16, stem=1, channels=3), tau=TAU))
+        return channels_last(SimCLR(ResNet(width=16, stem=1, channels=3), tau=TAU))
 
     return Work(build, draw, partial(peers.Photos, pictures), FULL, 32, training)
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from suppression.errors import UserError
 from suppression.forms import Probe
-from suppression.lab import Place, Row, run_cell
+from suppression.knobs import full_key
+from suppression.lab import Place, Row, built_on, run_cell
 from suppression.recipe import Cell
 from suppression.train import TrainingStopped
 
@@ -39,26 +40,28 @@ def how_many(asked: int | None, device: str, cells: int) -> tuple[int, int | Non
     return min(workers, max(cells, 1)), threads
 
 
-def run(cells: list[Cell], probe: Probe, place: Place, hear: Hear, *, workers: int | None = None) -> dict[int, list[Row]]:
+def run(cells: list[Cell], probe: Probe, place: Place, hear: Hear, *, workers: int | None = None, unasked: int = 0) -> dict[int, list[Row]]:
     """Rows by the cell's index. `hear(index, event)` is told: ("start",), lab's events, ("done", rows), ("failed", message).
 
-    A cell that fails is told and the others go on. KeyboardInterrupt ends all; what was finished, and each running cell's checkpoint, stay.
+    The first `unasked` cells are trained and not probed: others build on them. A cell waits for those that it builds on. A cell that fails is told and the others go on. KeyboardInterrupt ends all; what was finished, and each running cell's checkpoint, stay.
     """
     number, threads = how_many(workers, place.device, len(cells))
     place = replace(place, threads=threads)
     waiting, rows = list(range(len(cells))), {}
+    keys = [full_key(cell) for cell in cells]
     crew: dict[Connection, BaseProcess] = {}
     at_work: dict[Connection, int] = {}
     try:
         while waiting or at_work:
-            while waiting and len(at_work) < number:
+            while len(at_work) < number and (ready := next_of(waiting, cells, {keys[i] for i in [*waiting, *at_work.values()]})) is not None:
                 idle = [pipe for pipe, process in crew.items() if pipe not in at_work and process.is_alive()]
-                pipe = idle[0] if idle else hire(crew, probe, place)
-                at_work[pipe] = waiting.pop(0)
-                pipe.send(cells[at_work[pipe]])
+                pipe = idle[0] if idle else hire(crew, place)
+                waiting.remove(ready)
+                at_work[pipe] = ready
+                pipe.send((cells[ready], None if ready < unasked else probe))
                 hear(at_work[pipe], ("start",))
-            ready = wait(list(at_work), timeout=1.0)
-            for pipe in [pipe for pipe in at_work if pipe in ready]:
+            heard = wait(list(at_work), timeout=1.0)
+            for pipe in [pipe for pipe in at_work if pipe in heard]:
                 i = at_work[pipe]
                 try:
                     event = pipe.recv()
@@ -79,12 +82,17 @@ def run(cells: list[Cell], probe: Probe, place: Place, hear: Hear, *, workers: i
     return rows
 
 
-def hire(crew: dict[Connection, BaseProcess], probe: Probe, place: Place) -> Connection:
+def next_of(waiting: list[int], cells: list[Cell], unfinished: set[str]) -> int | None:
+    """The first cell in line that builds on none of the unfinished ones."""
+    return next((i for i in waiting if unfinished.isdisjoint(built_on(cells[i]).values())), None)
+
+
+def hire(crew: dict[Connection, BaseProcess], place: Place) -> Connection:
     """Start a worker; it takes cells from its pipe until it is sent away."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
     with no_main_module():
-        process = context.Process(target=work, args=(theirs, probe, place), daemon=True)
+        process = context.Process(target=work, args=(theirs, place), daemon=True)
         process.start()
     theirs.close()
     crew[mine] = process
@@ -103,7 +111,7 @@ def no_main_module() -> Iterator[None]:
         main.__dict__.update(kept)
 
 
-def work(pipe: Connection, probe: Probe, place: Place) -> None:
+def work(pipe: Connection, place: Place) -> None:
     """What a worker does. The user's Ctrl-C reaches every process of the terminal; the parent decides, the worker only leaves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -115,7 +123,7 @@ def work(pipe: Connection, probe: Probe, place: Place) -> None:
 
     while True:
         try:
-            cell = pipe.recv()
+            cell, probe = pipe.recv()
         except EOFError:
             return
         try:

@@ -18,13 +18,13 @@ from suppression.store import Store
 from suppression.train import Training
 
 
-def cost(cell: Cell, probe: Probe, *, trained: bool = False) -> float:
+def cost(cell: Cell, probe: Probe | None, *, trained: bool = False) -> float:
     """The work of a cell in units of one pixel of one trained view; a probe's pictures only go forward, a third of that. One that is `trained` is only probed."""
     training = 2 * cell["samples"] * (cell["view"] or cell["canvas"]) ** 2 if METHODS[cell["method"]].trains and not trained else 0
-    return training + 4 / 3 * (probe.train + probe.test) * cell["canvas"] ** 2
+    return training if probe is None else training + 4 / 3 * (probe.train + probe.test) * cell["canvas"] ** 2
 
 
-def expected_seconds(cells: list[Cell], probe: Probe, place: Place) -> list[float]:
+def expected_seconds(cells: list[Cell], probe: Probe | None, place: Place) -> list[float]:
     """What each cell would take, from a few passes timed here and now (one thread on a CPU, as in a worker), and Muon's orthogonalisations; about, not exactly."""
     device = torch.device(place.device)
     threads = torch.get_num_threads()

@@ -150,9 +150,13 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     stored = {i: rows for i, cell in enumerate(plan.cells) if (rows := lab.stored_rows(store, cell, plan.probe)) is not None}
     for i, cell in enumerate(plan.cells):
         if i not in stored and cell["seed"] == plan.seeds[0]:  # what is stored was right, and a seed is never wrong
-            lab.check_cell(cell, plan.probe)
+            lab.check_cell(cell, plan.probe, plan.before)
+    before = lab.needed([cell for i, cell in enumerate(plan.cells) if i not in stored], plan.before, store)
+    before = [cell for cell in before if cell not in plan.cells]
+    for cell in before:
+        lab.check_cell(cell, None, plan.before)
     if given.dry:
-        return dry(plan, place, set(stored), given)
+        return dry(plan, place, set(stored), before, given)
     for i in list(stored):
         if fault := store.damage(keys[i]):
             print(f"note: {fault}; that cell is put aside and trained again", file=sys.stderr)
@@ -160,16 +164,18 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     missing = [i for i in range(len(plan.cells)) if i not in stored]
     failed: list[dict] = []
     if missing:
-        lab.check_sources(plan.cells, place, lambda text: print(f"note: {text}", file=sys.stderr))
+        before = [cell for cell in lab.needed([plan.cells[i] for i in missing], plan.before, store) if cell not in plan.cells]
+        lab.check_sources([*before, *plan.cells], place, lambda text: print(f"note: {text}", file=sys.stderr))
         store.check_writable()
         whole = make_plan(given.name, scale=plan.scale)  # without pins: the list counts against the whole recipe
         store.put_keys(f"{plan.name}.{plan.scale}", sorted({lab.full_key(cell) for cell in whole.cells}))
         from suppression.crew import run as run_crew
         from suppression.progress import Progress
 
-        with Progress(plan, stored, missing, place, given.workers) as progress:
-            new = run_crew([plan.cells[i] for i in missing], plan.probe, place, progress.hear, workers=given.workers)
-        stored |= {missing[i]: rows for i, rows in new.items()}
+        with Progress(plan, stored, missing, place, before) as progress:
+            cells = [*before, *(plan.cells[i] for i in missing)]
+            new = run_crew(cells, plan.probe, place, progress.hear, workers=given.workers, unasked=len(before))
+        stored |= {missing[i - len(before)]: rows for i, rows in new.items() if i >= len(before)}
         failed = [plan.cells[i] for i in range(len(plan.cells)) if i not in stored]
     rows = long_rows(plan, [(plan.cells[i], stored[i]) for i in sorted(stored)])
     beside = [(cell, found) for cell in plan.other_cells if (found := lab.stored_rows(store, cell, plan.probe)) is not None]
@@ -208,21 +214,24 @@ def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
         console.print(made)
 
 
-def dry(plan: Plan, place: Any, stored: set[int], given: argparse.Namespace) -> int:
+def dry(plan: Plan, place: Any, stored: set[int], before: list[dict], given: argparse.Namespace) -> int:
     from suppression.crew import how_many
     from suppression.estimate import expected_seconds
     from suppression.lab import full_key
     from suppression.lines import cell_name
 
-    number, _ = how_many(given.workers, place.device, len(plan.cells) - len(stored))
+    number, _ = how_many(given.workers, place.device, len(before) + len(plan.cells) - len(stored))
     store = Store(place.store)
+    for cell in before:
+        print(f"missing  {cell_name(plan, cell)}")
     for i, cell in enumerate(plan.cells):
         print(f"{'stored ' if i in stored else 'trained' if store.has(full_key(cell)) else 'missing'}  {cell_name(plan, cell)}")
     missing = [cell for i, cell in enumerate(plan.cells) if i not in stored]
     trained = sum(store.has(full_key(cell)) for cell in missing)
-    seconds = sum(expected_seconds(missing, plan.probe, place)) / number if missing else 0.0
+    seconds = (sum(expected_seconds(missing, plan.probe, place)) + sum(expected_seconds(before, None, place))) / number if missing else 0.0
+    first = f", {len(before)} to be trained before them" if before else ""
     print(
-        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
+        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing{first}; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
     )
     return 0
 

@@ -8,17 +8,18 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from suppression import survival
-from suppression.lines import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, summary
+from suppression.lines import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, several_layers, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
-from suppression.rows import Row, select
+from suppression.rows import Row, at, select
 from suppression.stats import Threshold, incentive
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which the common kinds of colour blindness keep apart; markers differ too.
-STYLES = {"supervised": ("#0072B2", "s", "-"), "untrained": ("#555555", "^", ":")}
+STYLES = {"supervised": [("#0072B2", "s", "-")], "untrained": [("#555555", "^", ":"), ("#999999", "<", ":")]}
 OTHERS = [("#D55E00", "o", "-"), ("#E69F00", "D", "-"), ("#009E73", "v", "-"), ("#CC79A7", "P", "-"), ("#56B4E9", "X", "-"), ("#000000", "d", "-")]
+OTHERS += [(colour, marker, "--") for (colour, _, _), marker in zip(OTHERS, "*phH8>", strict=True)]  # more arms than colours: other markers, dashed
 DODGE = 0.008  # of the axis, between neighbouring arms
 MOST_COLUMNS = 4
 LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
@@ -29,8 +30,8 @@ INCHES_A_LETTER = 0.105  # of 13 points, about
 def styles(arms: list[Cell]) -> dict[str, tuple[str, str, str]]:
     """Colour, marker and line of each arm by its label; the same whichever arms were asked for."""
     names = {label(arm): arm["method"] for arm in sorted(arms, key=label)}
-    others, plain = iter(OTHERS * len(names)), dict(STYLES)
-    return {name: plain.pop(method) if method in plain else next(others) for name, method in names.items()}
+    others, own = iter(OTHERS * len(names)), {method: iter(some) for method, some in STYLES.items()}
+    return {name: next(own.get(method, others), None) or next(others) for name, method in names.items()}
 
 
 def figure(plan: Plan, rows: list[Row]) -> Figure:
@@ -81,11 +82,11 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
 def arranged(shown: list[Line]) -> list[list[Line | None]]:
     """Features down and kinds of scenes across, where there are several of both; else the panels one after another."""
     features, kinds = (list(dict.fromkeys(getattr(line, name) for line in shown)) for name in ("feature", "scenes"))
-    layers = list(dict.fromkeys(line.layer for line in shown))
-    at = {(line.feature, line.scenes, line.layer): line for line in shown}
+    layers = list(dict.fromkeys(line.layer for line in shown if line.layer != "output"))
+    where = {(line.feature, line.scenes, layers[0] if line.layer == "output" else line.layer): line for line in shown}
     if len(layers) > 1:
-        return [[at.get((feature, kind, layer)) for layer in layers] for feature in features for kind in kinds]
-    full = [[at.get((feature, kind, layers[0])) for kind in kinds] for feature in features]
+        return [[where.get((feature, kind, layer)) for layer in layers] for feature in features for kind in kinds]
+    full = [[where.get((feature, kind, layers[0])) for kind in kinds] for feature in features]
     if len(kinds) > 1 and sum(line is None for row in full for line in row) == 0:
         return full
     across = min(len(shown), MOST_COLUMNS if len(shown) > 6 else 3)
@@ -96,11 +97,11 @@ def arranged(shown: list[Line]) -> list[list[Line | None]]:
 
 def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     recipe = plan.recipe
-    at = guess(plan, rows, line.feature)
-    if recipe.measure == "accuracy" and not math.isnan(at):
-        ax.axhline(100 * at, color="black", linewidth=1, linestyle=(0, (1, 3)))
-        ax.annotate("guess", (1, 100 * at), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
-    layer = f", {line.layer}" if plan.probe.clusters else ""
+    chance = guess(plan, rows, line.feature)
+    if recipe.measure == "accuracy" and not math.isnan(chance):
+        ax.axhline(100 * chance, color="black", linewidth=1, linestyle=(0, (1, 3)))
+        ax.annotate("guess", (1, 100 * chance), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
+    layer = f", {line.layer}" if several_layers(plan) and line.layer != "output" else ""
     ax.set_title(fill(f"{line.feature}{layer}: {plan.card.scenes.get(line.scenes, line.scenes)}", LETTERS), fontsize=15)
     ax.set_ylim(-2, 102) if recipe.measure == "accuracy" else ax.set_ylim(bottom=0)
     if recipe.axis_log:
@@ -114,7 +115,7 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     ax.set_xlabel(fill(recipe.axis_label or recipe.axis, LETTERS), fontsize=14)
     ax.grid(alpha=0.25)
     for x in plan.axis:
-        here = [row for row in rows if row.get(recipe.axis) == x]
+        here = at(rows, recipe.axis, x)
         if here and recipe.axis not in PROBE_AXES and not select(here, feature=line.feature, scenes=line.scenes):
             ax.text(place(plan, x), 55, "not asked for:\nsee the caption", rotation=90, ha="center", va="center", fontsize=12, color="#555555")
     if recipe.incentive and (line.feature, line.scenes) == (recipe.retention[0].feature, recipe.retention[0].scenes):
@@ -182,10 +183,15 @@ def draw_incentive(ax: Any, plan: Plan) -> None:
 
 
 def told_scale(plan: Plan, rows: list[Row]) -> str:
-    counts = sorted({len({row["seed"] for row in rows if row.get(plan.recipe.axis) == x}) for x in plan.axis} - {0})
+    counts = sorted({len({row["seed"] for row in at(rows, plan.recipe.axis, x)}) for x in plan.axis} - {0})
     seeds = f"{counts[0]} seed{'s' * (counts[0] > 1)}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds a point"
     row = rows[0]
-    net = "a small convolutional net" if row.get("net") == "convnet" else f"ResNet-18 width {' and '.join(map(str, sorted({row['width'] for row in rows})))}"
+    depths = map(str, sorted({row.get("depth") or 18 for row in rows}))
+    net = (
+        "a small convolutional net"
+        if row.get("net") == "convnet"
+        else f"ResNet-{' and '.join(depths)} width {' and '.join(map(str, sorted({row['width'] for row in rows})))}"
+    )
     return f"{plan.scale} scale: {row.get('source') or 'no source'}, {row['canvas']}-px canvas, {net}, {seeds}"
 
 

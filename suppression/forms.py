@@ -41,6 +41,8 @@ class Probe(Strict):
     `clusters` are the k of k-means on local features, at those of the `layers` that are maps; of `cluster_images` whole scenes (64 if None), each drawn at
     `resolution` px a side (those of the canvas if None).
 
+    `pairs`: put the contrastive task to so many held-out scenes, in two of the views that it was trained on (`probes.pairs`).
+
     `online`: where a method has trained a linear layer along with its encoder, that layer is asked instead, on every held-out instance once.
     """
 
@@ -56,6 +58,7 @@ class Probe(Strict):
     cluster_images: int | None = None
     resolution: int | None = None
     online: bool | None = None
+    pairs: int | None = None
 
 
 class Retention(Strict):
@@ -88,6 +91,9 @@ class Card(Strict):
 class Recipe(Strict):
     """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs, or what the probe runs
     through (`PROBE_AXES`). `measure` is the column of the rows that is shown; `incentive` draws the closed form over shared bits (`stats.incentive`).
+
+    `pretrain` are cells that arms build on, by the names that their knobs `start` and `teacher` say: each a method with its knobs, and the card as `data` where
+    it is another one. What a table does not set is as in the arm's cell (`recipe.plan`).
     """
 
     title: str
@@ -100,6 +106,7 @@ class Recipe(Strict):
     retention: list[Retention] = []
     incentive: bool = False
     arms: list[dict[str, Any]]
+    pretrain: dict[str, dict[str, Any]] = {}
     seeds: int = 1
     probe: Probe = Probe()
     scale: dict[str, dict[str, Any]]

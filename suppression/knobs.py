@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from suppression.errors import UserError, unknown
 from suppression.methods import METHODS
 from suppression.scenes import SCENES, SOURCES
+from suppression.store import key_of
 from suppression.train import Training
 from suppression.views import Views
 
@@ -37,8 +38,12 @@ GENERAL = [
     Knob("method", str, None, "general", METHODS),
     Knob("seed", int, 0, "general"),
     Knob("net", Literal["convnet"] | None, None, "net"),  # None is the ResNet-18
+    Knob("depth", Literal[10, 34] | None, None, "net"),  # of the ResNet; None is 18
     Knob("width", int, 16, "net"),
     Knob("stem", Literal[1, 2, 4] | None, None, "net"),
+    # Cells of the store that a cell builds on: in a recipe by the name of their [pretrain] table, in a cell by their key, so that its own key covers theirs.
+    Knob("start", str | None, None, "start"),
+    Knob("teacher", str | None, None, "teacher"),
 ]
 
 
@@ -82,8 +87,16 @@ def schema(kind: str) -> dict[str, Knob]:
 def cell_knobs(kind: str, method: str) -> dict[str, Knob]:
     """The knobs that a cell of this method has: an untrained network has no views and no training."""
     own = {knob.name: knob for knob in knobs_of(METHODS[method], f"methods.{method}")}
-    rooms = {"general", "scenes", "net"} | ({"views", "train"} if METHODS[method].trains else set())
+    rooms = {"general", "scenes", "net", *METHODS[method].builds_on} | ({"views", "train"} if METHODS[method].trains else set())
     return {name: knob for name, knob in schema(kind).items() if knob.room in rooms} | own
+
+
+def full_key(cell: dict[str, Value]) -> str:
+    """The cell's key in the store: its knobs and the versions of everything that made it."""
+    trained = METHODS[cell["method"]].trains
+    versions = {"scenes": SCENES[cell["data"]].version, "method": METHODS[cell["method"]].version}
+    versions |= {"views": Views.version, "train": Training.version} if trained else {}
+    return key_of(cell | {f"version_{name}": version for name, version in versions.items()})
 
 
 def coerce(knob: Knob, value: Value, where: str) -> Value:

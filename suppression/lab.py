@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from suppression import machine
 from suppression.convnet import ConvNet
 from suppression.errors import UserError
 from suppression.forms import Probe
-from suppression.methods import METHODS, Method
-from suppression.nets import ResNet18, channels_last, stem_for
+from suppression.knobs import full_key, knobs_of
+from suppression.methods import METHODS, Method, Supervised
+from suppression.multiview import two_views
+from suppression.nets import ResNet, channels_last, stem_for
 from suppression.probing import ask, record_name
 from suppression.probing import check as check_probe
 from suppression.recipe import Cell
@@ -25,7 +27,7 @@ from suppression.scenes import SCENES, SOURCES, Pool, Scenes, photographs
 from suppression.scenes.base import Factors
 from suppression.scenes.sources import NOTHING, UNSEEN
 from suppression.seeds import torch_rng
-from suppression.store import Store, key_of
+from suppression.store import Store
 from suppression.train import Batch, Training, train
 from suppression.views import Views
 
@@ -64,8 +66,11 @@ def scenes_of(cell: Cell) -> Scenes:
     return part(SCENES[cell["data"]], cell)
 
 
-def build_method(cell: Cell, pool: Pool = UNSEEN) -> Method:
-    """The method with its encoder, for scenes drawn from this pool; equal seeds give every method the same initial encoder."""
+def build_method(cell: Cell, pool: Pool = UNSEEN, built_on: Mapping[str, Method] | None = None) -> Method:
+    """The method with its encoder, for scenes drawn from this pool; equal seeds give every method the same initial encoder.
+
+    `built_on` are its `start` and its `teacher`, where it has any.
+    """
     cls, scenes = METHODS[cell["method"]], scenes_of(cell)
     if cell["width"] < 1:
         raise UserError(f"width = {cell['width']}: the first block group needs one channel at least")
@@ -75,16 +80,21 @@ def build_method(cell: Cell, pool: Pool = UNSEEN) -> Method:
         told = (scenes.spaces(pool),) if cls.labelled else (how_many(cell, pool),) if cls.instanced else ()
         try:
             encoder = build_encoder(cell)
-            return channels_last(cls(encoder, *told, **own))  # type: ignore[return-value]
+            ground = built_on or {}
+            if "start" in ground:
+                encoder.load_state_dict(ground["start"].encoder.state_dict())
+            return channels_last(cls(encoder, *told, *(ground.get(knob) for knob in cls.builds_on), **own))  # type: ignore[return-value]
         except ValueError as error:
             raise UserError(str(error)) from error
 
 
-def build_encoder(cell: Cell) -> ConvNet | ResNet18:
+def build_encoder(cell: Cell) -> ConvNet | ResNet:
     """The encoder that the cell's knobs of the net describe, with the initial weights that torch's global generator gives it."""
     scenes = scenes_of(cell)
     if cell.get("net") is None:
-        return ResNet18(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=scenes.channels)
+        return ResNet(width=cell["width"], stem=cell["stem"] or stem_for(cell["canvas"]), channels=scenes.channels, depth=cell.get("depth") or 18)
+    if cell.get("depth") is not None:
+        raise UserError(f"depth = {cell['depth']}: net = {cell['net']} has the notebook's three convolutions; give --depth none")
     if cell["stem"] is not None:
         raise UserError(f"stem = {cell['stem']}: net = {cell['net']} has no stem; give --stem none")
     if cell.get("view") not in (None, cell["canvas"]):
@@ -95,18 +105,42 @@ def build_encoder(cell: Cell) -> ConvNet | ResNet18:
 
 
 def own_knobs(cls: type[Method]) -> list[str]:
-    from suppression.knobs import knobs_of
-
     return [knob.name for knob in knobs_of(cls, "")]
 
 
-def check_cell(cell: Cell, probe: Probe | None = None) -> None:
-    """Build everything but train nothing: every knob out of range, and every feature that is not there, is told before the first second of work."""
+def built_on(cell: Cell) -> dict[str, str]:
+    """The keys of the cells that a cell builds on, by the knob that says so."""
+    return {knob: cell[knob] for knob in METHODS[cell["method"]].builds_on if cell.get(knob) is not None}
+
+
+def needed(cells: list[Cell], before: Mapping[str, Cell], store: Store) -> list[Cell]:
+    """Those of the cells that others build on, in their order, that must be trained, or trained again, before these cells can be."""
+    keys = {key for cell in cells for key in built_on(cell).values()}
+    found = []
+    for key, cell in reversed(list(before.items())):
+        if key in keys and (not store.has(key) or store.damage(key)):
+            found.append(cell)
+            keys |= set(built_on(cell).values())
+    return found[::-1]
+
+
+def check_cell(cell: Cell, probe: Probe | None = None, before: Mapping[str, Cell] | None = None) -> None:
+    """Build everything but train nothing: every knob out of range, and every feature that is not there, is told before the first second of work.
+
+    `before` are the cells that it builds on, by their keys (`recipe.Plan`).
+    """
     scenes = scenes_of(cell)
-    method = build_method(cell | {"width": min(cell["width"], 1)})  # as narrow as can be, as initial values take time; no other knob's range depends on it
+    for knob in METHODS[cell["method"]].builds_on[:1]:
+        if cell[knob] is None:
+            raise UserError(f"{cell['method']} builds on another cell: give {knob}, the name of a [pretrain] table of the recipe")
+    method = narrow(cell, before or {})
     if probe is not None:
         check_probe(cell["data"], scenes, probe, method.encoder)
     if METHODS[cell["method"]].trains:
+        try:
+            method.check_batch(cell["batch"])
+        except ValueError as error:
+            raise UserError(str(error)) from error
         if part(Training, cell).order:
             scenes.of_instances(torch.arange(0), UNSEEN)
         views = part(Views, cell)
@@ -117,12 +151,47 @@ def check_cell(cell: Cell, probe: Probe | None = None) -> None:
             raise UserError(f"{cell['method']} tells a finite set of pictures apart: give images, or the order in which the source's instances come")
 
 
-def full_key(cell: Cell) -> str:
-    """The cell's key in the store: its knobs and the versions of everything that made it."""
-    trained = METHODS[cell["method"]].trains
-    versions = {"scenes": SCENES[cell["data"]].version, "method": METHODS[cell["method"]].version}
-    versions |= {"views": Views.version, "train": Training.version} if trained else {}
-    return key_of(cell | {f"version_{name}": version for name, version in versions.items()})
+def narrow(cell: Cell, before: Mapping[str, Cell]) -> Method:
+    """The method on untrained ones, all as narrow as can be, as initial values take time; no other knob's range depends on it."""
+    ground = {}
+    for knob, key in built_on(cell).items():
+        if key not in before:
+            raise missing(cell, knob)
+        check_fits(cell, knob, before[key])
+        ground[knob] = narrow(before[key], before)
+    return build_method(cell | {"width": min(cell["width"], 1)}, built_on=ground)
+
+
+def missing(cell: Cell, knob: str) -> UserError:
+    return UserError(
+        f"the {knob} of {cell['method']}, {cell[knob]}, is not in the store; a [pretrain] table that is named by the recipe's arm, or by --{knob} NAME, is trained "
+        f"before it: python -m suppression.exp RECIPE --method {cell['method']} --{knob} NAME"
+    )
+
+
+def check_fits(cell: Cell, knob: str, other: Cell, pool: Pool = UNSEEN, other_pool: Pool = UNSEEN) -> None:
+    """UserError that tells both sides, where the cell cannot build on the other one: an encoder of another shape to start from, a teacher of other pictures or
+    classes."""
+    mine, theirs = (
+        {"channels": scenes_of(each).channels}
+        | ({"net": each.get("net"), "width": each["width"], "stem": each["stem"] or stem_for(each["canvas"])} if knob == "start" else {})
+        for each in (cell, other)
+    )
+    if knob == "start" and cell.get("net") is not None:
+        mine, theirs = mine | {"canvas": cell["canvas"]}, theirs | {"canvas": other["canvas"]}
+    if knob == "teacher":
+        if not issubclass(METHODS[other["method"]], Supervised):
+            raise UserError(f"the teacher is {other['method']}, which was told no labels: let a finetune start from it, and that be the teacher")
+        mine |= {f"classes of {' and '.join(scenes_of(cell).told)}": scenes_of(cell).spaces(pool)}
+        theirs |= {f"classes of {' and '.join(scenes_of(other).told)}": scenes_of(other).spaces(other_pool)}
+    if list(mine.values()) != list(theirs.values()):
+        told = (
+            ", ".join(f"{name} {value}" for name, value in side.items() if value not in other_side.values())
+            for side, other_side in ((mine, theirs), (theirs, mine))
+        )
+        raise UserError(
+            "{} on {} has {}, its {} {} on {} has {}".format(cell["method"], cell["data"], next(told), knob, other["method"], other["data"], next(told))
+        )
 
 
 def stored_rows(store: Store, cell: Cell, probe: Probe) -> list[Row] | None:
@@ -134,7 +203,17 @@ def check_sources(cells: list[Cell], place: Place, note: Note = ignore) -> None:
     seen = set()
     for cell in cells:
         names = [cell[knob] for knob in scenes_of(cell).sources]
-        if (told := str((names, cell.get("instances"), scenes_of(cell).photo_side if set(names) - set(SOURCES) else None))) not in seen:
+        if (
+            told := str(
+                (
+                    names,
+                    cell.get("instances"),
+                    cell.get("labels"),
+                    cell["seed"] if cell.get("labels") else None,
+                    scenes_of(cell).photo_side if set(names) - set(SOURCES) else None,
+                )
+            )
+        ) not in seen:
             load_pools(cell, place, torch.device("cpu"), note)
             seen.add(told)
 
@@ -158,9 +237,47 @@ def load_pool(cell: Cell, is_train: bool, place: Place, note: Note = ignore) -> 
             pools.append(photographs(name, is_train, place.root, download, side=side, skip_bad=place.skip_bad, note=note))
     if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pools[0]):
         raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pools[0])} for training")
-    if is_train and cell.get("order") and (there := cell.get("instances") or len(pools[0])) < cell["batch"]:
+    if is_train and cell.get("labels") and not pools:
+        raise UserError(f"labels = {cell['labels']}: {cell['data']} draws from no source, so there are no instances of which some are without a label")
+    pool = pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
+    if is_train and cell.get("order") and (there := len(shown(cell, pool.first(cell.get("instances"))))) < cell["batch"]:
         raise UserError(f"batch = {cell['batch']}: an epoch of '{cell['source']}' has {there} instances, not one batch")
-    return pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
+    if is_train and cell.get("labels"):
+        with_label(cell, pool.first(cell.get("instances")))
+    return pool
+
+
+def with_label(cell: Cell, pool: Pool) -> tuple[Tensor, Tensor | None]:
+    """The numbers of the instances whose labels are told, and of the photographs beside them, the same share of both: as the seed draws them."""
+    beside = None if pool.photos is None else pool.photos.stratified(cell["labels"], torch_rng("labels", cell["seed"], "photos"))
+    return pool.stratified(cell["labels"], torch_rng("labels", cell["seed"])), beside
+
+
+def shown(cell: Cell, pool: Pool) -> Pool:
+    """What is trained on: all, or only what has a label."""
+    if not cell.get("labels") or cell.get("distil_on") == "all":
+        return pool
+    few, beside = with_label(cell, pool)
+    return replace(pool.only(few), photos=None if pool.photos is None else pool.photos.only(beside))  # type: ignore[arg-type]
+
+
+def known(cell: Cell, pool: Pool) -> Callable[[Factors, Tensor], Tensor]:
+    """A function that blots out the targets (n, classes) of scenes that show anything without a label."""
+    if not cell.get("labels") or cell.get("distil_on") != "all":
+        return lambda drawn, targets: targets
+    few, beside = with_label(cell, pool)
+    marked = {"instance": mark(few, pool)} | ({} if pool.photos is None or beside is None else {"photo": mark(beside, pool.photos)})
+
+    def blotted(drawn: Factors, targets: Tensor) -> Tensor:
+        told = [marks[drawn[name]].view(len(targets), -1).all(1, keepdim=True) for name, marks in marked.items() if name in drawn]
+        return targets * torch.stack(told).all(0)
+
+    return blotted
+
+
+def mark(numbers: Tensor, pool: Pool) -> Tensor:
+    """Whether an instance is one of these, (instances,)."""
+    return torch.zeros(len(pool), dtype=torch.bool, device=pool.labels.device).index_fill_(0, numbers, value=True)
 
 
 def how_many(cell: Cell, pool: Pool) -> int:
@@ -169,10 +286,11 @@ def how_many(cell: Cell, pool: Pool) -> int:
 
 
 def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
-    """Batch number `step` of a cell, drawn from the first `instances` of the pool: it depends on the cell's seed and the step alone, so a training can go
+    """Batch number `step` of a cell, drawn from the first `instances` of the pool, or those of them that have a label: it depends on the cell's seed and the step alone, so a training can go
     on from any step."""
     scenes, views, size = scenes_of(cell), part(Views, cell), cell["batch"]
-    pool, instanced = pool.first(cell.get("instances")), METHODS[cell["method"]].instanced
+    told, instanced = known(cell, pool.first(cell.get("instances"))), METHODS[cell["method"]].instanced
+    pool = shown(cell, pool.first(cell.get("instances")))
     images = scenes.factors(cell["images"], torch_rng("images", cell["seed"], device=device), pool) if cell.get("images") else None
 
     def draw(step: int) -> Batch:
@@ -180,10 +298,10 @@ def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Bat
         if images is None and not cell.get("order"):
             drawn = scenes.factors(size, rng, pool)
         else:
-            number = in_epochs(cell, how_many(cell, pool), step, device)
+            number = in_epochs(cell, cell["images"] or len(pool), step, device)
             drawn = scenes.of_instances(number, pool) if images is None else {name: value[number] for name, value in images.items()}
         seen = two_views(scenes, views, drawn, pool, rng)
-        return *seen[:2], number if instanced else scenes.targets(drawn, pool), *seen[2:]
+        return *seen[:2], number if instanced else told(drawn, scenes.targets(drawn, pool)), *seen[2:]
 
     return draw
 
@@ -195,37 +313,24 @@ def in_epochs(cell: Cell, n: int, step: int, device: torch.device) -> Tensor:
     return torch.randperm(n, generator=rng, device=device)[place * cell["batch"] :][: cell["batch"]]
 
 
-def two_views(scenes: Scenes, views: Views, drawn: Factors, pool: Pool, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """Both views of each scene, drawn at once, straight from the instances at their final size, with what the scenes append to them; then its local crops.
-
-    A local crop shows the scene as one of the views does, turn about: what a scene draws anew for its second view differs between them, too.
-    """
-    again = scenes.again(drawn, rng)
-    if views.one_branch:
-        pair = (*seen_by(scenes, views, 1, [drawn], pool, rng), *seen_by(scenes, views.crop_only, 1, [again], pool, rng))
-    else:
-        pair = seen_by(scenes, views, 2, [drawn, again], pool, rng)
-    local = seen_by(scenes, views.small(scenes.canvas), views.local, [drawn, again], pool, rng) if views.local else ()
-    return *pair, *local
-
-
-def seen_by(scenes: Scenes, views: Views, times: int, shown: list[Factors], pool: Pool, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """As many views of each scene, which is shown in turn as one of `shown`, all drawn at once."""
-    turns = [shown[i % len(shown)] for i in range(times)]
-    how = [views.draw(count(drawn), scenes.canvas, rng, channels=scenes.channels - scenes.planes) for drawn in turns]
-    together = {name: torch.cat([one[name] for one in how]) for name in how[0]}
-    all_shown = {name: torch.cat([one[name] for one in turns]) for name in turns[0]}
-    x = views.apply(scenes.render(all_shown, pool, view=together["crop"], out=views.view or scenes.canvas), together)
-    return scenes.append(x, all_shown).contiguous(memory_format=torch.channels_last).chunk(times)
+def assemble(cell: Cell, pool: Pool, place: Place) -> Method:
+    """The method for scenes drawn from this pool, on the trained ones that it builds on, which are loaded from the store; on the place's device."""
+    store, ground = Store(place.store), {}
+    for knob, key in built_on(cell).items():
+        if not store.has(key):
+            raise missing(cell, knob)
+        if fault := store.damage(key):
+            raise UserError(f"the {knob} of {cell['method']} is damaged: {fault}; the same command trains it again")
+        other = store.cell(key)
+        other_pool = load_pool(other, True, place)
+        check_fits(cell, knob, other, pool, other_pool)
+        ground[knob] = assemble(other, other_pool, place)
+        ground[knob].load_state_dict(store.weights(key))
+    return build_method(cell, pool, ground).to(place.device)
 
 
-def count(drawn: Factors) -> int:
-    """How many scenes were drawn."""
-    return len(next(iter(drawn.values())))
-
-
-def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event: None) -> list[Row]:
-    """Train the cell, or load it, and probe it; every finished part is in the store. `tell(event, ...)` hears of progress.
+def run_cell(cell: Cell, probe: Probe | None, place: Place, tell: Tell = lambda *event: None) -> list[Row]:
+    """Train the cell, or load it, and probe it (not if there is no probe); every finished part is in the store. `tell(event, ...)` hears of progress.
 
     Events: ("step", done, of, loss), ("probe",), ("note", text), ("wait",).
     """
@@ -233,25 +338,27 @@ def run_cell(cell: Cell, probe: Probe, place: Place, tell: Tell = lambda *event:
     with store.claim(key, on_wait=lambda: tell("wait")):
         if store.has(key) and (fault := store.damage(key)):
             tell("note", f"{fault}; it is put aside as {store.set_aside(key)} and trained again")
-        rows = store.rows(key, record_name(probe)) if store.has(key) else None
+        rows = None if not store.has(key) else [] if probe is None else store.rows(key, record_name(probe))
         if rows is not None:  # another process was first
             return rows
-        if store.probed(key, record_name(probe)):
+        if probe is not None and store.probed(key, record_name(probe)):
             tell("note", "its probe record is not what was written (its checksum differs); the cell is probed again")
         if place.threads:
             torch.set_num_threads(place.threads)
             threadpool_limits(place.threads)  # the probe's BLAS too: two cells side by side would otherwise fight over the cores
         device = torch.device(place.device)
         pools = load_pools(cell, place, device)
-        method = build_method(cell, pools[True]).to(device)
+        method = assemble(cell, pools[True], place)
         if store.has(key):
             method.load_state_dict(store.weights(key))
         else:
             train_cell(cell, key, method, pools[True], store, device, tell)
+        if probe is None:
+            return []
         tell("probe")
         if "z" in probe.layers and not method.has_z:
             tell("note", f"{cell['method']} has no projection head, so z is not probed")
-        rows = ask(scenes_of(cell), probe, method, pools, device)
+        rows = ask(scenes_of(cell), probe, method, pools, device, views=part(Views, cell) if method.trains else None)
         store.put_rows(key, record_name(probe), rows)
         return rows
 

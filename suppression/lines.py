@@ -7,11 +7,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from suppression.recipe import PROBE_AXES, Cell, Plan
-from suppression.rows import Row, select
+from suppression.knobs import full_key
+from suppression.recipe import Cell, Plan, named
+from suppression.rows import Row, at, select
 from suppression.stats import mean_interval
 
-TOLD = {"accuracy": "top-1 accuracy, %", "nmi": "normalised mutual information, %", "decodable": "bits held"}
+TOLD = {
+    "accuracy": "top-1 accuracy, %",
+    "nmi": "normalised mutual information, %",
+    "decodable": "bits held",
+    "entropy": "entropy, nats",
+    "spread": "std of normalised outputs times sqrt(d)",
+    "rank": "effective rank",
+}
+PERCENT = ("accuracy", "nmi")
+BESIDE = {"bit": ("decodable",), "pairs": ("entropy", "spread", "rank")}  # what else is told of a feature than the measure
 
 
 def label(arm: Cell) -> str:
@@ -22,18 +32,29 @@ def label(arm: Cell) -> str:
 
 def cell_name(plan: Plan, cell: Cell) -> str:
     """The cell by what sets it apart: its arm, its place on the axis, its seed."""
+    if cell not in plan.cells and (key := full_key(cell)) in plan.before:
+        width = "" if cell["width"] == plan.cells[0]["width"] else f", width {cell['width']}"
+        return f"[pretrain.{plan.names[key]}] {cell['method']}{width}{axis_place(plan, cell)}, seed {cell['seed']}"
     arm = arm_of(plan, cell)
-    place = "" if plan.recipe.axis in PROBE_AXES else f", {plan.recipe.axis} {cell[plan.recipe.axis]}"
-    return f"{label(arm)}{place}, seed {cell['seed']}"
+    return f"{label(arm)}{'' if plan.recipe.axis in arm else axis_place(plan, cell)}, seed {cell['seed']}"
+
+
+def axis_place(plan: Plan, cell: Cell) -> str:
+    return f", {plan.recipe.axis} {cell[plan.recipe.axis]}" if plan.recipe.axis in cell else ""
 
 
 def arm_of(plan: Plan, cell: Cell) -> Cell:
     """The arm that a cell, or a row of it, belongs to: of those that agree with it the one that says most, as one arm may be another and a knob more."""
-    return max((arm for arm in [*plan.arms, *plan.unasked] if all(cell.get(knob) == value for knob, value in arm.items())), key=len, default={})
+    return max((arm for arm in [*plan.arms, *plan.unasked] if all(named(plan, cell).get(knob) == value for knob, value in arm.items())), key=len, default={})
 
 
 def of_arm(plan: Plan, rows: Iterable[Row], arm: Cell) -> list[Row]:
     return [row for row in rows if arm_of(plan, row) == arm]
+
+
+def several_layers(plan: Plan) -> bool:
+    """Whether a line has to say of which layer it is."""
+    return plan.recipe.axis != "layer" and (len(plan.probe.layers) > 1 or bool(plan.probe.clusters))
 
 
 @dataclass(frozen=True)
@@ -48,8 +69,12 @@ class Line:
 
     def rows(self, plan: Plan, rows: Iterable[Row], arm: Cell, x: Any) -> list[Row]:
         """The line's rows of an arm at one place of the axis, a row a seed."""
-        wanted = {"feature": self.feature, "scenes": self.scenes, "layer": self.layer} | {plan.recipe.axis: x}
-        return [row for row in of_arm(plan, select(rows, **wanted), arm) if readout(row) == self.probe and row.get(self.measure) is not None]
+        wanted = {"feature": self.feature, "scenes": self.scenes} | ({} if plan.recipe.axis == "layer" else {"layer": self.layer})
+        return [
+            row
+            for row in of_arm(plan, at(select(rows, **wanted), plan.recipe.axis, x), arm)
+            if readout(row) == self.probe and row.get(self.measure) is not None
+        ]
 
 
 def readout(row: Row) -> str:
@@ -67,9 +92,10 @@ def lines(plan: Plan, rows: list[Row]) -> list[Line]:
     features = [*(plan.probe.features if plan.probe.features is not None else plan.card.features), *(plan.probe.transformations or [])]
     if plan.probe.clusters:
         features = ["mask"]
+    features += ["pairs"] if plan.probe.pairs else []
     scenes = [*plan.card.scenes, *dict.fromkeys(row["scenes"] for row in rows)]
     readouts = ["linear", *dict.fromkeys(readout(row) for row in rows)]
-    layers = list(dict.fromkeys(row["layer"] for row in rows)) if plan.probe.clusters else [shown_layer(plan)]
+    layers = [shown_layer(plan)] if plan.recipe.axis == "layer" else list(dict.fromkeys(row["layer"] for row in rows))
     found = {(row["feature"], row["scenes"], readout(row), row["layer"]) for row in rows}
     made = [
         Line(feature, kind, how, plan.recipe.measure, layer)
@@ -79,7 +105,8 @@ def lines(plan: Plan, rows: list[Row]) -> list[Line]:
         for layer in layers
         if (feature, kind, how, layer) in found
     ]
-    made += [Line(line.feature, line.scenes, line.probe, "decodable", line.layer) for line in made if line.feature == "bit" and line.scenes == "together"]
+    for line in made[:]:
+        made += [Line(line.feature, line.scenes, line.probe, each, line.layer) for each in BESIDE.get(line.feature, ()) if line.scenes != "alone"]
     return made or [Line(feature, "...") for feature in features]
 
 
@@ -91,7 +118,7 @@ def summary(rows: Iterable[Row], measure: str = "accuracy") -> tuple[float, floa
         low, high = (math.nan if rows[0].get(name) is None else rows[0][name] for name in bounds)
         return rows[0][measure], low, high, 1
     mean, low, high = mean_interval([row[measure] for row in rows])
-    return (mean, low, high, len(rows)) if measure == "decodable" else (mean, max(low, 0.0), min(high, 1.0), len(rows))
+    return (mean, max(low, 0.0), min(high, 1.0), len(rows)) if measure in PERCENT else (mean, low, high, len(rows))
 
 
 def published_at(plan: Plan, x: Any) -> Any:
@@ -103,11 +130,13 @@ def published_at(plan: Plan, x: Any) -> Any:
 
 
 def published_row(plan: Plan, arm: Cell, line: Line) -> list[float] | None:
-    """The published percentages that stand beside an arm's line, along the published axis."""
+    """The published percentages that stand beside an arm's line, along the published axis; nan where a place of it was not published."""
     published = plan.recipe.published
-    if published is None or (line.scenes, line.probe, line.measure) != (published.scenes, published.probe, "accuracy"):
+    if published is None or line.measure != "accuracy":
         return None
-    if plan.recipe.axis != "layer" and line.layer != "h":
+    if line.feature != "pairs" and (line.scenes, line.probe) != (published.scenes, published.probe):
+        return None
+    if plan.recipe.axis != "layer" and line.layer not in ("h", "output"):
         return None
     told = {knob: value for knob, value in arm.items() if knob not in published.untold and value is not None}
     for row in published.rows:
@@ -119,7 +148,8 @@ def published_row(plan: Plan, arm: Cell, line: Line) -> list[float] | None:
 def published_value(plan: Plan, arm: Cell, line: Line, x: Any) -> float | None:
     """The published accuracy in percent that stands beside an arm's line at x."""
     row, column = published_row(plan, arm, line), published_at(plan, x)
-    return row[plan.recipe.published.axis.index(column)] if row and column is not None and plan.recipe.published else None
+    value = row[plan.recipe.published.axis.index(column)] if row and column is not None and plan.recipe.published else math.nan
+    return None if math.isnan(value) else value
 
 
 def guess(plan: Plan, rows: list[Row], feature: str) -> float:

@@ -111,3 +111,16 @@ def contrastive_metrics(z1: Tensor, z2: Tensor, *, tau: float, norm: bool = True
         "uniformity": (potential / (2 * n * (2 * n - 1))).log(),
         "spread": z.std(0).mean() * d**0.5,
     }
+
+
+@torch.no_grad()
+def effective_rank(z: Tensor) -> Tensor:
+    """How many directions the normalised projections (n, d) vary in: (sum of variances)^2 / sum of squared variances along the principal axes, 1 to d.
+
+    The participation ratio; where the projections do not vary at all it is 0.
+    """
+    z = normalize(z.float(), dim=1)
+    z = z - z.mean(0)
+    with torch.autocast(z.device.type, enabled=False):
+        scatter = z.T @ z  # its eigenvalues' sum is its trace, the sum of their squares that of its entries' squares
+    return scatter.trace().square() / scatter.square().sum().clamp(min=torch.finfo(z.dtype).tiny)

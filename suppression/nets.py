@@ -1,4 +1,4 @@
-"""A compact ResNet-18 with taps on its block groups, and the projection head that stands on an encoder."""
+"""A compact ResNet with taps on its block groups, and the projection head that stands on an encoder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # in each group (He et al. 2015, Table 1)
 LAYERS = ("block1", "block2", "block3", "block4", "h")
 
 
@@ -33,17 +34,17 @@ def stem_for(canvas: int) -> int:
     return 4 if canvas >= 96 else 2 if canvas >= 40 else 1
 
 
-class ResNet18(nn.Module):
-    """ResNet-18: (n, channels, s, s) pictures in [0, 1] -> h, (n, 8 width).
+class ResNet(nn.Module):
+    """ResNet of basic blocks, 18 layers deep if `depth` does not say otherwise: (n, channels, s, s) pictures in [0, 1] -> h, (n, 8 width).
 
     `stem` is the total stride before the first block group: 4 is the standard one (7 x 7 stride 2, then 3 x 3 max pooling), 2 a 3 x 3 convolution of
-    stride 2, 1 of stride 1. At `width=64, stem=4, channels=3` it equals torchvision's `resnet18` without its last layer. The last batch norm of
+    stride 2, 1 of stride 1. At `width=64, stem=4, channels=3` it equals torchvision's `resnet18` (or 34) without its last layer. The last batch norm of
     every block starts at zero (facts of the SimCLR code; Goyal et al. 2017).
     """
 
     layers = LAYERS
 
-    def __init__(self, *, width: int = 64, stem: int = 4, channels: int = 3) -> None:
+    def __init__(self, *, width: int = 64, stem: int = 4, channels: int = 3, depth: int = 18) -> None:
         super().__init__()
         kernel, stride, padding = (7, 2, 3) if stem == 4 else (3, stem, 1)
         self.conv1 = nn.Conv2d(channels, width, kernel, stride, padding, bias=False)
@@ -52,7 +53,7 @@ class ResNet18(nn.Module):
         self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == 4 else nn.Identity()
         widths = [width, width, 2 * width, 4 * width, 8 * width]
         for i in range(1, 5):
-            blocks = [BasicBlock(widths[i - 1], widths[i], 1 if i == 1 else 2), BasicBlock(widths[i], widths[i], 1)]
+            blocks = [BasicBlock(widths[i - 1], widths[i], 1 if i == 1 else 2)] + [BasicBlock(widths[i], widths[i], 1) for _ in range(BLOCKS[depth][i - 1] - 1)]
             setattr(self, f"layer{i}", nn.Sequential(*blocks))
         self.h_dim = widths[4]
         for module in self.modules():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,7 @@ def looked_at(plan: Plan, cells: dict[str, Cell], store: Store, place: lab.Place
     scenes, pool = lab.scenes_of(first), lab.load_pool(first, False, place)
     found: dict[str, dict[str, Tensor]] = {}
     for name, cell in cells.items():
-        method = lab.build_method(cell, pool)
+        method = lab.assemble(cell, pool, replace(place, device="cpu"))
         method.load_state_dict(store.weights(lab.full_key(cell)))
         x, drawn, found[name] = local_maps(scenes, plan.probe, method, plan.probe.layers, pool, cpu)
     return x, scenes.masks(drawn, pool, out=x.shape[-1]), found

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from suppression.errors import UserError, unknown
 from suppression.forms import Probe
 from suppression.methods import Method
+from suppression.multiview import two_views
 from suppression.probes import READOUTS
 from suppression.probes import clusters as local
 from suppression.probes.frozen import features, fingerprint, maps
+from suppression.probes.pairs import pairs
 from suppression.scenes import SCENES, Pool, Scenes
 from suppression.scenes.base import Factors, Visible
 from suppression.seeds import torch_rng
@@ -75,18 +77,19 @@ def check_clusters(kind: str, scenes: Scenes, probe: Probe, encoder: nn.Module) 
             local.check_fits(k, number, f"of {layer} on a {side}-px picture; show it larger with resolution, or take an earlier block group")
 
 
-def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torch.device) -> list[Row]:
-    """All rows of the probe, on held-out instances, float32 throughout. RuntimeError if the encoder moved meanwhile."""
+def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torch.device, *, views: Views | None = None) -> list[Row]:
+    """All rows of the probe, on held-out instances, float32 throughout; `views` are those of its training. RuntimeError if the encoder moved meanwhile."""
     whole, scenes = scenes, scenes.probed()
     method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
     layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
     if probe.online and method.has_classifier:
-        rows = [from_the_method_itself(scenes, method, pools[False])]
+        rows = list(from_the_method_itself(scenes, probe, method, pools[False]))
     else:
         rows = list(about_features(scenes, probe, method, layers, pools, device))
     rows += about_transformations(scenes, probe, method, layers, pools, device)
     rows += about_clusters(whole, probe, method, layers, pools[False], device)
+    rows += about_pairs(whole, probe, method, views, pools[False], device)
     after = fingerprint(method)
     if before != after:
         raise RuntimeError("the encoder changed while it was probed")
@@ -131,17 +134,28 @@ def over_bits(rows: list[Row]) -> Iterator[Row]:
         yield these[0] | mean | {"feature": "bit", "decodable": held, "converged": all(row["converged"] for row in these)}
 
 
-def from_the_method_itself(scenes: Scenes, method: Method, pool: Pool) -> Row:
-    """What the layer that was trained along with the encoder says of every held-out instance, once each, as it is (no view, batch norms frozen)."""
-    drawn = scenes.of_instances(torch.arange(len(pool), device=pool.labels.device), pool)
-    (feature,) = scenes.told
-    h = encode_scenes(method, ["h"], scenes, drawn, pool, None)["h"]
+def from_the_method_itself(scenes: Scenes, probe: Probe, method: Method, pool: Pool) -> Iterator[Row]:
+    """What the layer that was trained along with the encoder says of scenes as they are (no view, batch norms frozen): of every held-out instance once each,
+    or, where there is more to a scene than an instance, of as many as the probe is tested with."""
+    device, whole = pool.labels.device, type(scenes).of_instances is not Scenes.of_instances
+    drawn = (
+        scenes.of_instances(torch.arange(len(pool), device=device), pool)
+        if whole
+        else scenes.factors(probe.test, torch_rng("probe", False, device=device), pool)
+    )
+    cases = {name: len(carrier.unique()) for name, carrier in scenes.carriers(drawn).items()}
+    asked = next((names for _, visible, names in scenes.questions() if visible is None), ())
+    layer = method.classifier_on
+    tap = encode_scenes(method, [layer], scenes, drawn, pool, None)[layer]
     with torch.no_grad():
-        right = method.classify(h).argmax(1) == scenes.labels(drawn)[feature]
-    accuracy = right.double().mean().item()
-    low, high = wilson(accuracy, len(pool))
-    row = {"feature": feature, "probe": "online", "layer": "h", "scenes": "together", "accuracy": accuracy, "low": low, "high": high, "cases": len(pool)}
-    return row | {"guess": scenes.labels(drawn)[feature].bincount().max().item() / len(pool)}
+        logits = method.classify(tap).split(scenes.spaces(pool), 1)
+    for feature, logit in zip(scenes.told, logits, strict=True):
+        if feature in asked and (probe.features is None or feature in probe.features):
+            truth = scenes.labels(drawn)[feature]
+            accuracy = (logit.argmax(1) == truth).double().mean().item()
+            low, high = wilson(accuracy, cases[feature])
+            row = {"feature": feature, "probe": "online", "layer": "h", "scenes": "together", "accuracy": accuracy, "low": low, "high": high}
+            yield row | {"cases": cases[feature], "guess": truth.bincount().max().item() / len(truth)}
 
 
 def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pools: Pools, device: torch.device) -> Iterator[Row]:
@@ -162,6 +176,20 @@ def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: 
             )
         for row in answers(held, labels, probe, layers, cases):
             yield {"feature": name, "scenes": "transformed"} | row
+
+
+def about_pairs(scenes: Scenes, probe: Probe, method: Method, views: Views | None, pool: Pool, device: torch.device) -> Iterator[Row]:
+    """How the contrastive task stands on held-out scenes, and whether the network's outputs have collapsed; nothing of a network that was shown no views."""
+    if not probe.pairs or views is None:
+        return
+    rng = torch_rng("pairs", device=device)
+    drawn = scenes.factors(probe.pairs, rng, pool)
+    output = "z" if method.has_z else "h"
+    outputs = [encode(method, [output], x.split(AT_ONCE))[output] for x in two_views(scenes, views.global_only, drawn, pool, rng)]
+    cases = min(len(carrier.unique()) for carrier in scenes.carriers(drawn).values())
+    yield {"feature": "pairs", "scenes": "views", "probe": "contrast", "layer": "output"} | pairs(
+        *outputs, cases=cases, contrast=getattr(method, "contrast", None)
+    )
 
 
 def about_clusters(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pool: Pool, device: torch.device) -> Iterator[Row]:

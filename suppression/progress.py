@@ -17,18 +17,19 @@ ETA_FROM = 0.03  # share of the work after which the pace is known well enough t
 
 
 class Progress:
-    """A context manager whose `hear(index, event)` is what `crew.run` calls; `index` counts the missing cells.
+    """A context manager whose `hear(index, event)` is what `crew.run` calls; `index` counts the cells `before`, which are trained only, and the missing ones.
 
     The ETA is the work left (pixels through the network, probes included) at the pace of the work done since the start.
     """
 
-    def __init__(self, plan: Plan, stored: dict[int, list[dict]], missing: list[int], place: Place, workers: int | None) -> None:
+    def __init__(self, plan: Plan, stored: dict[int, list[dict]], missing: list[int], place: Place, before: list[Cell]) -> None:
         from rich.console import Console
 
-        self.plan, self.cells = plan, [plan.cells[i] for i in missing]
+        self.plan, self.cells = plan, [*before, *(plan.cells[i] for i in missing)]
+        self.probes = [None] * len(before) + [plan.probe] * len(missing)
         self.known = [(plan.cells[i], rows) for i, rows in stored.items()]
         store = Store(place.store)
-        self.costs = [cost(cell, plan.probe, trained=store.has(full_key(cell))) for cell in self.cells]
+        self.costs = [cost(cell, probe, trained=store.has(full_key(cell))) for cell, probe in zip(self.cells, self.probes, strict=True)]
         self.shares = [0.0] * len(self.cells)
         self.began = time.monotonic()
         self.started: dict[int, float] = {}
@@ -71,7 +72,7 @@ class Progress:
                 self.bars[index] = self.display.add_task(self.name(cell), total=1.0, told="starting")
         elif kind == "step":
             done, of, loss = told
-            trained = 1 - cost(cell, self.plan.probe, trained=True) / self.costs[index]
+            trained = 1 - cost(cell, self.probes[index], trained=True) / self.costs[index]
             self.move(index, trained * done / of, f"step {done}/{of}, loss {loss:.3f}")
         elif kind == "probe":
             self.move(index, self.shares[index], "probing")
@@ -80,10 +81,10 @@ class Progress:
         elif kind == "note":
             self.note(f"{self.name(cell)}: {told[0]}")
         elif kind == "done":
-            self.known.append((cell, told[0]))
-            self.end(index, self.said(told[0]))
+            self.known += [(cell, told[0])] if told[0] else []
+            self.end(index, self.said(told[0]) if self.probes[index] else "trained")
         elif kind == "failed":
-            self.failed.append(cell)
+            self.failed += [cell] if self.probes[index] else []
             self.end(index, f"failed: {told[0]}")
 
     def move(self, index: int, share: float, told: str) -> None:

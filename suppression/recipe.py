@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ Pins = dict[str, list[Any]]
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe at one scale with its pins applied: the cells asked for, in the order in which they are trained, and the arms that were not asked for."""
+    """A recipe at one scale with its pins applied: the cells asked for, in the order in which they are trained, and the arms that were not asked for.
+
+    `before` are the cells that others build on, by their keys, each behind what it builds on itself; `names` are those of their tables, by key.
+    """
 
     name: str
     recipe: Recipe
@@ -34,6 +37,8 @@ class Plan:
     cells: list[Cell]
     other_cells: list[Cell]
     pinned: Cell  # to one value in every arm: knobs that no arm of the recipe sets
+    before: dict[str, Cell] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def plan(
@@ -48,9 +53,10 @@ def plan(
     """The cells of recipe `name` at `scale`. `pins` maps knobs to the values asked for (several make a list); `seeds` is how many, from 0, and `end_seeds`
     how many at the two ends of the axis, where a claim about their difference rests; `layers` are probed instead of the recipe's.
 
-    A knob's value is the last one given of: its signature's default, the card, the scale, the scale's table for the method, the arm, the pin.
+    A knob's value is the last one given of: its signature's default, the card, the scale, the scale's table for the method, the arm, the pin. For a cell
+    that others build on the place on the axis and the seed are those of the cell that does, and what its table says comes last.
     """
-    from suppression.knobs import cell_knobs, coerce, schema
+    from suppression.knobs import cell_knobs, coerce, full_key, schema
     from suppression.methods import METHODS
 
     recipe = load_recipe(name)
@@ -81,10 +87,11 @@ def plan(
     if seeds < 1:
         raise UserError(f"seeds = {seeds}: at least one is needed")
 
-    def checked(given: dict[str, Any], where: str) -> dict[str, Any]:
+    def checked(given: dict[str, Any], where: str, kind: str = card.kind) -> dict[str, Any]:
+        knobs = schema(kind)
         for knob in given:
             if knob not in knobs:
-                raise unknown(f"{where}: {card.kind} has no knob", knob, knobs)
+                raise unknown(f"{where}: {kind} has no knob", knob, knobs)
         many = {knob: value if isinstance(value, list) and not knobs[knob].holds_several else [value] for knob, value in given.items()}
         return {knob: [coerce(knobs[knob], value, where) for value in values] for knob, values in many.items()}
 
@@ -112,30 +119,79 @@ def plan(
         return {knob: values for knob, values in pins.items() if knob in has and knob not in (recipe.axis, "seed", "method")}
 
     arms = unique(arm for i, given in enumerate(recipe.arms) for arm in product(checked(given, f"{name}: arms[{i}]")))
+    arms = [arm for arm in arms if recipe.axis not in arm or arm[recipe.axis] in axis]  # one that stands where this scale's axis does not go is left out
     base = arms
     if "method" in pins:
         base = [arm for arm in arms if arm["method"] in pins["method"]]
         base += [{"method": method} for method in pins["method"] if method not in {arm["method"] for arm in base}]
     asked = unique(arm | choice for arm in base for choice in product(apart(arm)))
+    tables = [table for table in recipe.pretrain.values() if table.get("method") in METHODS]
     for knob in set(pins) - {recipe.axis, "seed", "method"}:
-        if not any(knob in cell_knobs(card.kind, arm["method"]) for arm in asked):
+        if not any(knob in cell_knobs(card.kind, method) for method in [arm["method"] for arm in asked] + [table.get("method") for table in tables]):
             raise UserError(f"no arm of {name} that was asked for has the knob '{knob}' ({', '.join(sorted({arm['method'] for arm in asked}))})")
     unasked = [arm for arm in arms if arm not in asked]
 
     def cells_of(some: list[Cell]) -> list[Cell]:
-        found = []
+        found: list[Cell] = []
         for seed, at, arm in in_order(seed_list, end_list, [{}] if recipe.axis in PROBE_AXES else [{recipe.axis: x} for x in axis], some):
+            if recipe.axis in arm and arm[recipe.axis] != at[recipe.axis]:
+                continue  # an arm that sets the axis's knob itself stands at that place only
             given = common | per_method[arm["method"]]
             chosen = {knob: values[0] for knob, values in given.items()} | arm | at | {"seed": seed}
             # What is pinned everywhere; and on an arm that was not asked for, a pin still describes it: the same canvas, source, budget.
             chosen |= {knob: values[0] for knob, values in takes(arm).items() if knob not in arm}
-            has = cell_knobs(card.kind, arm["method"])
-            found.append({"data": card.kind} | {knob: chosen.get(knob, has[knob].default) for knob in has})
+            made = on_its_ground(filled(card.kind, chosen), at, ())
+            if made not in found:  # a method without the axis's knob is the same everywhere
+                found.append(made)
         return found
+
+    def filled(kind: str, chosen: Cell) -> Cell:
+        has = cell_knobs(kind, chosen["method"])
+        return {"data": kind} | {knob: chosen.get(knob, has[knob].default) for knob in has}
+
+    def on_its_ground(cell: Cell, at: Cell, path: tuple[str, ...]) -> Cell:
+        """The cell with the keys of the cells that it builds on, where it has the names of their tables; these go into `before`."""
+        for knob in METHODS[cell["method"]].builds_on:
+            if (table := cell[knob]) is not None:
+                cell = cell | {knob: (key := full_key(made := prerequisite(table, knob, cell, at, path)))}
+                before[key], names[key] = made, table
+        return cell
+
+    def prerequisite(table: str, knob: str, cell: Cell, at: Cell, path: tuple[str, ...]) -> Cell:
+        """The cell of [pretrain.`table`] that `cell` has as its start or teacher."""
+        where = f"{name}: [pretrain.{table}]"
+        if table not in recipe.pretrain:
+            raise unknown(f"{name} has no [pretrain] table to be the {knob}", table, recipe.pretrain)
+        if table in path:
+            raise UserError(f"{where} builds on itself: {' on '.join([*path, table])}")
+        given = dict(recipe.pretrain[table])
+        other = card if "data" not in given else load_card(given.pop("data"))
+        own = {key: values[0] for key, values in checked(given, where, other.kind).items() if len(values) == 1}
+        if "method" not in own or len(own) < len(given):
+            raise UserError(f"{where} names one method, and one value of each knob")
+        has = cell_knobs(other.kind, own["method"])
+        settings = common if other == card else common | checked(other.knobs, f"card {recipe.pretrain[table].get('data')}", other.kind)
+        chosen = {key: values[0] for key, values in (settings | per_method[own["method"]]).items()} | at | {"seed": cell["seed"]}
+        if knob == "start":  # the encoder is the same one
+            chosen |= {key: cell[key] for key in ("net", "width", "stem", "depth")}
+        for key, values in pins.items():
+            if key in has and key not in (recipe.axis, "seed", "method", "start", "teacher", *own):
+                if key not in cell and len(values) > 1:
+                    raise UserError(f"{where} has the knob '{key}', which was given several values: what others build on is one cell")
+                chosen[key] = cell.get(key, values[0])
+        return on_its_ground(filled(other.kind, chosen | own), at, (*path, table))
+
+    before: dict[str, Cell] = {}
+    names: dict[str, str] = {}
 
     cells = cells_of(asked)
     others = [cell for cell in cells_of(unasked) if cell not in cells]
-    return Plan(name, recipe, card, scale, axis, end_list, asked, unasked, probe, cells, others, everywhere)
+    return Plan(name, recipe, card, scale, axis, end_list, asked, unasked, probe, cells, others, everywhere, before, names)
+
+
+def named(plan: Plan, cell: Cell) -> Cell:
+    """The cell, or a row of it, with the names of what it builds on in place of their keys."""
+    return cell | {knob: plan.names.get(cell[knob], cell[knob]) for knob in ("start", "teacher") if cell.get(knob) is not None}
 
 
 def load_probe(recipe: Recipe, given: dict[str, Any], where: str) -> Probe:

@@ -42,7 +42,8 @@ def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int)
     """Copy the csv, the svg and the pictures to `out`, with a .json that tells the command, the machine, the versions and the seconds they took; returns what
     kinds were written."""
     name = f"{plan.name}.{plan.scale}"
-    about = [store.about(key) for key in map(full_key, plan.cells) if store.has(key)]
+    used = [key for key, cell in plan.before.items() if cell not in plan.cells]
+    about = [store.about(key) for key in [*map(full_key, plan.cells), *used] if store.has(key)]
     seconds = [each.get("seconds", 0.0) for each in about]
     facts = {
         "command": " ".join(["python", "-m", "suppression.exp", *without_places(argv)]),

@@ -8,26 +8,32 @@ from collections.abc import Iterable
 from typing import Any
 
 from suppression.recipe import Cell, Plan
+from suppression.recipe import named as with_names
 
 Row = dict[str, Any]
 LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
-SCORES = ("nmi", "nmi_low", "nmi_high", "purity")  # of clusters
+SCORES = ("nmi", "nmi_low", "nmi_high", "purity", "entropy", "spread", "rank", "alignment", "uniformity")  # of clusters, of pairs
 
 
 def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
-    """Probe rows with the experiment's name, every knob of their cell, and the strength of its discrete competitor in bits, the axis that all kinds of scenes
+    """Probe rows with the experiment's name, every knob of their cell (what it builds on by its name), and the strength of its discrete competitor in bits, the axis that all kinds of scenes
     share (`scenes.base.Scenes.shared_bits`): the long form of `--json` and of the csv files."""
     from suppression.lab import scenes_of
 
     made = []
     for cell, rows in found:
         named = {"experiment": plan.name, "method": cell["method"], "seed": cell["seed"]}
-        made += [named | row | cell | {"shared_bits": scenes_of(cell).shared_bits} for row in rows]
+        made += [named | row | with_names(plan, cell) | {"shared_bits": scenes_of(cell).shared_bits} for row in rows]
     return made
 
 
 def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+
+
+def at(rows: Iterable[Row], axis: str, x: Any) -> list[Row]:
+    """The rows at place x of the axis; a method without that knob is the same everywhere."""
+    return [row for row in rows if row.get(axis) in (x, None)]
 
 
 def columns(rows: list[Row]) -> list[str]:

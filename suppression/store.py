@@ -82,6 +82,10 @@ class Store:
             os.rename(self.root / "cells" / key, aside)
         return aside
 
+    def cell(self, key: str) -> Record:
+        """The parameters of a published cell."""
+        return json.loads((self.root / "cells" / key / "cell.json").read_text())
+
     def about(self, key: str) -> Record:
         return json.loads((self.root / "cells" / key / "about.json").read_text())
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from suppression.lines import TOLD, Line, guess, label, lines, of_arm, published_at, published_value, summary
+from suppression.lines import PERCENT, TOLD, Line, guess, label, lines, of_arm, published_at, published_value, several_layers, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
-from suppression.rows import Row, select
+from suppression.rows import Row, at
 from suppression.stats import verdict
 
 VERDICT = (
@@ -45,9 +45,9 @@ def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: l
 
 def told(plan: Plan, line: Line) -> str:
     """The kind of scenes, and what is not the usual: another readout, layer or measure."""
-    usual = "" if line.probe in ("linear", "k-means") else line.probe
-    layer = line.layer if plan.probe.clusters else ""
-    return ", ".join(part for part in (line.scenes, usual, layer, TOLD["decodable"] if line.measure == "decodable" else "") if part)
+    usual = "" if line.probe in ("linear", "k-means", "contrast") else line.probe
+    layer = line.layer if several_layers(plan) and line.layer != "output" else ""
+    return ", ".join(part for part in (line.scenes, usual, layer, "" if line.measure == plan.recipe.measure else TOLD[line.measure]) if part)
 
 
 def judged(rows: list[Row], value: float | None) -> str:
@@ -88,7 +88,7 @@ def published_table(plan: Plan) -> str | None:
     if published is None or set(published.axis) <= {published_at(plan, x) for x in plan.axis}:
         return None
     arms = [({knob: value for knob, value in row.items() if knob not in ("feature", "accuracy")}, row) for row in published.rows]
-    body = [[label(arm), row["feature"], *(f"{value:.1f}" for value in row["accuracy"])] for arm, row in arms]
+    body = [[label(arm), row["feature"], *("" if math.isnan(value) else f"{value:.1f}" for value in row["accuracy"])] for arm, row in arms]
     return as_markdown(["published", "feature", *(f"{plan.recipe.axis} {x:g}" if not isinstance(x, str) else x for x in published.axis)], body, left=2)
 
 
@@ -96,10 +96,10 @@ def measured(plan: Plan, rows: list[Row], arm: Cell, line: Line, x: Any, lost: l
     """One cell of the table: mean and interval, or why there is none."""
     found = line.rows(plan, rows, arm, x)
     if found:
-        return value_told(*summary(found, line.measure)[:3], percent=line.measure != "decodable")
-    if of_arm(plan, select(rows, **{plan.recipe.axis: x}), arm) and plan.recipe.axis not in PROBE_AXES:
+        return value_told(*summary(found, line.measure)[:3], percent=line.measure in PERCENT)
+    if of_arm(plan, at(rows, plan.recipe.axis, x), arm) and plan.recipe.axis not in PROBE_AXES:
         return "n/a"
-    if of_arm(plan, select(lost, **({} if plan.recipe.axis in PROBE_AXES else {plan.recipe.axis: x})), arm):
+    if of_arm(plan, at(lost, plan.recipe.axis, x), arm):
         return "failed"
     return "not asked for" if arm in plan.unasked else "n/a" if of_arm(plan, rows, arm) else "..."
 
@@ -114,12 +114,12 @@ def caption(plan: Plan, rows: list[Row]) -> str:
     seeds = sorted({row["seed"] for row in rows})
     interval = "[95 % t-interval over seeds where a point has several, else the one seed's own]" if len(seeds) > 1 else "[95 % interval of one seed: Wilson's]"
     source = rows[0].get("source", "none") if rows else "-"
-    counts = {len({row["seed"] for row in rows if row.get(plan.recipe.axis) == x}) for x in plan.axis}
+    counts = {len({row["seed"] for row in at(rows, plan.recipe.axis, x)}) for x in plan.axis}
     pinned = "".join(f", {knob} {value}" for knob, value in plan.pinned.items() if knob != "source")
     told = f"{plan.scale} scale{pinned}, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not everywhere on the axis)' if len(counts - {0}) > 1 else ''}; {interval}"
     if plan.recipe.measure == "accuracy":
         told += (
-            f"; {'a layer trained along with the encoder reads' if plan.probe.online else 'linear probe on'} {'each layer' if plan.recipe.axis == 'layer' else plan.probe.layers[0]}"
+            f"; {'a layer trained along with the encoder reads' if plan.probe.online else 'linear probe on'} {'each layer' if plan.recipe.axis == 'layer' or several_layers(plan) else plan.probe.layers[0]}"
             + (", mlp: one hidden layer instead" if plan.probe.mlp else "")
         )
         told += f"; guessing: {guesses(plan, rows)}."

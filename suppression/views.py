@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,16 @@ from suppression.scenes.resample import axis_weights, resample
 BLUR_SIGMA = (0.1, 2.0)  # SimCLR, appendix A
 LOCAL_AREA = (0.05, 0.14)  # SwAV, appendix A.2
 GRAY = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision
+
+# One augmentation at a time, on every picture (SimCLR, Fig. 5: "Color" is jitter with gray, "Rotate" a number of quarter turns).
+OPS: dict[str, dict[str, float]] = {
+    "cutout": {"cutout": 1.0},
+    "jitter": {"jitter": 1.0, "jitter_p": 1.0, "gray": 0.2},
+    "sobel": {"sobel": 1.0},
+    "noise": {"noise": 1.0},
+    "blur": {"blur": 1.0},
+    "rotate": {"quarter": 1.0},
+}
 
 Drawn = dict[str, Tensor]
 
@@ -32,7 +42,7 @@ class Views:
     strewn (He et al. 2022, section 3) or, with `mask_kind` block, as one rectangle of about that area (BEiT, section 2.3, of a single block). Names without
     a unit are probabilities in [0, 1]. On pictures of one channel, saturation, hue and grayscale change nothing.
 
-    With `one_branch` the second view is cropped only (SimCLR, Fig. 5). Multi-crop (Caron et al. 2020, appendix A.2) adds `local` more views: crops of a
+    `op1` and `op2` put one augmentation each at full strength on every picture (`OPS`). With `one_branch` the second view is cropped only (SimCLR, Fig. 5). Multi-crop (Caron et al. 2020, appendix A.2) adds `local` more views: crops of a
     share of the area in [local_min, local_max] (0.05..0.14 if None), shown at `local_view` px (half of the view, rounded up, if None).
     """
 
@@ -53,6 +63,8 @@ class Views:
     noise_std: float = 0.1
     sobel: float = 0.0
     boxes: Literal["tensorflow"] | None = None  # None is torchvision's law
+    op1: Literal["cutout", "jitter", "sobel", "noise", "blur", "rotate"] | None = None
+    op2: Literal["cutout", "jitter", "sobel", "noise", "blur", "rotate"] | None = None
     one_branch: bool | None = None
     local: int | None = None
     local_view: int | None = None
@@ -95,17 +107,25 @@ class Views:
         """The views of a branch that only crops."""
         return Views(view=self.view, area_min=self.area_min, area_max=self.area_max, aspect=self.aspect, boxes=self.boxes)
 
+    @property
+    def global_only(self) -> Views:
+        """These views without local crops."""
+        return replace(self, local=None, local_view=None, local_min=None, local_max=None)
+
     def small(self, canvas: int) -> Views:
         """The local crops of canvas-px pictures."""
         low, high = (given if given is not None else usual for given, usual in zip((self.local_min, self.local_max), LOCAL_AREA, strict=True))
         side = self.local_view or -(-(self.view or canvas) // 2)
-        return replace(self, view=side, area_min=low, area_max=high, local=None, local_view=None, local_min=None, local_max=None)
+        return replace(self.global_only, view=side, area_min=low, area_max=high)
 
     def draw(self, n: int, canvas: int, rng: torch.Generator, *, channels: int = 1) -> Drawn:
         """The parameters of n views of canvas-px pictures: `crop` (n, 4) = top, left, height, width in px, and, for each augmentation that is switched on,
         what it did to each sample. They are labels for probes of what a view's transformation was. `channels` is that of the pictures, of which each channel
         gets noise of its own: `noise_field` (n, channels, view, view), of standard deviation 1.
         """
+        if self.op1 or self.op2:
+            both: dict[str, Any] = OPS.get(self.op1 or "", {}) | OPS.get(self.op2 or "", {})
+            return replace(self, op1=None, op2=None, **both).draw(n, canvas, rng, channels=channels)
 
         def uniform(low: float, high: float, *shape: int) -> Tensor:
             return torch.rand(n, *shape, generator=rng, device=rng.device).mul_(high - low).add_(low)

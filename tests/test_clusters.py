@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from suppression import exp, forms, lab, pictures, probing, recipe
 from suppression.methods import Method
-from suppression.nets import ResNet18
+from suppression.nets import ResNet
 from suppression.probes import clusters, frozen
 from suppression.seeds import torch_rng
 from suppression.store import Store
@@ -74,7 +74,7 @@ def test_purity_equals_the_loop_over_clusters():
 @pytest.mark.parametrize(("picture", "stem"), [(32, 1), (33, 2), (40, 2), (64, 4), (97, 4), (30, 1)])
 def test_a_cells_window_is_centred_where_the_net_looks(picture, stem):
     """Where the gradient of a cell has its weight in a net of ones: around stride * i, on pictures of any side."""
-    net = ResNet18(width=1, stem=stem, channels=1).eval()
+    net = ResNet(width=1, stem=stem, channels=1).eval()
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)
@@ -97,7 +97,7 @@ def test_a_cells_window_is_centred_where_the_net_looks(picture, stem):
 
 
 def test_maps_at_twice_the_resolution_have_twice_the_side():
-    net = ResNet18(width=2, stem=2, channels=3)
+    net = ResNet(width=2, stem=2, channels=3)
     small, large = (frozen.maps(net, torch.rand(1, 3, side, side)) for side in (48, 96))
     for layer in ("block1", "block2", "block3", "block4"):
         assert large[layer].shape[2] == 2 * small[layer].shape[2]
@@ -226,7 +226,7 @@ def test_raw_patches_are_a_layer_that_is_the_same_for_every_net(asked):
         ("local_features", {"clusters": [2, 50]}, "k = 50 is more than the 16 vectors of block4 on a 32-px picture; show it larger with resolution"),
         ("local_features", {"clusters": [0]}, "k = 0: one cluster is the least"),
         ("local_features", {"layers": ["h", "z"]}, "clusters are of local features, of which h, z has one a picture; layers that have maps: block1, block2"),
-        ("local_features", {"layers": ["block5"]}, "ResNet18 has no layer 'block5'; did you mean 'block4'"),
+        ("local_features", {"layers": ["block5"]}, "ResNet has no layer 'block5'; did you mean 'block4'"),
         ("local_features", {"resolution": -1}, "resolution = -1"),
         (
             "random_bits",

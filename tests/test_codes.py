@@ -16,7 +16,7 @@ from suppression.convnet import ConvNet
 from suppression.errors import UserError
 from suppression.methods import CPC, DINO, METHODS, Autoencoder, InstDisc, SwAV
 from suppression.methods.swav import perplexity, sinkhorn, swapped
-from suppression.nets import ResNet18
+from suppression.nets import ResNet
 from suppression.train import Training, train
 
 CPU = torch.device("cpu")
@@ -199,10 +199,10 @@ def test_the_teacher_has_no_gradient_and_evaluation_moves_no_centre():
     assert not method.centre.any()
 
 
-# Instance discrimination
+# InstDisc
 
 
-def test_instdisc_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_half():
+def test_instances_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_half():
     method, (x1, x2, *small) = built(InstDisc, 9), views()
     number = torch.arange(6).flip(0) + 2
     bank = method.bank.clone()
@@ -221,12 +221,12 @@ def test_instdisc_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_h
     assert torch.equal(method.bank[[0, 1, 8]], bank[[0, 1, 8]])
 
 
-def test_instdisc_has_a_place_for_every_picture(cell_with, place):
+def test_instances_has_a_place_for_every_picture(cell_with, place):
     cell = cell_with("instdisc")
     pool = lab.load_pools(cell, place, CPU)[True]
     assert len(lab.build_method(cell, pool).bank) == cell["images"] == 256
     assert len(lab.build_method(cell | {"images": None, "order": "shuffled"}, pool).bank) == len(pool)
-    with pytest.raises(UserError, match="instdisc tells a finite set of pictures apart"):
+    with pytest.raises(UserError, match="instances tells a finite set of pictures apart"):
         lab.check_cell(cell | {"images": None})
 
 
@@ -314,7 +314,7 @@ def test_an_autoencoder_is_the_squared_error_over_pixels_by_a_loop(monkeypatch):
 
 def built_autoencoder():
     torch.manual_seed(0)
-    return Autoencoder(ResNet18(width=4, stem=1, channels=2), decoder_width=8)
+    return Autoencoder(ResNet(width=4, stem=1, channels=2), decoder_width=8)
 
 
 @pytest.mark.parametrize("side", [8, 13, 28])

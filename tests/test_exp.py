@@ -152,7 +152,7 @@ MISTAKES = [
     (["digit_size", "--method", "untrained", "--tau", "0.2"], "has the knob 'tau'"),
     (["--tau", "0.2", "digit_size"], "name the experiment first"),
     (["digit_size", "0.2"], "'0.2' stands where a --knob is expected"),
-    (["digit_size", "--layers", "blok2"], "ResNet18 has no layer 'blok2'; did you mean 'block2'?"),
+    (["digit_size", "--layers", "blok2"], "ResNet has no layer 'blok2'; did you mean 'block2'?"),
     (["nowhere.toml"], "there is no file nowhere.toml"),
 ]
 

@@ -10,15 +10,16 @@ import pytest
 import torch
 
 from suppression import exp, forms, lab, recipe, report, shelf, show
-from suppression.knobs import cell_knobs
+from suppression.knobs import cell_knobs, schema
 from suppression.methods import METHODS
-from suppression.nets import ResNet18
+from suppression.nets import ResNet
+from suppression.scenes import SCENES
 from suppression.seeds import torch_rng
 
 TOP = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "shelf", "seeds", "stats"},
-    {"scenes", "boxes", "views", "nets", "convnet", "losses", "optimisers"},
+    {"scenes", "boxes", "views", "multiview", "nets", "convnet", "losses", "optimisers", "pairwise"},
     {"methods", "probes", "train"},
     {"forms", "recipe", "knobs", "store"},
     {"machine", "probing"},
@@ -124,7 +125,7 @@ def test_every_cell_of_every_recipe_can_be_built(name, scale):
     plan = recipe.plan(name, scale=scale)
     for cell in plan.cells:
         if cell["width"] <= 16:
-            lab.check_cell(cell, plan.probe)
+            lab.check_cell(cell, plan.probe, plan.before)
     assert len({lab.full_key(cell) for cell in plan.cells}) == len(plan.cells)
 
 
@@ -257,7 +258,7 @@ def test_a_probe_finds_a_feature_that_is_there_and_none_that_is_not():
 def test_probing_moves_neither_weights_nor_batch_norm_statistics(cell, place):
     from suppression.probes.frozen import features, fingerprint
 
-    net = ResNet18(width=4, stem=1, channels=1).train()
+    net = ResNet(width=4, stem=1, channels=1).train()
     before, x = fingerprint(net), torch.rand(8, 1, 16, 16)
     features(net, x)
     assert fingerprint(net) == before
@@ -270,3 +271,8 @@ def test_features_at_z_and_at_block_groups_are_probed_on_request(cell, plan, pla
     probe = plan.probe.model_copy(update={"layers": ["h", "z", "block2"], "train": 60, "test": 30})
     rows = lab.run_cell(cell, probe, place)
     assert {row["layer"] for row in rows} == {"h", "z", "block2"}
+
+
+def test_no_method_is_called_as_a_knob_is():
+    """A scale's table names methods and knobs side by side."""
+    assert not [(kind, name) for kind in SCENES for name in METHODS if name in schema(kind)]

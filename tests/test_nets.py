@@ -8,11 +8,11 @@ import torchvision
 from torch import nn
 from torch.nn.functional import linear
 
-from suppression.nets import LAYERS, Head, ResNet18, channels_last, stem_for
+from suppression.nets import LAYERS, Head, ResNet, channels_last, stem_for
 
 
 @pytest.fixture(scope="module")
-def twins() -> tuple[ResNet18, nn.Module]:
+def twins() -> tuple[ResNet, nn.Module]:
     """Ours and torchvision's with the same weights; all norms are drawn at random, or the branches that start at zero would be left out."""
     theirs = torchvision.models.resnet18()
     theirs.fc = nn.Identity()
@@ -21,13 +21,13 @@ def twins() -> tuple[ResNet18, nn.Module]:
         if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
                 tensor.copy_(torch.rand(tensor.shape, generator=rng) + 0.1)
-    ours = ResNet18(width=64, stem=4, channels=3)
+    ours = ResNet(width=64, stem=4, channels=3)
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
 
 
 def test_the_state_dict_has_torchvisions_names_and_shapes_but_for_the_last_layer():
-    ours = {name: value.shape for name, value in ResNet18(width=64, stem=4, channels=3).state_dict().items()}
+    ours = {name: value.shape for name, value in ResNet(width=64, stem=4, channels=3).state_dict().items()}
     theirs = {name: value.shape for name, value in torchvision.models.resnet18().state_dict().items() if not name.startswith("fc.")}
     assert ours == theirs
 
@@ -55,12 +55,12 @@ def test_the_norms_that_start_at_zero_are_those_of_torchvisions_zero_init_residu
         return {name for name, p in net.named_parameters() if name.endswith("weight") and not p.any()}
 
     theirs = torchvision.models.resnet18(zero_init_residual=True)
-    assert zero(ResNet18()) == zero(theirs)
+    assert zero(ResNet()) == zero(theirs)
     assert len(zero(theirs)) == 8  # two blocks in each of four groups
 
 
 def test_convolutions_start_with_the_fan_out_variance_of_he():
-    for name, p in ResNet18(width=64).named_parameters():
+    for name, p in ResNet(width=64).named_parameters():
         if p.ndim == 4:
             fan_out = p.shape[0] * p.shape[2] * p.shape[3]
             assert p.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.05), name
@@ -72,14 +72,14 @@ def test_convolutions_start_with_the_fan_out_variance_of_he():
 )
 def test_the_stem_for_a_canvas_leaves_the_map_of_the_table(canvas, stem, side):
     assert stem_for(canvas) == stem
-    net = ResNet18(width=1, stem=stem, channels=1).eval()
+    net = ResNet(width=1, stem=stem, channels=1).eval()
     assert net.taps(torch.zeros(1, 1, canvas, canvas))["block1"].shape == (1, 1, side, side)
 
 
 @pytest.mark.parametrize(("stem", "sides"), [(1, (32, 16, 8, 4)), (2, (16, 8, 4, 2)), (4, (8, 4, 2, 1))])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_taps_have_the_shapes_of_their_block_groups(stem, sides, channels):
-    net = ResNet18(width=4, stem=stem, channels=channels)
+    net = ResNet(width=4, stem=stem, channels=channels)
     x = torch.rand(3, channels, 32, 32)
     taps = net.taps(x)
     assert tuple(taps) == LAYERS
@@ -105,7 +105,7 @@ def test_taps_are_torchvisions_intermediate_layers_and_h_their_mean(twins):
 
 
 def test_the_memory_layout_changes_no_number_of_the_output():
-    net = ResNet18(width=4, stem=2, channels=1).eval()
+    net = ResNet(width=4, stem=2, channels=1).eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.ones_(module.weight)
@@ -153,3 +153,12 @@ def test_an_mlp_head_is_linear_layers_with_batch_norm_and_relu_between(layers, w
 
 def test_the_head_has_two_layers_and_64_outputs_unless_told():
     assert [tuple(p.shape) for p in Head(32).parameters() if p.ndim == 2] == [(32, 32), (64, 32)]
+
+
+def test_at_full_size_a_deeper_one_has_the_layers_of_torchvisions_resnet34():
+    import torchvision
+
+    theirs = {name: tuple(p.shape) for name, p in torchvision.models.resnet34(weights=None).state_dict().items() if not name.startswith("fc.")}
+    ours = {name: tuple(p.shape) for name, p in ResNet(width=64, stem=4, channels=3, depth=34).state_dict().items()}
+    assert ours == theirs
+    assert sum("conv" in name for name in ResNet(width=4, depth=10).state_dict()) == 1 + 4 * 2

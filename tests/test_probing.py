@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from suppression import forms, lab, probing
+from suppression import forms, lab, probing, recipe
 from suppression.errors import UserError
 from suppression.methods import Method
 from suppression.probes import linear, mlp
+from suppression.probes.pairs import effective_rank, pairs
 from suppression.scenes.shared_bits import RandomBits
+from suppression.seeds import torch_rng
 
 CPU = torch.device("cpu")
 
@@ -103,3 +105,37 @@ def test_an_encoder_that_moves_while_it_is_probed_is_no_result(place):
 def test_a_transformation_that_is_not_there_is_told_with_the_nearest_name():
     with pytest.raises(UserError, match="'rotate'; did you mean 'rotation'"):
         probing.check("random_bits", PHOTOS, forms.Probe(transformations=["rotate"]), Known(coloured))
+
+
+def test_the_effective_rank_is_that_of_known_vectors():
+    """k orthogonal directions, equally often: k; one direction: 1; two of which one is rarer: by hand."""
+    assert effective_rank(torch.eye(5).repeat(4, 1)) == pytest.approx(5)
+    assert effective_rank(torch.randn(7, 1) * torch.randn(1, 4)) == pytest.approx(1)
+    a, b = 9**0.5, 1.0  # singular values of nine vectors along one axis and one along the other
+    p = torch.tensor([a, b]) / (a + b)
+    assert effective_rank(torch.cat([torch.eye(2)[:1].expand(9, 2), torch.eye(2)[1:]])) == pytest.approx(torch.exp(-(p * p.log()).sum()).item())
+
+
+def test_the_contrastive_task_is_solved_by_what_both_views_share_and_not_by_noise():
+    shared = torch.eye(20)
+    row = pairs(shared, shared + 0.1 * torch.randn(20, 20, generator=torch_rng("pairs")), cases=20)
+    assert row["accuracy"] == 1
+    assert "entropy" not in row
+    assert row["guess"] == pytest.approx(1 / 39)
+    noise = torch.randn(2, 400, 8, generator=torch_rng("noise"))
+    assert pairs(*noise, cases=400)["accuracy"] < 0.02
+    still = torch.ones(20, 4) + 1e-6 * torch.randn(20, 4)
+    assert pairs(still, still, cases=20)["spread"] < 1e-3
+
+
+def test_pairs_are_asked_at_the_output_of_a_trained_network_and_not_of_an_untrained_one(place):
+    plan = recipe.plan("temperature", scale="smoke")
+    found = {}
+    for method in ("untrained", "simclr"):
+        cell = next(cell for cell in plan.cells if cell["method"] == method)
+        found[method] = [row for row in lab.run_cell(cell, plan.probe, place) if row["feature"] == "pairs"]
+    assert found["untrained"] == []
+    (row,) = found["simclr"]
+    assert row["layer"] == "output"
+    assert 0 <= row["entropy"] <= torch.tensor(63.0).log() + 1e-4  # of 32 pairs, each anchor has 63 others
+    assert 1 <= row["rank"] <= 64

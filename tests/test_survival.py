@@ -198,3 +198,21 @@ def test_the_legend_names_every_arm_also_one_that_the_first_panel_has_not(planne
     rows = rows_of(planned, curves={"untrained": CURVES["untrained"]}, scenes="alone") + rows_of(planned, curves=CURVES)
     (legend,) = figure(planned, rows).legends
     assert {"untrained", "simclr, tau 0.2", "supervised"} <= {text.get_text() for text in legend.get_texts()}
+
+
+def test_a_method_without_the_knob_of_the_axis_is_one_cell_that_stands_at_every_place():
+    plan = recipe.plan("temperature", scale="smoke")
+    assert sum(cell["method"] == "untrained" for cell in plan.cells) == 2  # without and with bits, whatever the temperature
+    arm = {"method": "untrained", "bits": 4}
+    row = {"method": "untrained", "bits": 4, "seed": 0, "feature": "class", "scenes": "together", "probe": "linear", "layer": "h", "accuracy": 0.2}
+    line = Line("class", "together")
+    assert [line.rows(plan, [row], arm, tau) for tau in plan.axis] == [[row]] * 2
+    simclr = row | {"method": "simclr", "tau": 0.1}
+    assert [len(line.rows(plan, [simclr], {"method": "simclr", "bits": 4}, tau)) for tau in plan.axis] == [1, 0]
+
+
+def test_an_arm_that_sets_the_knob_of_the_axis_stands_at_that_place_only():
+    plan = recipe.plan("heads", scale="laptop")
+    assert {cell["z_dim"] for cell in plan.cells if cell.get("head") == "identity"} == {128}
+    assert {cell["z_dim"] for cell in plan.cells if cell.get("head") == "linear"} == {16, 64, 128}
+    assert not [arm for arm in recipe.plan("heads", scale="smoke").arms if arm.get("head") == "identity"]  # whose axis has no 128

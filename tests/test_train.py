@@ -112,6 +112,39 @@ def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, opti
     assert Store(broken.store).about(lab.full_key(cell))["resumed_at"] >= 4
 
 
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
+def test_every_method_goes_on_from_a_snapshot_and_ends_bit_identical(name, cell_with, place):
+    """Queues, moving averages and schedules included: what a step needs of those before it is in the snapshot."""
+    cell = cell_with(name)
+    draw = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)
+    training = Training(samples=6 * cell["batch"], batch=cell["batch"], lr=cell["lr"])
+
+    class Keeper:
+        def __init__(self, saved=None):
+            self.saved = saved
+
+        def log(self, row):
+            self.row = row
+
+        def due(self):
+            return self.row["step"] == 2
+
+        def save(self, tensors, step):
+            self.saved = (tensors, step)
+
+        def load(self):
+            return self.saved
+
+    whole, again, keeper = lab.build_method(cell), lab.build_method(cell), Keeper()
+    train(whole, draw, training=training, device=CPU, keeper=keeper)
+    assert keeper.saved[1] == 3
+    resumed = Keeper(keeper.saved)
+    train(again, draw, training=training, device=CPU, keeper=resumed)
+    assert resumed.row == keeper.row
+    ends = whole.state_dict(), again.state_dict()
+    assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
+
+
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon", "adam"])
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
 def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, cell_with, place, no_host_sync):

@@ -537,3 +537,11 @@ def test_a_crop_that_grows_is_torchs_bilinear_resize_but_for_its_rim():
         theirs = torch.nn.functional.interpolate(x[..., top : top + height, left : left + width], size=(28, 28), mode="bilinear", align_corners=False)
         torch.testing.assert_close(ours[..., 1:-1, 1:-1], theirs[..., 1:-1, 1:-1], atol=1e-5, rtol=1e-5)
         assert (ours - theirs).abs().max() < 0.29  # the neighbour's weight there is (1 - 20 / 28) / 2 at most, of two in a corner
+
+
+def test_a_pair_of_operations_is_what_their_knobs_are():
+    x = torch.rand(6, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    pair = Views(op1="cutout", op2="rotate")(x, torch.Generator().manual_seed(1))
+    assert torch.equal(pair, Views(cutout=1.0, quarter=1.0)(x, torch.Generator().manual_seed(1)))
+    assert torch.equal(pair, Views(op1="rotate", op2="cutout")(x, torch.Generator().manual_seed(1)))
+    assert torch.equal(Views(op1="blur", op2="blur")(x, torch.Generator().manual_seed(1)), Views(blur=1.0)(x, torch.Generator().manual_seed(1)))

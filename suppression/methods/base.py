@@ -17,6 +17,9 @@ class Method(nn.Module):
     `self.metrics` as scalars without gradient, when `self.watch` is set. `after_step(progress)` is called after each update with the share of training
     done, in (0, 1].
 
+    `builds_on` are the knobs, of `start` and `teacher`, that name another cell of the store, the first of which the method cannot do without; it is built with
+    the trained methods of these, in this order, after what is told. The encoder already has the weights of that of `start`.
+
     Keyword-only parameters are the method's knobs. One that takes `**knobs` besides hands them to the class above, and has its knobs, too.
     """
 
@@ -25,7 +28,9 @@ class Method(nn.Module):
     labelled: ClassVar[bool] = False
     instanced: ClassVar[bool] = False
     has_z: ClassVar[bool] = False  # whether there is a projection z = g(h) to probe
-    has_classifier: ClassVar[bool] = False  # whether a linear layer on h was trained along, for the one label that it was told
+    has_classifier: ClassVar[bool] = False  # whether a linear layer was trained along, for the labels that it was told
+    builds_on: ClassVar[tuple[str, ...]] = ()
+    classifier_on: str = "h"  # the layer that the classifier takes
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -41,8 +46,11 @@ class Method(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} has no projection")
 
     def classify(self, h: Tensor) -> Tensor:
-        """Logits of the layer that was trained along, (n, classes), where `has_classifier`."""
+        """Logits of the layer that was trained along, (n, classes of all labels), of what comes out of `classifier_on`, where `has_classifier`."""
         raise NotImplementedError(f"{type(self).__name__} has no classifier")
+
+    def check_batch(self, batch: int) -> None:
+        """ValueError where the method cannot be trained with so many samples a step; most take any."""
 
     def steady(self) -> list[nn.Parameter]:
         """Parameters whose learning rate stays at its peak; most methods have none."""

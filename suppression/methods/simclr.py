@@ -8,22 +8,46 @@ from torch import Tensor, nn
 
 from suppression.losses import Scaling, contrastive_metrics, nt_xent
 from suppression.methods.projected import Projected
+from suppression.pairwise import pairwise
+
+MARGIN = 0.4  # of cosines; which value stands behind the paper's table is not known here
 
 
 class SimCLR(Projected):
     """NT-Xent at temperature `tau` between the projections of two views; `scaling` as in `losses.nt_xent`. `norm` off compares inner products instead of
-    cosines (SimCLR, Table 5)."""
+    cosines (SimCLR, Table 5). `loss` takes one of those that the paper compares it with (Table 4) instead, over all `negatives` or semi-hard ones, with a
+    `margin` (0.4 if None) where the loss has one: `pairwise.pairwise`."""
 
     version = 2  # 2: similarities in float32 where training is in bf16
 
-    def __init__(self, encoder: nn.Module, *, tau: float = 0.2, scaling: Scaling = "algorithm1", norm: Literal["off"] | None = None, **knobs: Any) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        tau: float = 0.2,
+        scaling: Scaling = "algorithm1",
+        norm: Literal["off"] | None = None,
+        loss: Literal["nt_logistic", "margin"] | None = None,
+        negatives: Literal["semi_hard"] | None = None,
+        margin: float | None = None,
+        **knobs: Any,
+    ) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
+        if negatives is not None and loss is None:
+            raise ValueError(f"negatives = {negatives} is of loss = nt_logistic or margin; NT-Xent weighs its negatives by their hardness itself")
+        if margin is not None and loss != "margin":
+            raise ValueError(f"margin = {margin} is of loss = margin; the loss is {loss or 'NT-Xent'}")
+        if margin is not None and not margin >= 0:
+            raise ValueError(f"margin = {margin} is below 0")
         super().__init__(encoder, **knobs)
         self.tau, self.scaling, self.norm = tau, scaling, norm is None
+        self.loss, self.semi_hard, self.margin = loss, negatives is not None, MARGIN if margin is None else margin
 
     def contrast(self, z1: Tensor, z2: Tensor) -> dict[str, Tensor]:
         return contrastive_metrics(z1, z2, tau=self.tau, norm=self.norm)
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
-        return nt_xent(z1, z2, tau=self.tau, scaling=self.scaling, norm=self.norm)
+        if self.loss is None:
+            return nt_xent(z1, z2, tau=self.tau, scaling=self.scaling, norm=self.norm)
+        return pairwise(z1, z2, loss=self.loss, tau=self.tau, margin=self.margin, semi_hard=self.semi_hard, scaling=self.scaling, norm=self.norm)

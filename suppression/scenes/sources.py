@@ -65,6 +65,23 @@ class Pool:
         """Only the first m instances (all if None), the photographs beside them as they are."""
         return replace(self, images=self.images[:m], labels=self.labels[:m])
 
+    def only(self, numbers: Tensor) -> Pool:
+        """Only these instances, the photographs beside them as they are."""
+        return replace(self, images=self.images[numbers], labels=self.labels[numbers])
+
+    def stratified(self, share: float, rng: torch.Generator) -> Tensor:
+        """The numbers, ascending, of `share` in (0, 1] of each class's instances (rounded down), drawn by `rng`, a generator of the CPU; those of a smaller
+        share are among those of a larger one that an equal generator draws. UserError where that leaves a class empty, with the least share that does not."""
+        labels, order = self.labels.cpu(), torch.randperm(len(self), generator=rng)
+        classes = [order[labels[order] == label] for label in labels.unique()]
+        kept = [numbers[: int(share * len(numbers) + 1e-9)] for numbers in classes]
+        if not all(map(len, kept)):
+            fewest = min(map(len, classes))
+            raise UserError(
+                f"labels = {share:g} leaves a class without any, as its {fewest} instances have {share * fewest:.2g} labels; the least share that works is {math.ceil(1e6 / fewest) / 1e6:g}"
+            )
+        return torch.cat(kept).sort().values.to(self.labels.device)
+
 
 NOTHING = Pool(torch.empty(0, SIDE, SIDE, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))  # for scenes that are drawn from no source
 UNSEEN = replace(NOTHING, photos=NOTHING)  # stands for a pool where nothing is drawn and only knobs are checked

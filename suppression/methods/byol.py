@@ -1,0 +1,46 @@
+"""BYOL: Bootstrap Your Own Latent (Grill et al. 2020, equations 1 to 3)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
+
+from suppression.methods.ema import ema_, follower
+from suppression.methods.predicted import Predicted
+
+
+class BYOL(Predicted):
+    """2 - 2 cos between the prediction of one view and the target network's projection of the other; the sum of both directions.
+
+    The target follows encoder and head as a moving average, whose `ema` rises to 1 as a cosine over training (section 3.1). It starts as a copy of them (the
+    released code draws it apart, which its authors found to make no difference). `targets` random leaves it there; stop_gradient takes the online network
+    itself, an `ema` that stays 0 (Table 5a has both). The predictor's hidden layer is as wide as h, as the head's is, unless told.
+    """
+
+    def __init__(self, encoder: nn.Module, *, ema: float = 0.996, targets: Literal["random", "stop_gradient"] | None = None, **knobs: Any) -> None:
+        super().__init__(encoder, **knobs)
+        self.ema, self.targets = ema, targets
+        self.target = follower(nn.Sequential(self.encoder, self.head), ema)
+
+    def usual_width(self) -> int:
+        return self.encoder.h_dim  # type: ignore[return-value]
+
+    @torch.no_grad()
+    def aims(self, x: tuple[Tensor, Tensor], z: tuple[Tensor, Tensor]) -> list[Tensor]:
+        if self.targets == "stop_gradient":
+            return [each.detach() for each in z]
+        return [self.target(each).float() for each in x]
+
+    def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
+        return 2 - 2 * cosine_similarity(z1, z2).mean()
+
+    def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
+        return 2 * super().forward(x1, x2, y, *local)  # the paper adds the two directions up
+
+    def after_step(self, progress: float) -> None:
+        if self.targets is None:
+            ema_(self.target, nn.Sequential(self.encoder, self.head), 1 - (1 - self.ema) * (math.cos(math.pi * progress) + 1) / 2)

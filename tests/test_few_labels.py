@@ -1,0 +1,211 @@
+"""Cells that build on others: few labels, fine-tuning, distillation, transfer."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.special
+import torch
+
+from suppression import exp, lab, recipe
+from suppression.errors import UserError
+from suppression.methods import Distil, Finetune, SimCLR, Supervised
+from suppression.nets import ResNet
+from suppression.probes.frozen import fingerprint
+from suppression.scenes.sources import Pool
+from suppression.seeds import torch_rng
+from suppression.store import Store
+from suppression.train import Training, train
+
+CPU = torch.device("cpu")
+
+
+def small():
+    return ResNet(width=2, stem=1, channels=1)
+
+
+def batch(n=6, classes=10):
+    generator = torch.Generator().manual_seed(3)
+    x1, x2 = torch.rand(2, n, 1, 12, 12, generator=generator)
+    return x1, x2, torch.nn.functional.one_hot(torch.randint(classes, (n,), generator=generator), classes).float()
+
+
+def test_a_share_of_labels_is_the_same_of_each_class_and_nested():
+    labels = torch.randint(5, (1000,), generator=torch.Generator().manual_seed(0))
+    pool = Pool(torch.zeros(1000, 28, 28, dtype=torch.uint8), labels)
+    found = {share: pool.stratified(share, torch_rng("labels", 0)).tolist() for share in (0.01, 0.1, 0.29, 0.5, 1.0)}
+    for share, numbers in found.items():
+        for c in range(5):
+            assert sum(int(labels[i]) == c for i in numbers) == int(share * sum(int(label) == c for label in labels) + 1e-9)
+    shares = list(found)
+    assert all(set(found[a]) < set(found[b]) for a, b in itertools.pairwise(shares))
+    assert found[1.0] == list(range(1000))
+    assert pool.stratified(0.1, torch_rng("labels", 1)).tolist() != found[0.1]
+
+
+def test_a_share_that_leaves_a_class_empty_is_told_with_the_least_that_works():
+    pool = Pool(torch.zeros(110, 28, 28, dtype=torch.uint8), torch.tensor([0] * 100 + [1] * 10))
+    with pytest.raises(UserError, match=r"labels = 0.05 leaves a class without any.* the least share that works is 0.1$"):
+        pool.stratified(0.05, torch_rng("labels", 0))
+    assert len(pool.stratified(0.1, torch_rng("labels", 0))) == 11
+
+
+def test_only_pictures_with_a_label_are_trained_on_and_a_student_on_all_is_told_only_theirs(place):
+    cell = recipe.plan("label_efficiency", scale="smoke", pins={"method": ["supervised"], "labels": [0.05]}).cells[0]
+    pool = lab.load_pools(cell, place, CPU)[True]
+    few = set(pool.stratified(0.05, torch_rng("labels", 0)).tolist())
+    assert torch.equal(lab.shown(cell, pool).images, pool.images[sorted(few)])
+    student = cell | {"method": "distil", "distil_on": "all"}
+    assert len(lab.shown(student, pool)) == len(pool)
+    drawn = {"instance": torch.arange(len(pool))}
+    told = lab.known(student, pool)(drawn, torch.ones(len(pool), 10))
+    assert {i for i in range(len(pool)) if told[i].sum() == 10} == few
+    assert told.sum() == 10 * len(few)
+    pairs = lab.known(student, pool)({"instance": torch.tensor([[min(few), max(few)], [min(few), min(set(range(len(pool))) - few)]])}, torch.ones(2, 10))
+    assert pairs.sum(1).tolist() == [10, 0]  # a scene of two digits tells its labels only if both are told
+
+
+@pytest.mark.parametrize("from_layer", ["h", "z1", "block2"])
+def test_linear_tuning_leaves_weights_and_batch_norm_statistics_of_the_encoder_as_they_are(from_layer):
+    torch.manual_seed(0)
+    method = Finetune(encoder := small(), (10,), SimCLR(small()), tune="linear", from_layer=from_layer)
+    before, kept, head = fingerprint(encoder), fingerprint(method.kept), fingerprint(method.head)
+    train(method, lambda step: batch(), training=Training(samples=30, batch=6, lr=0.1), device=CPU)
+    assert (fingerprint(encoder), fingerprint(method.kept)) == (before, kept)
+    assert fingerprint(method.head) != head
+
+
+def test_full_tuning_from_a_block_trains_what_lies_below_it_alone():
+    method = Finetune(encoder := small(), (10,), from_layer="block2")
+    method(*batch()).backward()
+    assert {name.split(".")[0] for name, p in encoder.named_parameters() if p.grad is not None} == {"conv1", "bn1", "layer1", "layer2"}
+    assert all((p.grad is not None) is p.requires_grad for p in method.parameters())
+
+
+def test_the_distillation_loss_is_that_of_a_loop_with_scipys_softmax():
+    torch.manual_seed(0)
+    teacher, tau, weight = Supervised(small(), (4, 6)), 0.5, 0.3
+    student = Distil(small(), (4, 6), teacher, tau=tau, label_weight=weight).train()
+    x1, x2, _ = batch()
+    y = torch.zeros(6, 10)
+    for i, (a, b) in enumerate([(0, 5), (3, 1), (2, 2)]):  # the labels of the other three are not told
+        y[i, a] = y[i, 4 + b] = 1
+    with torch.no_grad():
+        taught, mine = (method.head(method.encoder(torch.cat([x1, x2]))).double().numpy() for method in (teacher.eval(), student))
+    distil, told = [], []
+    for block in (slice(0, 4), slice(4, 10)):
+        for i in range(12):
+            p, log_q = scipy.special.softmax(taught[i, block] / tau), scipy.special.log_softmax(mine[i, block] / tau)
+            distil.append(-np.sum(p * log_q))
+            if i % 6 < 3:
+                told.append(-np.sum(y[i % 6, block].numpy() * scipy.special.log_softmax(mine[i, block])))
+    assert student(x1, x2, y).item() == pytest.approx((1 - weight) * np.mean(distil) + weight * np.mean(told), rel=1e-5)
+
+
+def test_a_teacher_gets_no_gradient_stays_as_it_is_and_is_not_stored():
+    teacher = Supervised(small(), (10,))
+    student = Distil(small(), (10,), teacher)
+    before = fingerprint(teacher)
+    train(student, lambda step: batch(), training=Training(samples=30, batch=6, lr=0.1), device=CPU)
+    assert fingerprint(teacher) == before
+    assert all(p.grad is None for p in teacher.parameters())
+    assert {name.split(".")[0] for name in student.state_dict()} == {"encoder", "head"}
+
+
+RECIPE = """
+title = "Mine"
+claim = "none"
+data = "two_digits"
+axis = "size2"
+arms = [{ method = "distil", teacher = "tuned" }, { method = "frozen", start = "simclr" }]
+[pretrain.simclr]
+method = "simclr"
+[pretrain.tuned]
+method = "finetune"
+start = "simclr"
+labels = 0.5
+[scale.smoke]
+canvas = 16
+size1 = 6
+size2 = [12]
+stem = 1
+width = 2
+samples = 64
+batch = 32
+precision = "fp32"
+probe = { train = 50, test = 20 }
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    def written(*changes):
+        text = RECIPE
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "mine.toml").write_text(text)
+        return str(tmp_path / "mine.toml")
+
+    return written
+
+
+def test_what_others_build_on_is_trained_first_and_the_second_run_answers_from_the_store(mine, tmp_path, capsys, monkeypatch):
+    argv = [mine(), "--scale", "smoke", "--store", str(tmp_path / "store"), "--workers", "1"]
+    assert exp.main([*argv, "--dry"]) == 0
+    assert "2 cells, 0 stored, 0 trained but not yet asked this, 2 missing, 2 to be trained before them" in capsys.readouterr().out
+    assert exp.main(argv) == 0
+    told = capsys.readouterr()
+    assert "distil, teacher tuned" in told.out
+    assert "frozen, start simclr" in told.out
+    assert told.err.index("[pretrain.simclr]") < told.err.index("[pretrain.tuned]") < told.err.index("distil, teacher tuned")
+    store, plan = Store(tmp_path / "store"), recipe.plan(argv[0], scale="smoke")
+    assert set(store.keys()) == {lab.full_key(cell) for cell in [*plan.cells, *plan.before.values()]}
+    start, frozen = (store.weights(key) for key in (plan.cells[1]["start"], lab.full_key(plan.cells[1])))
+    assert all(torch.equal(start[name], frozen[name]) for name in frozen)
+    monkeypatch.setattr("suppression.crew.run", lambda *args, **kw: pytest.fail("something was trained again"))
+    assert exp.main(argv) == 0
+
+
+def test_another_start_is_another_key():
+    one, two = (recipe.plan("label_efficiency", scale="smoke", pins={"method": ["finetune"]} | pins) for pins in ({}, {"tau": ["0.5"]}))
+    assert lab.full_key(one.cells[0]) != lab.full_key(two.cells[0])
+    assert one.cells[0] | {"start": 0} == two.cells[0] | {"start": 0}
+
+
+def test_cells_without_their_ground_in_the_store_are_told_how_to_get_it(mine, place):
+    plan = recipe.plan(mine(), scale="smoke")
+    for cell, knob in zip(plan.cells, ("teacher", "start"), strict=True):
+        with pytest.raises(UserError, match=rf"the {knob} of .* is not in the store.*python -m suppression.exp RECIPE --method {cell['method']} --{knob} NAME"):
+            lab.run_cell(cell, plan.probe, place)
+
+
+OTHER_CLASSES = [
+    ('data = "two_digits"\naxis = "size2"', 'data = "trifeature"\naxis = "correlation"'),
+    ("size1 = 6\nsize2 = [12]", "correlation = [0.0]"),
+    ('"finetune"\nstart = "simclr"\nlabels = 0.5', '"supervised"\ndata = "coloured_digits"'),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "argv", "told"),
+    [
+        ([('"tuned" }', '"tunde" }')], [], "no [pretrain] table to be the teacher 'tunde'; did you mean 'tuned'?"),
+        ([], ["--teacher", "simclr"], "the teacher is simclr, which was told no labels"),
+        ([('start = "simclr"\nlabels', 'start = "tuned"\nlabels')], [], "builds on itself: tuned on tuned"),
+        (
+            OTHER_CLASSES,
+            [],
+            "distil on trifeature has classes of shape and texture and colour (10, 10, 10), its teacher supervised on coloured_digits has classes of digit (10,)",
+        ),
+        ([("[pretrain.simclr]", '[pretrain.simclr]\ndata = "coloured_digits"')], [], "channels"),
+        ([('teacher = "tuned"', "tau = 1")], [], "distil builds on another cell: give teacher"),
+        ([("labels = 0.5", "labels = 0.001")], [], "the least share that works is"),
+        ([("labels = 0.5", "labels = 1.5")], [], "labels = 1.5 is not a share"),
+        ([], ["--label_weight", "1"], "label_weight = 1.0 is not a share"),
+    ],
+)
+def test_a_mistake_exits_with_2_and_names_both_sides(changes, argv, told, mine, tmp_path, capsys):
+    assert exp.main([mine(*changes), "--scale", "smoke", "--store", str(tmp_path / "store"), *argv]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "store" / "cells").exists()
