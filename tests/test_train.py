@@ -71,7 +71,8 @@ def test_views_of_a_whole_canvas_differ_only_where_the_second_places_its_digits_
 
 @pytest.mark.parametrize("net", [{}, {"net": "convnet"}])
 def test_methods_start_from_the_same_encoder_at_the_same_seed(net, cell_with):
-    encoders = {name: lab.build_method(cell_with(name) | net | {"stem": None, "view": None}).encoder.state_dict() for name in METHODS}
+    names = set(METHODS) - ({"cpc"} if net else set())  # cuts a view into patches, and a convnet sees one size only
+    encoders = {name: lab.build_method(cell_with(name) | net | {"stem": None, "view": None}).encoder.state_dict() for name in names}
     assert all(torch.equal(encoders["simclr"][k], other[k]) for other in encoders.values() for k in other)
 
 
