@@ -154,7 +154,7 @@ def test_the_layer_that_was_trained_along_is_asked_for_every_label_that_it_was_t
     pools = {"canvas": 16, "area_min": 0.3, "source": "digits"} | {"size1": 5, "size2": 8, "bits": 2}
     scenes = lab.scenes_of({"data": data} | pools)
     pool = lab.NOTHING if data == "trifeature" else lab.SOURCES["digits"](False)
-    method = Supervised(ResNet18(width=2, stem=1, channels=scenes.channels), scenes.spaces(pool))
+    method = Supervised(ResNet(width=2, stem=1, channels=scenes.channels), scenes.spaces(pool))
     torch.nn.init.zeros_(method.head.weight)
     with torch.no_grad():
         method.head.bias.copy_(torch.cat([torch.arange(width) == 3 for width in scenes.spaces(pool)]).float())
