@@ -10,7 +10,7 @@ from pathlib import Path
 from paired import Found, Row, paired, timed
 from program import command, weighed
 
-from suppression import lab, recipe, shelf
+from suppression import build, feed, lab, recipe, shelf
 from suppression.figures import saved
 from suppression.pictures import cluster_sheet, lighter
 from suppression.store import Store
@@ -49,7 +49,7 @@ def pictures(repetitions: int) -> list[float]:
     with tempfile.TemporaryDirectory() as room:
         store, place = Store(room), lab.Place(store=Path(room))
         for cell in plan.cells:
-            weights = lab.build_method(cell, lab.load_pool(cell, True, place)).state_dict()
+            weights = build.build_method(cell, feed.load_pool(cell, True, place)).state_dict()
             store.publish(lab.full_key(cell), cell=cell, weights={name: value.contiguous() for name, value in weights.items()}, trace=[], about={})
 
         def sheet() -> None:

@@ -11,7 +11,7 @@ from paired import Found, Row, Variants, over, paired, rate, timed
 from step import largest_cell, trained_steps
 from torch.utils.flop_counter import FlopCounterMode
 
-from suppression import lab
+from suppression import build, feed, lab
 from suppression.recipe import Cell
 from suppression.train import Training
 
@@ -29,12 +29,12 @@ def gpu(repetitions: int) -> Found:
 
 
 def on(device: torch.device, cell: Cell, repetitions: int, side: int = 8192) -> Found:
-    pool = lab.load_pools(cell, lab.Place(Path()), device)[True]
-    draw, training = lab.batches(cell, pool, device), lab.part(Training, cell)
+    pool = feed.load_pools(cell, lab.Place(Path()), device)[True]
+    draw, training = feed.batches(cell, pool, device), build.part(Training, cell)
     modes = {"fp32": None, "bf16": None, "bf16, compiled": "default", "bf16, compiled, max-autotune": "max-autotune-no-cudagraphs"}
     variants: Variants = {}
     for name, mode in modes.items():
-        method = lab.build_method(cell).to(device)
+        method = build.build_method(cell).to(device)
         if mode:
             method.encoder.compile(mode=mode)
         variants[name] = partial(trained_steps, method, draw, training, bf16="bf16" in name, steps=STEPS, device=device)
@@ -56,7 +56,7 @@ def on(device: torch.device, cell: Cell, repetitions: int, side: int = 8192) -> 
 def operations(device: torch.device, cell: Cell) -> float:
     """Floating-point operations of one view, forward and backward (a multiplication and an addition count as two)."""
     small = cell | {"batch": 8}
-    draw, method = lab.batches(small, lab.load_pools(cell, lab.Place(Path()), device)[True], device), lab.build_method(cell).to(device)
+    draw, method = feed.batches(small, feed.load_pools(cell, lab.Place(Path()), device)[True], device), build.build_method(cell).to(device)
     with FlopCounterMode(display=False) as counter:
         method(*draw(0)).backward()
     return counter.get_total_flops() / (2 * small["batch"])

@@ -19,7 +19,7 @@ from paired import CPU, Found, Row, Seconds, Variants, one_thread, over, paired,
 from step import TAU, largest_cell
 from torch.autograd.graph import saved_tensors_hooks
 
-from suppression import crew, lab
+from suppression import build, crew, feed, lab
 from suppression.forms import Probe
 from suppression.losses import nt_xent
 from suppression.methods import Method
@@ -212,11 +212,11 @@ def memory(repetitions: int) -> Found:
 
 def paper_step(cell: Cell, *, bf16: bool) -> dict[str, float]:
     """Bytes that a training step of `cell` holds at the end of its forward pass, by part, without running it at its batch."""
-    method, n, few = lab.build_method(cell).train(), cell["batch"], (4, 8)
-    pool = lab.load_pools(cell, lab.Place(Path()), CPU)[True]
+    method, n, few = build.build_method(cell).train(), cell["batch"], (4, 8)
+    pool = feed.load_pools(cell, lab.Place(Path()), CPU)[True]
 
     def net(batch: int) -> int:
-        x = torch.cat(lab.batches(cell | {"batch": batch}, pool, CPU)(0)[:2])
+        x = torch.cat(feed.batches(cell | {"batch": batch}, pool, CPU)(0)[:2])
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             return kept(lambda: method.project(method.encoder(x)), method)
 

@@ -12,8 +12,9 @@ from paired import Found, Row, Variants, one_thread, over, paired, rate, timed
 from PIL import Image, ImageChops, ImageDraw
 from torchvision.transforms import v2
 
-from suppression import lab
+from suppression import build, feed, lab
 from suppression.knobs import schema
+from suppression.multiview import two_views
 from suppression.scenes import Pool, trifeature
 from suppression.seeds import torch_rng
 from suppression.views import Views
@@ -39,7 +40,7 @@ class PerImage:
     """The usual way, for every kind of scene."""
 
     def __init__(self, cell: dict, pool: Pool) -> None:
-        self.cell, self.scenes, self.pool = cell, lab.scenes_of(cell), pool
+        self.cell, self.scenes, self.pool = cell, build.scenes_of(cell), pool
         self.images = [Image.fromarray(image.permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()) for image in pool.images[:MOST]]
         self.photos = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pool.photos.images[:MOST]] if pool.photos else []
 
@@ -133,13 +134,13 @@ def scenes(repetitions: int) -> Found:
 def ways(given: dict) -> Variants:
     """Each way to two views of the same scenes."""
     cell = {knob.name: knob.default for knob in schema(given["data"]).values()} | given
-    generator, views, pool = lab.scenes_of(cell), lab.part(Views, cell), lab.load_pool(cell, True, lab.Place(store=Path()))
+    generator, views, pool = build.scenes_of(cell), build.part(Views, cell), feed.load_pool(cell, True, lab.Place(store=Path()))
     usual, drawn = PerImage(cell, pool), generator.factors(N, torch_rng("benchmark"), pool)
     drawn |= {name: drawn[name] % MOST for name in ("instance", "photo") if name in drawn and cell["data"] != "trifeature"}
 
     def ours() -> torch.Tensor:
         rng = torch_rng("benchmark")
-        return lab.two_views(generator, views, generator.factors(N, rng, pool), pool, rng)[0]
+        return two_views(generator, views, generator.factors(N, rng, pool), pool, rng)[0]
 
     theirs = {
         "PIL alone": partial(usual, drawn, lean(views, generator.canvas)),

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from suppression import lab, machine, recipe
+from suppression import build, feed, lab, machine, recipe
 from suppression.methods import Method, SimCLR
 from suppression.nets import ResNet, channels_last
 from suppression.scenes import SCENES
@@ -92,9 +92,9 @@ def largest_cell(scale: str, **pins: object) -> recipe.Cell:
 
 def digits() -> Work:
     cell = largest_cell("laptop", optimiser="adamw")  # which the peers have too
-    pool, views = lab.load_pools(cell, lab.Place(Path()), CPU)[True], lab.part(Views, cell)
+    pool, views = feed.load_pools(cell, lab.Place(Path()), CPU)[True], build.part(Views, cell)
     dataset = partial(peers.DigitPictures, cell, pool)
-    return Work(partial(lab.build_method, cell), lab.batches(cell, pool, CPU), dataset, views, views.view or cell["canvas"], lab.part(Training, cell))
+    return Work(partial(build.build_method, cell), feed.batches(cell, pool, CPU), dataset, views, views.view or cell["canvas"], build.part(Training, cell))
 
 
 def photos() -> Work:
@@ -224,7 +224,7 @@ def difference() -> tuple[float, float]:
     where PIL repeats the sprite's edge and ours fades into the empty canvas.
     """
     cell = largest_cell("laptop")
-    pool, scenes = lab.load_pools(cell, lab.Place(Path()), CPU)[True], lab.part(SCENES[cell["data"]], cell)
+    pool, scenes = feed.load_pools(cell, lab.Place(Path()), CPU)[True], build.part(SCENES[cell["data"]], cell)
     factors = scenes.factors(cell["batch"], torch_rng("same"), pool)
     placed = torch.stack([factors[name] for name in peers.FACTORS], 2).tolist()
     painter = peers.DigitPictures(cell, pool)

@@ -13,10 +13,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from suppression.build import built_on
 from suppression.errors import UserError
 from suppression.forms import Probe
 from suppression.knobs import full_key
-from suppression.lab import Place, Row, built_on, run_cell
+from suppression.lab import Row, run_cell
+from suppression.machine import Place
 from suppression.recipe import Cell
 from suppression.train import TrainingStopped
 

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 
 from suppression import machine
+from suppression.build import build_encoder, part, scenes_of
 from suppression.forms import Probe
-from suppression.lab import Place, build_encoder, full_key, part, scenes_of
+from suppression.knobs import full_key
+from suppression.machine import Place
 from suppression.methods import METHODS
 from suppression.nets import channels_last, stem_for
 from suppression.optimisers import orthogonalise

@@ -140,7 +140,7 @@ def print_list(store: Store) -> None:
 
 
 def carry_out(plan: Plan, given: argparse.Namespace) -> int:
-    from suppression import lab, machine
+    from suppression import build, feed, lab, machine
     from suppression.recipe import plan as make_plan
     from suppression.rows import long_rows
 
@@ -150,11 +150,11 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     stored = {i: rows for i, cell in enumerate(plan.cells) if (rows := lab.stored_rows(store, cell, plan.probe)) is not None}
     for i, cell in enumerate(plan.cells):
         if i not in stored and cell["seed"] == plan.seeds[0]:  # what is stored was right, and a seed is never wrong
-            lab.check_cell(cell, plan.probe, plan.before)
+            build.check_cell(cell, plan.probe, plan.before)
     before = lab.needed([cell for i, cell in enumerate(plan.cells) if i not in stored], plan.before, store)
     before = [cell for cell in before if cell not in plan.cells]
     for cell in before:
-        lab.check_cell(cell, None, plan.before)
+        build.check_cell(cell, None, plan.before)
     if given.dry:
         return dry(plan, place, set(stored), before, given)
     for i in list(stored):
@@ -165,7 +165,7 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
     failed: list[dict] = []
     if missing:
         before = [cell for cell in lab.needed([plan.cells[i] for i in missing], plan.before, store) if cell not in plan.cells]
-        lab.check_sources([*before, *plan.cells], place, lambda text: print(f"note: {text}", file=sys.stderr))
+        feed.check_sources([*before, *plan.cells], place, lambda text: print(f"note: {text}", file=sys.stderr))
         store.check_writable()
         whole = make_plan(given.name, scale=plan.scale)  # without pins: the list counts against the whole recipe
         store.put_keys(f"{plan.name}.{plan.scale}", sorted({lab.full_key(cell) for cell in whole.cells}))
@@ -217,7 +217,7 @@ def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
 def dry(plan: Plan, place: Any, stored: set[int], before: list[dict], given: argparse.Namespace) -> int:
     from suppression.crew import how_many
     from suppression.estimate import expected_seconds
-    from suppression.lab import full_key
+    from suppression.knobs import full_key
     from suppression.lines import cell_name
 
     number, _ = how_many(given.workers, place.device, len(before) + len(plan.cells) - len(stored))

@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,24 @@ from torch import Tensor, nn
 
 from suppression.errors import UserError
 from suppression.store import Store
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cells are run and kept: nothing here changes what a cell is."""
+
+    store: Path
+    device: str = "cpu"
+    root: Path | None = None
+    download: bool = False
+    skip_bad: bool = False  # leave out the files of a source that are no pictures
+    threads: int | None = None
+
+
+def ignore(text: str) -> None:
+    """A note that nobody wants to hear."""
 
 
 def pick_device(name: str = "auto") -> str:

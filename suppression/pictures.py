@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from suppression import lab
+from suppression import build, feed, lab
 from suppression.lines import label, of_arm
 from suppression.probes import clusters as local
 from suppression.probing import local_maps
@@ -37,8 +37,8 @@ def cluster_sheet(plan: Plan, store: Store, place: lab.Place, *, layer: str | No
     stored = [cell for cell in plan.cells if store.has(lab.full_key(cell))]
     if not plan.probe.clusters or not stored:
         return None
-    scenes = lab.scenes_of(stored[0])
-    alike = [cell for cell in stored if lab.scenes_of(cell) == scenes]
+    scenes = build.scenes_of(stored[0])
+    alike = [cell for cell in stored if build.scenes_of(cell) == scenes]
     cells = {label(arm): cell for arm in plan.arms if (cell := next(iter(of_arm(plan, alike, arm)), None))}
     x, masks, found = looked_at(plan, cells, store, place)
     layers = [name for name in next(iter(found.values())) if name != "rgb"]
@@ -53,7 +53,7 @@ def cluster_sheet(plan: Plan, store: Store, place: lab.Place, *, layer: str | No
 def looked_at(plan: Plan, cells: dict[str, Cell], store: Store, place: lab.Place) -> tuple[Tensor, Tensor, dict[str, dict[str, Tensor]]]:
     """The scenes that were scored, the ink of their digits, and each cell's maps of them."""
     first, cpu = next(iter(cells.values())), torch.device("cpu")
-    scenes, pool = lab.scenes_of(first), lab.load_pool(first, False, place)
+    scenes, pool = build.scenes_of(first), feed.load_pool(first, False, place)
     found: dict[str, dict[str, Tensor]] = {}
     for name, cell in cells.items():
         method = lab.assemble(cell, pool, replace(place, device="cpu"))

@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from suppression.estimate import cost
-from suppression.lab import Place, full_key
+from suppression.knobs import full_key
 from suppression.lines import TOLD, cell_name, lines, readout
+from suppression.machine import Place
 from suppression.recipe import Cell, Plan
 from suppression.rows import long_rows, select
 from suppression.store import Store

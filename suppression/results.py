@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from suppression.errors import UserError
-from suppression.lab import Place, full_key
+from suppression.knobs import full_key
+from suppression.machine import Place
 from suppression.recipe import Plan
 from suppression.rows import to_csv
 from suppression.store import Store

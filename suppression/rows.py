@@ -18,7 +18,7 @@ SCORES = ("nmi", "nmi_low", "nmi_high", "purity", "entropy", "spread", "rank", "
 def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:
     """Probe rows with the experiment's name, every knob of their cell (what it builds on by its name), and the strength of its discrete competitor in bits, the axis that all kinds of scenes
     share (`scenes.base.Scenes.shared_bits`): the long form of `--json` and of the csv files."""
-    from suppression.lab import scenes_of
+    from suppression.build import scenes_of
 
     made = []
     for cell, rows in found:

@@ -13,7 +13,7 @@ from suppression.errors import UserError, unknown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from suppression.lab import Place
+    from suppression.machine import Place
 
 SAMPLES = 8
 
@@ -55,7 +55,7 @@ def run(argv: list[str]) -> int:
         raise unknown(f"{Path(given.name).stem} has no knob", rest[0].lstrip("-").replace("-", "_"), [*knobs, "out", "seed", "root", "download", "skip_bad"])
     cell: dict[str, Any] = {knob.name: knob.default for knob in knobs.values()} | card.knobs
     cell |= {name: coerce(knobs[name], value, "command line") for name, value in vars(pinned).items() if value is not None}
-    from suppression import lab
+    from suppression import build, lab
     from suppression.figures import saved
     from suppression.pictures import lighter
 
@@ -64,7 +64,7 @@ def run(argv: list[str]) -> int:
     content = saved(sheet(cell, place, title=card.title), "png")
     out = given.out or Path(f"{Path(given.name).stem}.png")
     try:
-        out.write_bytes(lighter(content) if lab.scenes_of(cell).channels - lab.scenes_of(cell).planes > 1 else content)
+        out.write_bytes(lighter(content) if build.scenes_of(cell).channels - build.scenes_of(cell).planes > 1 else content)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
     print(told(card, cell))
@@ -85,12 +85,12 @@ def sheet(cell: dict[str, Any], place: Place | None = None, *, title: str = "") 
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    from suppression import lab
+    from suppression import build, feed, lab
     from suppression.seeds import torch_rng
     from suppression.views import Views
 
-    scenes, views, place = lab.scenes_of(cell), lab.part(Views, cell), place or lab.Place(store=Path())  # nothing is stored
-    pool = lab.load_pool(cell, True, place, lambda text: print(f"note: {text}", file=sys.stderr)).first(cell.get("instances"))
+    scenes, views, place = build.scenes_of(cell), build.part(Views, cell), place or lab.Place(store=Path())  # nothing is stored
+    pool = feed.load_pool(cell, True, place, lambda text: print(f"note: {text}", file=sys.stderr)).first(cell.get("instances"))
     rng = torch_rng("show", cell["seed"])
     try:
         drawn = scenes.factors(SAMPLES, rng, pool)

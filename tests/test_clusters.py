@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from sklearn.cluster import KMeans
 from torch.nn.functional import one_hot
 
-from suppression import exp, forms, lab, pictures, probing, recipe
+from suppression import build, exp, feed, forms, lab, pictures, probing, recipe
 from suppression.methods import Method
 from suppression.nets import ResNet
 from suppression.probes import clusters, frozen
@@ -154,7 +154,7 @@ def asked(place):
     plan = recipe.plan("local_features", scale="smoke")
     cell = next(cell for cell in plan.cells if cell["method"] == "untrained") | {"canvas": 32}
     probe = plan.probe.model_copy(update={"layers": ["block2"], "clusters": [2], "cluster_images": 12, "resolution": 32})
-    return lab.scenes_of(cell), probe, lab.load_pools(cell, place, CPU)[False]
+    return build.scenes_of(cell), probe, feed.load_pools(cell, place, CPU)[False]
 
 
 def rows_of(scenes, probe, method, pool, layer="block2"):
@@ -239,13 +239,13 @@ def test_clusters_that_cannot_be_are_told_before_anything_is_trained(name, updat
     probe = recipe.plan("local_features", scale="smoke").probe.model_copy(update={"resolution": 32} | update)
     cell = recipe.plan(name, scale="smoke").cells[0]
     with pytest.raises(ValueError, match=told):
-        lab.check_cell(cell, probe)
+        build.check_cell(cell, probe)
 
 
 def test_without_faiss_it_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(ValueError, match="which is not installed: pip install faiss-cpu"):
-        lab.check_cell(recipe.plan("local_features", scale="smoke").cells[0], recipe.plan("local_features", scale="smoke").probe)
+        build.check_cell(recipe.plan("local_features", scale="smoke").cells[0], recipe.plan("local_features", scale="smoke").probe)
 
 
 def test_local_features_trains_nothing_that_digits_on_photographs_trains():

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import nn
 from torch.nn.functional import cosine_similarity, normalize
 
-from suppression import lab
+from suppression import build, feed, lab
 from suppression.convnet import ConvNet
 from suppression.errors import UserError
 from suppression.methods import CPC, DINO, METHODS, Autoencoder, InstDisc, SwAV
@@ -223,11 +223,11 @@ def test_instances_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_
 
 def test_instances_has_a_place_for_every_picture(cell_with, place):
     cell = cell_with("instdisc")
-    pool = lab.load_pools(cell, place, CPU)[True]
-    assert len(lab.build_method(cell, pool).bank) == cell["images"] == 256
-    assert len(lab.build_method(cell | {"images": None, "order": "shuffled"}, pool).bank) == len(pool)
+    pool = feed.load_pools(cell, place, CPU)[True]
+    assert len(build.build_method(cell, pool).bank) == cell["images"] == 256
+    assert len(build.build_method(cell | {"images": None, "order": "shuffled"}, pool).bank) == len(pool)
     with pytest.raises(UserError, match="instances tells a finite set of pictures apart"):
-        lab.check_cell(cell | {"images": None})
+        build.check_cell(cell | {"images": None})
 
 
 # CPC
@@ -343,8 +343,8 @@ def test_pictures_of_one_colour_are_drawn_again():
 def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(name, local, cell_with, place):
     cell = cell_with(name) | {"local": local, "batch": 8, "view": 16}
     cell |= {"prototypes": 16} if "prototypes" in cell else {}
-    pool = lab.load_pools(cell, place, CPU)[True]
-    draw = lab.batches(cell, pool, CPU)
+    pool = feed.load_pools(cell, place, CPU)[True]
+    draw = feed.batches(cell, pool, CPU)
 
     class Keeper:
         def __init__(self, saved=None):
@@ -364,7 +364,7 @@ def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(name, loc
             return self.saved
 
     def run(keeper):
-        method = lab.build_method(cell, pool)
+        method = build.build_method(cell, pool)
         train(method, draw, training=Training(samples=8 * 8, batch=8), device=CPU, keeper=keeper)
         return method.state_dict()
 
@@ -386,7 +386,7 @@ def test_a_smoke_cell_trains_is_probed_and_hides_patches(name, cell_with, plan, 
 @pytest.mark.parametrize("name", NEW)
 def test_losses_are_float32_under_bf16(name, cell_with, place):
     cell = cell_with(name)
-    method, batch = lab.build_method(cell), lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)(0)
+    method, batch = build.build_method(cell), feed.batches(cell, feed.load_pools(cell, place, CPU)[True], CPU)(0)
     with torch.autocast("cpu", torch.bfloat16):
         assert method(*batch).dtype == torch.float32
 
@@ -418,7 +418,7 @@ def test_what_a_net_of_one_size_or_a_small_view_cannot_do_is_told(cell_with):
     with pytest.raises(UserError, match="patch = 12 px, ahead = 3: a view of 16 px has fewer than 4 rows of patches"):
         built(CPC, patch=12)(*views(sides=(16, 16)), torch.zeros(6))
     with pytest.raises(UserError, match="local = 2: net = convnet sees pictures of one size only"):
-        lab.check_cell(cell_with("simclr") | {"net": "convnet", "stem": None, "view": None, "local": 2})
+        build.check_cell(cell_with("simclr") | {"net": "convnet", "stem": None, "view": None, "local": 2})
 
 
 def test_every_new_method_is_on_the_list():

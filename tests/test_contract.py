@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from suppression import lab, recipe
+from suppression import build, feed, recipe
 from suppression.errors import UserError
 from suppression.knobs import knobs_of
 from suppression.losses import contrastive_metrics, nt_xent
@@ -137,9 +137,9 @@ def test_contrastive_metrics_without_normalisation_are_of_inner_products_where_t
 def test_with_one_branch_the_second_view_is_a_crop_and_nothing_else(place):
     """Seen where a crop can only be the whole canvas: it then is the picture itself, which no augmentation of the first view leaves as it is."""
     cell = cell_of(area_min=1.0, area_max=1.0, aspect=1.0, noise=1.0, cutout=1.0, one_branch="true")
-    pool = lab.load_pools(cell, place, CPU)[True]
-    plain = lab.batches(cell | {"noise": 0.0, "cutout": 0.0, "one_branch": None}, pool, CPU)(0)
-    x1, x2, _ = lab.batches(cell, pool, CPU)(0)
+    pool = feed.load_pools(cell, place, CPU)[True]
+    plain = feed.batches(cell | {"noise": 0.0, "cutout": 0.0, "one_branch": None}, pool, CPU)(0)
+    x1, x2, _ = feed.batches(cell, pool, CPU)(0)
     assert torch.equal(x2, plain[1])
     assert (x1 - x2).abs().amax((1, 2, 3)).min() > 0.1
 
@@ -157,8 +157,8 @@ def test_local_crops_show_their_share_of_the_picture_at_their_size(given, low, h
 
 def test_a_batch_has_its_local_crops_behind_the_labels_with_the_bits_of_their_pictures(place):
     cell = cell_of("random_bits", local=3, bits=4, batch=8)
-    x1, _, _, *local = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)(0)
-    side, planes = x1.shape[-1], lab.scenes_of(cell).planes
+    x1, _, _, *local = feed.batches(cell, feed.load_pools(cell, place, CPU)[True], CPU)(0)
+    side, planes = x1.shape[-1], build.scenes_of(cell).planes
     assert planes > 0
     assert len(local) == 3
     for small in local:
@@ -167,13 +167,13 @@ def test_a_batch_has_its_local_crops_behind_the_labels_with_the_bits_of_their_pi
             assert all(bool((small[i, -k] == x1[i, -k, 0, 0]).all()) for k in range(1, planes + 1))
     assert not torch.equal(local[0], local[1])
     assert len(x1[:, -planes:, 0, 0].unique(dim=0)) > 1
-    assert len(lab.batches(cell | {"local": None}, lab.load_pools(cell, place, CPU)[True], CPU)(0)) == 3
+    assert len(feed.batches(cell | {"local": None}, feed.load_pools(cell, place, CPU)[True], CPU)(0)) == 3
 
 
 def test_local_crops_leave_the_two_views_as_they_were(place):
     cell = cell_of()
-    pool = lab.load_pools(cell, place, CPU)[True]
-    assert all(torch.equal(a, b) for a, b in zip(lab.batches(cell, pool, CPU)(0), lab.batches(cell | {"local": 2}, pool, CPU)(0), strict=False))
+    pool = feed.load_pools(cell, place, CPU)[True]
+    assert all(torch.equal(a, b) for a, b in zip(feed.batches(cell, pool, CPU)(0), feed.batches(cell | {"local": 2}, pool, CPU)(0), strict=False))
 
 
 def test_the_loss_with_local_crops_is_the_mean_over_pairs_of_a_global_view_with_another():
@@ -207,7 +207,7 @@ def test_the_loss_with_local_crops_is_the_mean_over_pairs_of_a_global_view_with_
 )
 def test_what_cannot_be_drawn_is_told_before_any_work(knobs, told):
     with pytest.raises(UserError, match=told):
-        lab.check_cell(cell_of() | knobs)
+        build.check_cell(cell_of() | knobs)
 
 
 # Finite sets of pictures
@@ -220,9 +220,9 @@ def numbered(monkeypatch):
 
 def test_each_picture_comes_once_an_epoch_and_is_the_same_one_every_time(numbered, place):
     cell = cell_of(method="numbered", images=11, batch=4, area_min=1.0, aspect=1.0)
-    pool = lab.load_pools(cell, place, CPU)[True]
-    assert lab.build_method(cell, pool).images == 11
-    draw, known, orders = lab.batches(cell, pool, CPU), {}, []
+    pool = feed.load_pools(cell, place, CPU)[True]
+    assert build.build_method(cell, pool).images == 11
+    draw, known, orders = feed.batches(cell, pool, CPU), {}, []
     for epoch in range(5):
         seen = []
         for step in (2 * epoch, 2 * epoch + 1):  # 11 pictures are two batches of 4; three are left out
@@ -239,9 +239,9 @@ def test_each_picture_comes_once_an_epoch_and_is_the_same_one_every_time(numbere
 
 def test_a_method_that_tells_pictures_apart_needs_a_finite_set(numbered):
     cell = cell_of(method="numbered", images=64)
-    lab.check_cell(cell)
+    build.check_cell(cell)
     with pytest.raises(UserError, match="numbered tells a finite set of pictures apart: give images, or the order"):
-        lab.check_cell(cell | {"images": None})
+        build.check_cell(cell | {"images": None})
 
 
 # Rates

@@ -10,7 +10,7 @@ import torch
 import torchvision.transforms.v2.functional as vision
 from scipy.stats import chisquare
 
-from suppression import lab, show
+from suppression import build, feed, lab, show
 from suppression.knobs import schema
 from suppression.scenes import DigitsOnPhotos, Pool
 from suppression.seeds import torch_rng
@@ -91,9 +91,9 @@ def test_a_view_of_whole_pixels_is_a_slice_of_the_composite():
 def test_views_show_the_photograph_and_the_digit_cropped_flipped_and_jittered_together(tmp_path):
     knobs = {name: knob.default for name, knob in schema("digits_on_photos").items()}
     cell = {"data": "digits_on_photos"} | knobs | {"method": "simclr", "seed": 0, "batch": 8, "flip": 1.0, "area_min": 1.0, "aspect": 1.0}
-    pool = lab.load_pools(cell, lab.Place(store=tmp_path), torch.device("cpu"))[True]
-    scene = lab.scenes_of(cell)
-    x1, x2, y = lab.batches(cell, pool, torch.device("cpu"))(0)
+    pool = feed.load_pools(cell, lab.Place(store=tmp_path), torch.device("cpu"))[True]
+    scene = build.scenes_of(cell)
+    x1, x2, y = feed.batches(cell, pool, torch.device("cpu"))(0)
     drawn = scene.factors(8, torch_rng("train", 0, 0), pool)
     torch.testing.assert_close(x1, scene.render(drawn, pool).flip(3))
     assert torch.equal(x1, x2)
@@ -114,11 +114,11 @@ def test_each_feature_can_be_seen_alone():
 def test_only_the_first_instances_are_drawn_in_training_and_their_number_is_told_in_bits(tmp_path):
     knobs = {name: knob.default for name, knob in schema("digits_on_photos").items()}
     cell = {"data": "digits_on_photos"} | knobs | {"method": "supervised", "seed": 0, "batch": 64, "canvas": 32, "instances": 4}
-    pools = lab.load_pools(cell, lab.Place(store=tmp_path), torch.device("cpu"))
+    pools = feed.load_pools(cell, lab.Place(store=tmp_path), torch.device("cpu"))
     assert len(pools[True]) == 1297  # a probe is fitted on all
-    assert lab.scenes_of(cell).shared_bits == 2.0
+    assert build.scenes_of(cell).shared_bits == 2.0
     assert DigitsOnPhotos().shared_bits is None
-    *_, y = lab.batches(cell, pools[True], torch.device("cpu"))(0)
+    *_, y = feed.batches(cell, pools[True], torch.device("cpu"))(0)
     assert y[:, :10].sum(0).nonzero().flatten().tolist() == sorted(set(pools[True].labels[:4].tolist()))
 
 

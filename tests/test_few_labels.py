@@ -7,14 +7,15 @@ import pytest
 import scipy.special
 import torch
 
-from suppression import exp, lab, recipe
+from suppression import build, exp, feed, lab, recipe
 from suppression.errors import UserError
 from suppression.forms import Probe
 from suppression.methods import Distil, Finetune, SimCLR, Supervised
 from suppression.nets import ResNet
 from suppression.probes.frozen import fingerprint
 from suppression.probing import from_the_method_itself
-from suppression.scenes.sources import Pool
+from suppression.scenes import SOURCES
+from suppression.scenes.sources import NOTHING, Pool
 from suppression.seeds import torch_rng
 from suppression.store import Store
 from suppression.train import Training, train
@@ -54,16 +55,16 @@ def test_a_share_that_leaves_a_class_empty_is_told_with_the_least_that_works():
 
 def test_only_pictures_with_a_label_are_trained_on_and_a_student_on_all_is_told_only_theirs(place):
     cell = recipe.plan("label_efficiency", scale="smoke", pins={"method": ["supervised"], "labels": [0.05]}).cells[0]
-    pool = lab.load_pools(cell, place, CPU)[True]
+    pool = feed.load_pools(cell, place, CPU)[True]
     few = set(pool.stratified(0.05, torch_rng("labels", 0)).tolist())
-    assert torch.equal(lab.shown(cell, pool).images, pool.images[sorted(few)])
+    assert torch.equal(feed.shown(cell, pool).images, pool.images[sorted(few)])
     student = cell | {"method": "distil", "distil_on": "all"}
-    assert len(lab.shown(student, pool)) == len(pool)
+    assert len(feed.shown(student, pool)) == len(pool)
     drawn = {"instance": torch.arange(len(pool))}
-    told = lab.known(student, pool)(drawn, torch.ones(len(pool), 10))
+    told = feed.known(student, pool)(drawn, torch.ones(len(pool), 10))
     assert {i for i in range(len(pool)) if told[i].sum() == 10} == few
     assert told.sum() == 10 * len(few)
-    pairs = lab.known(student, pool)({"instance": torch.tensor([[min(few), max(few)], [min(few), min(set(range(len(pool))) - few)]])}, torch.ones(2, 10))
+    pairs = feed.known(student, pool)({"instance": torch.tensor([[min(few), max(few)], [min(few), min(set(range(len(pool))) - few)]])}, torch.ones(2, 10))
     assert pairs.sum(1).tolist() == [10, 0]  # a scene of two digits tells its labels only if both are told
 
 
@@ -152,8 +153,8 @@ def test_a_training_that_was_stopped_goes_on_and_ends_bit_identical(make):
 def test_the_layer_that_was_trained_along_is_asked_for_every_label_that_it_was_told(data, shown, place):
     """The oracle is a layer that ignores its input and always says the same class of each label: it is right as often as that class comes."""
     pools = {"canvas": 16, "area_min": 0.3, "source": "digits"} | {"size1": 5, "size2": 8, "bits": 2}
-    scenes = lab.scenes_of({"data": data} | pools)
-    pool = lab.NOTHING if data == "trifeature" else lab.SOURCES["digits"](False)
+    scenes = build.scenes_of({"data": data} | pools)
+    pool = NOTHING if data == "trifeature" else SOURCES["digits"](False)
     method = Supervised(ResNet(width=2, stem=1, channels=scenes.channels), scenes.spaces(pool))
     torch.nn.init.zeros_(method.head.weight)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression import exp, forms, lab, recipe, report, shelf, show
+from suppression import build, exp, feed, forms, lab, recipe, report, shelf, show
 from suppression.knobs import cell_knobs, schema
 from suppression.methods import METHODS
 from suppression.nets import ResNet
@@ -23,6 +23,8 @@ FLOORS = [
     {"methods", "probes", "train"},
     {"forms", "recipe", "knobs", "store"},
     {"machine", "probing"},
+    {"build"},
+    {"feed"},
     {"lab"},
     {"estimate"},
     {"crew", "lines", "tables", "figures", "pictures", "progress", "results", "rows", "survival"},
@@ -75,23 +77,23 @@ def card_cell(name, **given):
 @pytest.mark.parametrize("name", shelf.names("datasets"))
 def test_every_card_draws_batches_with_its_features(name, place):
     card, cell = card_cell(name, method="supervised", width=4, view=16, jitter=0.5, gray=0.2)
-    scenes = lab.scenes_of(cell)
+    scenes = build.scenes_of(cell)
     assert {feature if feature in card.features else feature.rstrip("0123456789") for feature in scenes.features} == set(card.features)
-    pools = lab.load_pools(cell, place, torch.device("cpu"))
-    x1, x2, y = lab.batches(cell, pools[True], torch.device("cpu"))(0)
+    pools = feed.load_pools(cell, place, torch.device("cpu"))
+    x1, x2, y = feed.batches(cell, pools[True], torch.device("cpu"))(0)
     assert x1.shape == x2.shape == (4, scenes.channels, 16, 16)
     assert 0 <= min(x1.min(), x2.min()) <= max(x1.max(), x2.max()) <= 1
     assert not torch.equal(x1, x2)
     assert y.shape == (4, sum(scenes.spaces(pools[True])))
-    assert torch.isfinite(lab.build_method(cell, pools[True])(x1, x2, y))
+    assert torch.isfinite(build.build_method(cell, pools[True])(x1, x2, y))
     assert (TOP / "datasets" / f"{name}.png").stat().st_size < 300_000
 
 
 @pytest.mark.parametrize("name", shelf.names("datasets"))
 def test_every_card_draws_its_batches_without_waiting_for_the_device(name, place, no_host_sync):
     _, cell = card_cell(name, method="simclr", view=16)
-    pools = lab.load_pools(cell, place, torch.device("cpu"))
-    draw = lab.batches(cell, pools[True], torch.device("cpu"))
+    pools = feed.load_pools(cell, place, torch.device("cpu"))
+    draw = feed.batches(cell, pools[True], torch.device("cpu"))
     draw(0)  # what is computed once for a pool (hashes, sprites) is computed here
     with no_host_sync():
         draw(1)
@@ -100,8 +102,8 @@ def test_every_card_draws_its_batches_without_waiting_for_the_device(name, place
 @pytest.mark.parametrize("name", shelf.names("datasets"))
 def test_every_card_answers_the_questions_about_its_features(name, place):
     _, cell = card_cell(name, method="untrained", width=4)
-    pools = lab.load_pools(cell, place, torch.device("cpu"))
-    scenes = lab.scenes_of(cell).probed()
+    pools = feed.load_pools(cell, place, torch.device("cpu"))
+    scenes = build.scenes_of(cell).probed()
     drawn = scenes.factors(5, torch_rng("test"), pools[False])
     labels, classes, carriers = scenes.labels(drawn), scenes.classes(pools[False]), scenes.carriers(drawn)
     assert list(labels) == list(classes) == list(carriers) == list(scenes.features)
@@ -125,17 +127,17 @@ def test_every_cell_of_every_recipe_can_be_built(name, scale):
     plan = recipe.plan(name, scale=scale)
     for cell in plan.cells:
         if cell["width"] <= 16:
-            lab.check_cell(cell, plan.probe, plan.before)
+            build.check_cell(cell, plan.probe, plan.before)
     assert len({lab.full_key(cell) for cell in plan.cells}) == len(plan.cells)
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
 def test_every_method_takes_a_step_that_changes_its_encoder(name, cell_with, place):
     cell = cell_with(name)
-    method = lab.build_method(cell)
+    method = build.build_method(cell)
     before = {k: v.clone() for k, v in method.encoder.state_dict().items()}
     method.train()
-    loss = method(*lab.batches(cell, lab.load_pools(cell, place, torch.device("cpu"))[True], torch.device("cpu"))(0))
+    loss = method(*feed.batches(cell, feed.load_pools(cell, place, torch.device("cpu"))[True], torch.device("cpu"))(0))
     loss.backward()
     assert loss.ndim == 0
     assert torch.isfinite(loss)

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import kstest
 from torch.nn.functional import logsigmoid, one_hot
 
-from suppression import lab
+from suppression import build, lab
 from suppression.errors import UserError
 from suppression.knobs import cell_knobs, schema
 from suppression.losses import nt_xent
@@ -445,7 +445,7 @@ def test_a_trained_swd_is_found_in_the_store_and_probed_again(cell_with, plan, p
 
 def test_a_wrong_pair_of_knobs_is_told_before_any_training(cell_with):
     with pytest.raises(UserError, match="negatives = semi_hard is of loss = nt_logistic or margin"):
-        lab.check_cell(cell_with("simclr") | {"negatives": "semi_hard"})
+        build.check_cell(cell_with("simclr") | {"negatives": "semi_hard"})
 
 
 @pytest.mark.parametrize(("name", "knobs"), [*((name, {}) for name in NEW), ("simclr", {"loss": "nt_logistic"}), ("simclr", {"loss": "margin"})])

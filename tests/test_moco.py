@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from suppression import lab
+from suppression import build
 from suppression.errors import UserError
 from suppression.methods import MoCo
 from suppression.methods.ema import ema_, follower
@@ -145,7 +145,7 @@ def test_a_key_is_normalised_with_as_few_companions_of_its_query_as_can_be(n, gr
 )
 def test_what_moco_cannot_be_trained_with_is_told_before_it_is_trained(given, told, cell_with):
     with pytest.raises(UserError, match=told):
-        lab.check_cell(cell_with("moco") | given)
+        build.check_cell(cell_with("moco") | given)
 
 
 def test_loss_and_queue_are_lightlys_over_several_steps():

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from suppression import exp, lab, recipe, show
+from suppression import build, exp, feed, lab, recipe, show
 from suppression.errors import UserError
 from suppression.scenes import MissingSource, photos, pictures
 from suppression.scenes.photos import EMBEDDED, photographs
@@ -389,7 +389,7 @@ def test_a_cell_on_photographs_has_the_number_of_classes_of_its_source(top, tmp_
     rows = lab.run_cell(plan.cells[0], plan.probe, lab.Place(store=tmp_path / "store"))
     named = ("class", "bit1", "bit2", "bit")
     assert [(row["scenes"], row["feature"]) for row in rows] == [(scenes, name) for scenes in ("alone", "together") for name in named]
-    assert lab.build_method(plan.cells[0], lab.load_pools(plan.cells[0], lab.Place(store=tmp_path), torch.device("cpu"))[True]).head.out_features == 2
+    assert build.build_method(plan.cells[0], feed.load_pools(plan.cells[0], lab.Place(store=tmp_path), torch.device("cpu"))[True]).head.out_features == 2
 
 
 def test_the_photographs_in_colour_are_those_whose_channels_differ():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from suppression import lab
+from suppression import build
 from suppression.errors import UserError
 from suppression.losses import effective_rank
 from suppression.methods import BYOL, SimSiam
@@ -222,7 +222,7 @@ def test_byol_at_tau_0_keeps_one_direction_where_a_moving_target_keeps_several()
 )
 def test_a_knob_out_of_range_is_told(name, given, told, cell_with):
     with pytest.raises(UserError, match=told):
-        lab.check_cell(cell_with(name) | given)
+        build.check_cell(cell_with(name) | given)
 
 
 def test_effective_rank_counts_directions():

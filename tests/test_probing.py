@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from suppression import forms, lab, probing, recipe
+from suppression import feed, forms, lab, probing, recipe
 from suppression.errors import UserError
 from suppression.methods import Method
 from suppression.probes import linear, mlp
@@ -33,7 +33,7 @@ class Known(nn.Module):
 
 def asked(see, scenes, place, *, source, **probe):
     cell = {"data": "random_bits", "source": source, "canvas": scenes.canvas, "bits": scenes.bits, "method": "untrained", "seed": 0}
-    pools = lab.load_pools(cell, place, CPU)
+    pools = feed.load_pools(cell, place, CPU)
     return probing.ask(scenes, forms.Probe(train=400, test=200, **probe), Method(Known(see)), pools, CPU)
 
 
@@ -97,7 +97,7 @@ def test_an_encoder_that_moves_while_it_is_probed_is_no_result(place):
         return x.mean((2, 3))
 
     moving = Method(Known(see))
-    pools = lab.load_pools({"data": "random_bits", "source": "digits", "canvas": 16, "bits": 0}, place, CPU)
+    pools = feed.load_pools({"data": "random_bits", "source": "digits", "canvas": 16, "bits": 0}, place, CPU)
     with pytest.raises(RuntimeError, match="changed while it was probed"):
         probing.ask(RandomBits(canvas=16, bits=0), forms.Probe(train=100, test=50), moving, pools, CPU)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from suppression import forms, lab, recipe
+from suppression import build, feed, forms, lab, recipe
 from suppression import store as store_room
 from suppression.convnet import ConvNet
 from suppression.errors import UserError
@@ -18,6 +18,7 @@ from suppression.methods import RandBit
 from suppression.probing import from_the_method_itself
 from suppression.scenes import Pool, RandomBits
 from suppression.stats import wilson
+from suppression.train import Training
 
 CPU = torch.device("cpu")
 
@@ -98,7 +99,7 @@ def test_knobs_out_of_range_are_told(given, told):
 
 
 def epoch(cell, n, number):
-    return torch.cat([lab.in_epochs(cell, n, step, CPU) for step in range(number * (n // cell["batch"]), (number + 1) * (n // cell["batch"]))]).tolist()
+    return torch.cat([feed.in_epochs(cell, n, step, CPU) for step in range(number * (n // cell["batch"]), (number + 1) * (n // cell["batch"]))]).tolist()
 
 
 @pytest.mark.parametrize("order", ["fixed", "shuffled"])
@@ -119,11 +120,11 @@ def test_a_fixed_order_comes_again_and_a_shuffled_one_does_not():
 
 
 def test_batches_are_of_the_instances_of_their_place_in_the_epoch(cell, place):
-    pool = lab.load_pools(cell, place, CPU)[True]
-    draw = lab.batches(cell | {"area_min": 1.0, "aspect": 1.0}, pool, CPU)
+    pool = feed.load_pools(cell, place, CPU)[True]
+    draw = feed.batches(cell | {"area_min": 1.0, "aspect": 1.0}, pool, CPU)
     for step in (0, 7, 21):
         x1, x2, y = draw(step)
-        which = lab.in_epochs(cell, len(pool), step, CPU)
+        which = feed.in_epochs(cell, len(pool), step, CPU)
         torch.testing.assert_close(x1[:, 0], pool.images[which] / 255, rtol=0, atol=1e-6)
         assert torch.equal(y.argmax(1), pool.labels[which])
         for i in range(6):
@@ -167,20 +168,20 @@ def cell_of(data, **given):
 )
 def test_what_does_not_go_together_is_told_before_anything_is_trained(given, told):
     with pytest.raises(UserError, match=told):
-        lab.check_cell(cell_of(**given))
+        build.check_cell(cell_of(**given))
 
 
 def test_a_layer_that_the_net_does_not_have_is_told():
     probe = forms.Probe(layers=["h", "block4"])
     with pytest.raises(UserError, match="ConvNet has no layer 'block4'; did you mean 'block"):
-        lab.check_cell(cell_of("random_bits", net="convnet"), probe)
-    lab.check_cell(cell_of("random_bits"), probe)
+        build.check_cell(cell_of("random_bits", net="convnet"), probe)
+    build.check_cell(cell_of("random_bits"), probe)
 
 
 def test_a_batch_larger_than_an_epoch_is_told(place):
     for given in ({"batch": 2000}, {"batch": 65, "instances": 64}):
         with pytest.raises(UserError, match=r"batch = \d+: an epoch of 'digits' has \d+ instances"):
-            lab.check_sources([cell_of("random_bits", order="fixed", **given)], place)
+            feed.check_sources([cell_of("random_bits", order="fixed", **given)], place)
 
 
 # The probe that is trained along
@@ -229,6 +230,6 @@ def test_the_recipe_asks_the_layer_trained_along_where_there_is_one_and_a_linear
 
 def test_the_laptop_scale_is_the_notebooks():
     for cell in recipe.plan("randbits_mnist", scale="laptop", pins={"method": ["randbit"]}).cells:
-        training = lab.part(lab.Training, cell)
+        training = build.part(Training, cell)
         assert (training.steps, training.batch, cell["net"], cell["width"], cell["canvas"]) == (600, 1000, "convnet", 32, 28)
         assert (cell["head_width"], cell["z_dim"], cell["scaling"], cell["l2"], cell["precision"]) == (256, 64, "notebook", 1e-4, "fp32")

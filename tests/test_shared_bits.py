@@ -7,7 +7,7 @@ import hashlib
 import pytest
 import torch
 
-from suppression import lab
+from suppression import build, feed, lab
 from suppression.errors import UserError
 from suppression.knobs import schema
 from suppression.scenes import ColouredDigits, Pool, RandomBits
@@ -63,13 +63,13 @@ def test_more_bits_are_the_fewer_and_others():
 @pytest.mark.parametrize("source", ["digits", "photos"])
 def test_shared_bits_agree_between_views_and_augmentation_does_not_reach_them(source, tmp_path):
     cell = cell_of("random_bits", source=source, bits=6, batch=32, canvas=24, view=16, jitter=1.0, noise=1.0, cutout=1.0, sobel=1.0, rotate=30.0)
-    pool = lab.load_pools(cell, lab.Place(store=tmp_path), CPU)[True]
-    x1, x2, _ = lab.batches(cell, pool, CPU)(0)
+    pool = feed.load_pools(cell, lab.Place(store=tmp_path), CPU)[True]
+    x1, x2, _ = feed.batches(cell, pool, CPU)(0)
     own = 1 if source == "digits" else 3
     assert x1.shape == x2.shape == (32, own + 6, 16, 16)
     assert not torch.equal(x1[:, :own], x2[:, :own])
     assert torch.equal(x1[:, own:], x2[:, own:])
-    drawn = lab.scenes_of(cell).factors(32, torch_rng("train", 0, 0), pool)
+    drawn = build.scenes_of(cell).factors(32, torch_rng("train", 0, 0), pool)
     for planes, row in zip(x1[:, own:], drawn["bits"].tolist(), strict=True):
         for plane, bit in zip(planes, row, strict=True):
             assert plane.unique().tolist() == [bit]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression import estimate, lab, machine
+from suppression import build, estimate, feed, lab, machine
 from suppression import store as store_room
 from suppression.methods import METHODS
 from suppression.store import Store
@@ -20,8 +20,8 @@ CPU = torch.device("cpu")
 
 
 def losses_of(cell, place, steps=10):
-    pool = lab.load_pools(cell, place, CPU)[True]
-    method, draw = lab.build_method(cell), lab.batches(cell, pool, CPU)
+    pool = feed.load_pools(cell, place, CPU)[True]
+    method, draw = build.build_method(cell), feed.batches(cell, pool, CPU)
     seen = []
 
     class Keeper:
@@ -51,7 +51,7 @@ def test_the_first_ten_losses_are_the_golden_ones(name, cell_with, place):
 
 
 def test_a_scene_drawn_by_its_step_does_not_depend_on_what_was_drawn_before(cell, place):
-    draw = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)
+    draw = feed.batches(cell, feed.load_pools(cell, place, CPU)[True], CPU)
     draw(0)
     later = draw(7)
     assert all(torch.equal(a, b) for a, b in zip(draw(7), later, strict=True))
@@ -60,8 +60,8 @@ def test_a_scene_drawn_by_its_step_does_not_depend_on_what_was_drawn_before(cell
 
 def test_views_of_a_whole_canvas_differ_only_where_the_second_places_its_digits_anew(cell, place):
     cell = cell | {"area_min": 1.0, "aspect": 1.0}
-    pool = lab.load_pools(cell, place, CPU)[True]
-    (x1, x2, _), (r1, r2, y) = (lab.batches(cell | {"replace": replace}, pool, CPU)(0) for replace in (None, True))
+    pool = feed.load_pools(cell, place, CPU)[True]
+    (x1, x2, _), (r1, r2, y) = (feed.batches(cell | {"replace": replace}, pool, CPU)(0) for replace in (None, True))
     assert torch.equal(x1, x2)
     assert torch.equal(r1, x1)
     assert not torch.equal(r2, r1)
@@ -72,7 +72,7 @@ def test_views_of_a_whole_canvas_differ_only_where_the_second_places_its_digits_
 @pytest.mark.parametrize("net", [{}, {"net": "convnet"}])
 def test_methods_start_from_the_same_encoder_at_the_same_seed(net, cell_with):
     names = set(METHODS) - ({"cpc"} if net else set())  # cuts a view into patches, and a convnet sees one size only
-    encoders = {name: lab.build_method(cell_with(name) | net | {"stem": None, "view": None}).encoder.state_dict() for name in names}
+    encoders = {name: build.build_method(cell_with(name) | net | {"stem": None, "view": None}).encoder.state_dict() for name in names}
     assert all(torch.equal(encoders["simclr"][k], other[k]) for other in encoders.values() for k in other)
 
 
@@ -116,7 +116,7 @@ def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, opti
 def test_every_method_goes_on_from_a_snapshot_and_ends_bit_identical(name, cell_with, place):
     """Queues, moving averages and schedules included: what a step needs of those before it is in the snapshot."""
     cell = cell_with(name)
-    draw = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)
+    draw = feed.batches(cell, feed.load_pools(cell, place, CPU)[True], CPU)
     training = Training(samples=6 * cell["batch"], batch=cell["batch"], lr=cell["lr"])
 
     class Keeper:
@@ -135,7 +135,7 @@ def test_every_method_goes_on_from_a_snapshot_and_ends_bit_identical(name, cell_
         def load(self):
             return self.saved
 
-    whole, again, keeper = lab.build_method(cell), lab.build_method(cell), Keeper()
+    whole, again, keeper = build.build_method(cell), build.build_method(cell), Keeper()
     train(whole, draw, training=training, device=CPU, keeper=keeper)
     assert keeper.saved[1] == 3
     resumed = Keeper(keeper.saved)
@@ -150,7 +150,7 @@ def test_every_method_goes_on_from_a_snapshot_and_ends_bit_identical(name, cell_
 def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, cell_with, place, no_host_sync):
     """On a GPU the host then runs ahead, and the card is never idle between two steps."""
     cell = cell_with(name) | {"optimiser": optimiser}
-    draw = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)
+    draw = feed.batches(cell, feed.load_pools(cell, place, CPU)[True], CPU)
 
     def steps(done):
         if done == 1:
@@ -165,7 +165,7 @@ def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, 
         return draw(step)
 
     with ExitStack() as watching:
-        train(lab.build_method(cell), draw_and_stop, training=Watched(optimiser=optimiser), device=CPU, on_step=lambda done, loss: steps(done))
+        train(build.build_method(cell), draw_and_stop, training=Watched(optimiser=optimiser), device=CPU, on_step=lambda done, loss: steps(done))
 
 
 def test_a_cell_tells_the_most_memory_that_its_process_held(cell, plan, place):
@@ -227,8 +227,8 @@ def test_a_training_that_diverges_publishes_nothing_and_keeps_its_trace(cell, pl
 def test_one_batch_repeated_is_learned(cell, place):
     """The supervised loss on one batch falls towards the entropy of its targets, which is its least possible value."""
     cell = cell | {"method": "supervised"}
-    x1, x2, y = lab.batches(cell, lab.load_pools(cell, place, CPU)[True], CPU)(0)
-    method = lab.build_method(cell)
+    x1, x2, y = feed.batches(cell, feed.load_pools(cell, place, CPU)[True], CPU)(0)
+    method = build.build_method(cell)
     train(method, lambda step: (x1, x2, y), training=Training(samples=32 * 60, batch=32, lr=1e-2), device=CPU)
     p = y / y.sum(1, keepdim=True)
     least = -(p * p.clamp(min=1e-9).log()).sum(1).mean().item()
