@@ -81,7 +81,7 @@ def told(card: Any, cell: dict[str, Any]) -> str:
 
 
 def sheet(cell: dict[str, Any], place: Place | None = None, *, title: str = "") -> Figure:
-    """Samples in columns; in rows the scene (drawn with the crops' outlines), and its two views. What is appended to a view is told above, not drawn."""
+    """Samples in columns; in rows the scene (drawn with the crops' outlines), its two views, and its local crops. What is appended to a view is told above, not drawn."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -97,12 +97,14 @@ def sheet(cell: dict[str, Any], place: Place | None = None, *, title: str = "") 
     except ValueError as error:
         raise UserError(str(error)) from error
     again = scenes.again(drawn, rng)
-    how = [views.draw(SAMPLES, scenes.canvas, rng) for _ in range(2)]
-    out = views.view or scenes.canvas
+    small = views.small(scenes.canvas) if views.local else views
+    seen = [("view 1", views, drawn), ("view 2", views.crop_only if views.one_branch else views, again)]
+    seen += [(f"local {i + 1}", small, (drawn, again)[i % 2]) for i in range(views.local or 0)]
+    how = [each.draw(SAMPLES, scenes.canvas, rng, channels=scenes.channels - scenes.planes) for _, each, _ in seen]
     rows = {"scene": scenes.render(drawn, pool)} | ({} if again is drawn else {"scene again": scenes.render(again, pool)})
     rows |= {
-        f"view {i + 1}": views.apply(scenes.render(seen, pool, view=each["crop"], out=out), each)
-        for i, (seen, each) in enumerate(zip((drawn, again), how, strict=True))
+        name: each.apply(scenes.render(shown, pool, view=params["crop"], out=each.view or scenes.canvas), params)
+        for (name, each, shown), params in zip(seen, how, strict=True)
     }
     made = Figure(figsize=(1.7 * SAMPLES, 2 * len(rows)), layout="constrained")
     axes = made.subplots(len(rows), SAMPLES)
@@ -117,7 +119,7 @@ def sheet(cell: dict[str, Any], place: Place | None = None, *, title: str = "") 
             if column == 0:
                 ax.set_ylabel(name, fontsize=15)
         axes[0][column].set_title(captions[column], fontsize=fits)
-        for row, each, colour in zip((0, len(rows) - 3), how, ("#D55E00", "#56B4E9"), strict=True):
+        for row, each, colour in zip((0, int("scene again" in rows)), how[:2], ("#D55E00", "#56B4E9"), strict=True):
             top, left, height, width = (float(v) for v in each["crop"][column])
             axes[row][column].add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=colour, linewidth=2))
     above = "classes and appended planes" if scenes.planes else "classes"
