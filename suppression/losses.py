@@ -114,10 +114,10 @@ def contrastive_metrics(z1: Tensor, z2: Tensor, *, tau: float, norm: bool = True
 
 
 @torch.no_grad()
-def effective_rank(z: Tensor) -> Tensor:
+def participation_ratio(z: Tensor) -> Tensor:
     """How many directions the normalised projections (n, d) vary in: (sum of variances)^2 / sum of squared variances along the principal axes, 1 to d.
 
-    The participation ratio; where the projections do not vary at all it is 0.
+    Where the projections do not vary at all it is 0.
     """
     z = normalize(z.float(), dim=1)
     z = z - z.mean(0)

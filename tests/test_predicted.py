@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 
 from suppression import build
 from suppression.errors import UserError
-from suppression.losses import effective_rank
+from suppression.losses import participation_ratio
 from suppression.methods import BYOL, SimSiam
 from suppression.train import Training, TrainingStopped, train
 
@@ -200,15 +200,15 @@ def test_as_published_neither_collapses_under_the_same_training(cls):
 def test_batch_norm_behind_the_head_keeps_the_spread_of_simsiam_without_a_predictor_but_not_its_rank():
     none, mlp = (trace(SimSiam, lr=2e-2, steps=200, predictor=predictor)[-20:] for predictor in ("identity", "mlp"))
     assert min(row["spread"] for row in none) > 0.9
-    assert max(row["rank"] for row in none) < min(row["rank"] for row in mlp)
+    assert max(row["directions"] for row in none) < min(row["directions"] for row in mlp)
 
 
 def test_byol_at_tau_0_keeps_one_direction_where_a_moving_target_keeps_several():
     """The published collapse (Grill et al., Table 5a), with its predictor; it is one of rank, and the spread does not see it."""
     still, moving = (trace(BYOL, lr=2e-2, steps=200, targets=targets, head_bn="off", predictor_bn="off")[-20:] for targets in ("stop_gradient", None))
-    assert max(row["rank"] for row in still) < 1.5
+    assert max(row["directions"] for row in still) < 1.5
     assert min(row["spread"] for row in still) > 0.1
-    assert min(row["rank"] for row in moving) > 3
+    assert min(row["directions"] for row in moving) > 3
 
 
 @pytest.mark.parametrize(
@@ -225,11 +225,11 @@ def test_a_knob_out_of_range_is_told(name, given, told, cell_with):
         build.check_cell(cell_with(name) | given)
 
 
-def test_effective_rank_counts_directions():
+def test_the_participation_ratio_counts_directions():
     corners = torch.cat([torch.eye(6), -torch.eye(6)])
     for d in range(1, 7):
-        assert effective_rank(torch.cat([corners[:d], corners[6 : 6 + d]])).item() == pytest.approx(d)
-    assert effective_rank(torch.ones(5, 3)).item() == 0
+        assert participation_ratio(torch.cat([corners[:d], corners[6 : 6 + d]])).item() == pytest.approx(d)
+    assert participation_ratio(torch.ones(5, 3)).item() == 0
 
 
 def test_the_negative_cosine_is_lightlys():

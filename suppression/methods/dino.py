@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from suppression.methods.ema import ema_, follower
 from suppression.methods.projected import Projected
 from suppression.methods.swav import few_prototypes, perplexity, swapped
 
@@ -39,17 +39,19 @@ class DINO(Projected):
         for name, value in (("tau", tau), ("tau_teacher", tau_teacher)):
             if not value > 0:
                 raise ValueError(f"{name} = {value}: a temperature is above 0")
-        for name, value in (("ema", ema), ("centre", centre)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} = {value}: the share that a moving average keeps is in [0, 1]")
+        if not 0 <= centre <= 1:
+            raise ValueError(f"centre = {centre} is not in [0, 1]: the share of itself that a moving average keeps")
         if prototypes < 2:
             raise ValueError(f"prototypes = {prototypes}: to tell pictures apart takes 2 at least")
         super().__init__(encoder, **knobs)
         self.tau, self.tau_teacher, self.ema, self.keeps = tau, tau_teacher, ema, centre
         self.prototypes = nn.Parameter(normalize(torch.randn(prototypes, self.head.z_dim)))
-        self.teacher = nn.ModuleDict({"encoder": copy.deepcopy(self.encoder), "head": copy.deepcopy(self.head)}).requires_grad_(False)
+        self.teacher = follower(self.student(), ema)
         self.teacher.register_buffer("prototypes", self.prototypes.detach().clone())
         self.register_buffer("centre", torch.zeros(prototypes))
+
+    def student(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"encoder": self.encoder, "head": self.head})
 
     def notes(self, classes: int) -> list[str]:
         return few_prototypes(len(self.prototypes), classes)
@@ -57,7 +59,7 @@ class DINO(Projected):
     @torch.no_grad()
     def taught(self, x1: Tensor, x2: Tensor) -> Tensor:
         """The teacher's outputs for both views one below the other, (2n, k)."""
-        z = self.teacher["head"](self.teacher["encoder"](torch.cat([x1, x2]))).float()
+        z = self.teacher["head"](self.teacher["encoder"](torch.cat([x1, x2]))).float()  # type: ignore[index]
         with torch.autocast(x1.device.type, enabled=False):
             return normalize(z) @ normalize(self.teacher.prototypes).T  # type: ignore[arg-type]
 
@@ -76,7 +78,5 @@ class DINO(Projected):
     @torch.no_grad()
     def after_step(self, progress: float) -> None:
         moves = (1 - self.ema) * (1 + math.cos(math.pi * progress)) / 2
-        for name, student in (("encoder", self.encoder), ("head", self.head)):
-            for mean, now in zip(self.teacher[name].parameters(), student.parameters(), strict=True):
-                mean.lerp_(now, moves)
+        ema_(self.teacher, self.student(), 1 - moves)
         self.teacher.prototypes.lerp_(self.prototypes, moves)  # type: ignore[operator,union-attr]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from suppression.losses import effective_rank
+from suppression.losses import participation_ratio
 from suppression.methods.projected import Projected
 from suppression.nets import Head
 
@@ -57,7 +57,7 @@ class Predicted(Projected):
         raise NotImplementedError(f"{type(self).__name__} has no targets")
 
     def contrast(self, z1: Tensor, z2: Tensor) -> dict[str, Tensor]:
-        return super().contrast(z1, z2) | {"rank": effective_rank(torch.cat([z1, z2]))}
+        return super().contrast(z1, z2) | {"directions": participation_ratio(torch.cat([z1, z2]))}
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
         z = [self.embed(x) for x in (x1, x2, *local)]
