@@ -206,9 +206,8 @@ def test_batch_norm_behind_the_head_keeps_the_spread_of_simsiam_without_a_predic
 def test_byol_at_tau_0_keeps_one_direction_where_a_moving_target_keeps_several():
     """The published collapse (Grill et al., Table 5a), with its predictor; it is one of rank, and the spread does not see it."""
     still, moving = (trace(BYOL, lr=2e-2, steps=200, targets=targets, head_bn="off", predictor_bn="off")[-20:] for targets in ("stop_gradient", None))
-    assert max(row["directions"] for row in still) < 1.5
+    assert max(row["directions"] for row in still) < 2 < min(row["directions"] for row in moving)
     assert min(row["spread"] for row in still) > 0.1
-    assert min(row["directions"] for row in moving) > 3
 
 
 @pytest.mark.parametrize(
