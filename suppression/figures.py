@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from suppression import survival
+from suppression.heatmap import heatmap
 from suppression.lines import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, several_layers, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, at, select
@@ -22,6 +23,7 @@ OTHERS = [("#D55E00", "o", "-"), ("#E69F00", "D", "-"), ("#009E73", "v", "-"), (
 OTHERS += [(colour, marker, "--") for (colour, _, _), marker in zip(OTHERS, "*phH8>", strict=True)]  # more arms than colours: other markers, dashed
 DODGE = 0.008  # of the axis, between neighbouring arms
 MOST_COLUMNS = 4
+MOST_ARMS = 12
 LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
 LETTERS = 50  # of 14 points that a panel is wide
 INCHES_A_LETTER = 0.105  # of 13 points, about
@@ -35,11 +37,13 @@ def styles(arms: list[Cell]) -> dict[str, tuple[str, str, str]]:
 
 
 def figure(plan: Plan, rows: list[Row]) -> Figure:
-    """A panel a feature and kind of scenes; error bars are the table's intervals, crosses the published values, vertical lines where half is left."""
+    """A panel a feature and kind of scenes (`heatmap` where there are more arms than can be told apart); error bars are the table's intervals, crosses the published values, vertical lines where half is left."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    recipe = plan.recipe
+    recipe, title = plan.recipe, f"{plan.recipe.title} ({told_scale(plan, rows)})"
+    if sum(bool(of_arm(plan, rows, arm)) for arm in [*plan.arms, *plan.unasked]) > MOST_ARMS:
+        return heatmap(plan, rows, title)
     shown = [line for line in lines(plan, rows) if line.measure == recipe.measure and line.probe != "mlp"]
     grid = arranged(shown)
     made = Figure(figsize=(max(6.5 * len(grid[0]), 10), 4.6 * len(grid) + 1.2), layout="constrained")
@@ -74,7 +78,6 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
         labels.append("left to gain for NT-Xent (closed form, right axis)")
     across = int(made.get_figwidth() / (0.9 + INCHES_A_LETTER * max(map(len, labels))))
     made.legend(handles, labels, loc="outside lower center", ncols=max(1, min(len(labels), 3, across)), fontsize=13, frameon=False)
-    title = f"{recipe.title} ({told_scale(plan, rows)})"
     made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
     return made
 

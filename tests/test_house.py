@@ -27,7 +27,7 @@ FLOORS = [
     {"feed"},
     {"lab"},
     {"estimate"},
-    {"crew", "lines", "tables", "figures", "pictures", "progress", "results", "rows", "survival"},
+    {"crew", "lines", "tables", "figures", "heatmap", "pictures", "progress", "results", "rows", "survival"},
     {"exp", "show", "report"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

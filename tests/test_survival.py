@@ -216,3 +216,24 @@ def test_an_arm_that_sets_the_knob_of_the_axis_stands_at_that_place_only():
     assert {cell["z_dim"] for cell in plan.cells if cell.get("head") == "identity"} == {128}
     assert {cell["z_dim"] for cell in plan.cells if cell.get("head") == "linear"} == {16, 64, 128}
     assert not [arm for arm in recipe.plan("heads", scale="smoke").arms if arm.get("head") == "identity"]  # whose axis has no 128
+
+
+def test_more_arms_than_colours_are_drawn_as_fields_with_their_values_written_in():
+    plan = recipe.plan("who_suppresses", scale="laptop")
+    rows = [
+        {"feature": "class", "scenes": "together", "probe": "linear", "layer": "h", "guess": 0.1, "low": accuracy - 0.1, "high": accuracy + 0.1}
+        | cell
+        | {"accuracy": accuracy}
+        for i, cell in enumerate(plan.cells)
+        for accuracy in [0.9 - i / 200 if cell["bits"] < 6 else 0.15 + i / 1000]
+    ]
+    made = figure(plan, rows)
+    (panel,) = made.axes
+    written = [text.get_text() for text in panel.texts]
+    assert len([text for text in written if "[" in text]) >= len(plan.cells)
+    row = next(row for row in rows if row["method"] == "byol" and row["bits"] == 4)
+    assert f"{100 * row['accuracy']:.1f} [{100 * row['low']:.0f}, {100 * row['high']:.0f}]" in written
+    order = [label.get_text() for label in panel.get_yticklabels()]
+    means = {arm: sum(row["accuracy"] for row in rows if row["method"] == arm) for arm in order}
+    assert order == sorted(order, key=lambda arm: -means[arm])
+    assert len(order) == len(plan.arms) > 12
