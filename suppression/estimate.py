@@ -39,7 +39,7 @@ def expected_seconds(cells: list[Cell], probe: Probe | None, place: Place) -> li
     for cell in cells:
         trained = store.has(full_key(cell))
         view = cell.get("view") or cell["canvas"]
-        shape = (cell.get("net"), cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
+        shape = (cell.get("net"), cell.get("depth"), cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
         if shape not in nets:
             x = torch.rand(64, scenes_of(cell).channels, view, view, device=device).contiguous(memory_format=torch.channels_last)
             net: Any = channels_last(build_encoder(cell)).to(device)
