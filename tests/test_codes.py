@@ -221,12 +221,12 @@ def test_instances_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_
     assert torch.equal(method.bank[[0, 1, 8]], bank[[0, 1, 8]])
 
 
-def test_instances_has_a_place_for_every_picture(cell_with, place):
+def test_instdisc_has_a_place_for_every_picture(cell_with, place):
     cell = cell_with("instdisc")
     pool = feed.load_pools(cell, place, CPU)[True]
     assert len(build.build_method(cell, pool).bank) == cell["images"] == 256
     assert len(build.build_method(cell | {"images": None, "order": "shuffled"}, pool).bank) == len(pool)
-    with pytest.raises(UserError, match="instances tells a finite set of pictures apart"):
+    with pytest.raises(UserError, match="instdisc tells a finite set of pictures apart"):
         build.check_cell(cell | {"images": None})
 
 
