@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from suppression import survival
 from suppression.heatmap import heatmap
-from suppression.lines import TOLD, Line, guess, label, lines, of_arm, published_at, published_row, several_layers, summary
+from suppression.lines import TOLD, Line, guess, kind_told, label, lines, of_arm, published_at, published_row, several_layers, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, at, select
 from suppression.stats import Threshold, incentive
@@ -105,7 +105,7 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
         ax.axhline(100 * chance, color="black", linewidth=1, linestyle=(0, (1, 3)))
         ax.annotate("guess", (1, 100 * chance), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
     layer = f", {line.layer}" if several_layers(plan) and line.layer != "output" else ""
-    ax.set_title(fill(f"{line.feature}{layer}: {plan.card.scenes.get(line.scenes, line.scenes)}", LETTERS), fontsize=15)
+    ax.set_title(fill(f"{line.feature}{layer}: {kind_told(plan, line.scenes)}", LETTERS), fontsize=15)
     ax.set_ylim(-2, 102) if recipe.measure == "accuracy" else ax.set_ylim(bottom=0)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)

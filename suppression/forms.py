@@ -41,7 +41,7 @@ class Probe(Strict):
     `clusters` are the k of k-means on local features, at those of the `layers` that are maps; of `cluster_images` whole scenes (64 if None), each drawn at
     `resolution` px a side (those of the canvas if None).
 
-    `pairs`: put the contrastive task to so many held-out scenes, in two of the views that it was trained on (`probes.pairs`).
+    `contrast`: put the contrastive task to so many held-out scenes, in two of the views that it was trained on (`probes.pairs`).
 
     `online`: where a method has trained a linear layer along with its encoder, that layer is asked instead, on every held-out instance once.
     """
@@ -58,7 +58,7 @@ class Probe(Strict):
     cluster_images: int | None = None
     resolution: int | None = None
     online: bool | None = None
-    pairs: int | None = None
+    contrast: int | None = None
 
 
 class Retention(Strict):

@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from suppression import survival
-from suppression.lines import PERCENT, TOLD, Line, label, lines, of_arm, summary
+from suppression.lines import PERCENT, TOLD, Line, kind_told, label, lines, of_arm, summary
 from suppression.recipe import Cell, Plan
 from suppression.rows import Row
 from suppression.tables import value_told
@@ -55,7 +55,7 @@ def heatmap(plan: Plan, rows: list[Row], title: str) -> Figure:
         ax.set_xlabel(plan.recipe.axis_label or plan.recipe.axis, fontsize=14)
         if plan.recipe.retention:
             ax.text(len(plan.axis) - 0.4, -0.75, "half is left at", fontsize=13, ha="left", va="center")
-        ax.set_title(fill(f"{line.feature}: {plan.card.scenes.get(line.scenes, line.scenes)}; {TOLD[line.measure]}", 80) + "\n", fontsize=14)
+        ax.set_title(fill(f"{line.feature}: {kind_told(plan, line.scenes)}; {TOLD[line.measure]}", 80) + "\n", fontsize=14)
     made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
     return made
 

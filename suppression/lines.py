@@ -21,6 +21,7 @@ TOLD = {
     "rank": "effective rank",
 }
 PERCENT = ("accuracy", "nmi")
+KINDS = {"views": "held-out pictures, each in two of the views of training"}  # of scenes that no card names
 BESIDE = {"bit": ("decodable",), "pairs": ("entropy", "spread", "rank")}  # what else is told of a feature than the measure
 
 
@@ -50,6 +51,11 @@ def arm_of(plan: Plan, cell: Cell) -> Cell:
 
 def of_arm(plan: Plan, rows: Iterable[Row], arm: Cell) -> list[Row]:
     return [row for row in rows if arm_of(plan, row) == arm]
+
+
+def kind_told(plan: Plan, scenes: str) -> str:
+    """What is seen on such scenes."""
+    return plan.card.scenes.get(scenes, KINDS.get(scenes, scenes))
 
 
 def several_layers(plan: Plan) -> bool:
@@ -92,7 +98,7 @@ def lines(plan: Plan, rows: list[Row]) -> list[Line]:
     features = [*(plan.probe.features if plan.probe.features is not None else plan.card.features), *(plan.probe.transformations or [])]
     if plan.probe.clusters:
         features = ["mask"]
-    features += ["pairs"] if plan.probe.pairs else []
+    features += ["pairs"] if plan.probe.contrast else []
     scenes = [*plan.card.scenes, *dict.fromkeys(row["scenes"] for row in rows)]
     readouts = ["linear", *dict.fromkeys(readout(row) for row in rows)]
     layers = [shown_layer(plan)] if plan.recipe.axis == "layer" else list(dict.fromkeys(row["layer"] for row in rows))

@@ -181,10 +181,10 @@ def about_transformations(scenes: Scenes, probe: Probe, method: Method, layers: 
 
 def about_pairs(scenes: Scenes, probe: Probe, method: Method, views: Views | None, pool: Pool, device: torch.device) -> Iterator[Row]:
     """How the contrastive task stands on held-out scenes, and whether the network's outputs have collapsed; nothing of a network that was shown no views."""
-    if not probe.pairs or views is None:
+    if not probe.contrast or views is None:
         return
     rng = torch_rng("pairs", device=device)
-    drawn = scenes.factors(probe.pairs, rng, pool)
+    drawn = scenes.factors(probe.contrast, rng, pool)
     output = "z" if method.has_z else "h"
     outputs = [encode(method, [output], x.split(AT_ONCE))[output] for x in two_views(scenes, views.global_only, drawn, pool, rng)]
     cases = min(len(carrier.unique()) for carrier in scenes.carriers(drawn).values())

@@ -12,7 +12,7 @@ from suppression.recipe import named as with_names
 
 Row = dict[str, Any]
 LEADING = ("experiment", "method", "seed", "feature", "probe", "layer", "scenes", "accuracy", "low", "high")
-SCORES = ("nmi", "nmi_low", "nmi_high", "purity", "entropy", "spread", "rank", "alignment", "uniformity")  # of clusters, of pairs
+SCORES = ("nmi", "nmi_low", "nmi_high", "purity", "entropy", "spread", "rank", "distance", "uniformity", "directions")  # of clusters, of pairs
 
 
 def long_rows(plan: Plan, found: Iterable[tuple[Cell, list[Row]]]) -> list[Row]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from suppression.lines import PERCENT, TOLD, Line, guess, label, lines, of_arm, published_at, published_value, several_layers, summary
+from suppression.lines import KINDS, PERCENT, TOLD, Line, guess, label, lines, of_arm, published_at, published_value, several_layers, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, at
 from suppression.stats import verdict
@@ -124,7 +124,7 @@ def caption(plan: Plan, rows: list[Row]) -> str:
         )
         told += f"; guessing: {guesses(plan, rows)}."
     shown = {line.scenes for line in lines(plan, rows)}
-    told += "".join(f"\n{kind}: {what}." for kind, what in plan.card.scenes.items() if kind in shown)
+    told += "".join(f"\n{kind}: {what}." for kind, what in (plan.card.scenes | KINDS).items() if kind in shown)
     told += f"\n{plan.card.absent}." if plan.card.absent and len(shown) > 1 and plan.recipe.axis not in PROBE_AXES else ""
     if plan.recipe.published:
         told += f"\npublished: {plan.recipe.published.source}"

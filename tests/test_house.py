@@ -13,6 +13,7 @@ from suppression import build, exp, feed, forms, lab, recipe, report, shelf, sho
 from suppression.knobs import cell_knobs, schema
 from suppression.methods import METHODS
 from suppression.nets import ResNet
+from suppression.rows import SCORES
 from suppression.scenes import SCENES
 from suppression.seeds import torch_rng
 
@@ -278,3 +279,9 @@ def test_features_at_z_and_at_block_groups_are_probed_on_request(cell, plan, pla
 def test_no_method_is_called_as_a_knob_is():
     """A scale's table names methods and knobs side by side."""
     assert not [(kind, name) for kind in SCENES for name in METHODS if name in schema(kind)]
+
+
+def test_no_score_of_a_row_is_called_as_a_knob_is():
+    """A row has both: its cell's knob would stand where the score was."""
+    scores = {"accuracy", "low", "high", "guess", "cases", "decodable", "k", *SCORES}
+    assert not [(kind, name) for kind in SCENES for name in scores if name in schema(kind)]

@@ -18,7 +18,7 @@ def pairs(first: Tensor, second: Tensor, *, cases: int, contrast: Contrast | Non
     """One row on the outputs of two views of n pictures, (n, d) each: projections, with what the method says of them (`contrast`), or h where it has no head.
 
     `accuracy` is that of the contrastive task among these pictures (its interval counts `cases` of them as independent, its `guess` is one among 2n - 1),
-    `entropy` that of its softmax in nats, which is told where there is a head (SimCLR, Table 5); `spread`, `alignment` and `uniformity` are as in
+    `entropy` that of its softmax in nats, which is told where there is a head (SimCLR, Table 5); `spread`, `distance` (of positives, squared) and `uniformity` are as in
     `losses.contrastive_metrics`, `rank` as in `effective_rank`.
     """
     found = contrast(first, second) if contrast else contrastive_metrics(first, second, tau=1.0)
@@ -26,7 +26,7 @@ def pairs(first: Tensor, second: Tensor, *, cases: int, contrast: Contrast | Non
     accuracy = told.pop("contrast_accuracy")
     low, high = wilson(accuracy, cases)
     row = {"accuracy": accuracy, "low": low, "high": high, "cases": cases, "guess": 1 / (2 * len(first) - 1)}
-    entropy = told.pop("contrast_entropy")
+    entropy, told["distance"] = told.pop("contrast_entropy"), told.pop("alignment")  # "alignment" is a knob of the generalised losses
     return row | ({"entropy": entropy} if contrast else {}) | told | {"rank": effective_rank(torch.cat([first, second]))}
 
 
