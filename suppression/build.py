@@ -104,6 +104,7 @@ def check_cell(cell: Cell, probe: Probe | None = None, before: Mapping[str, Cell
     if METHODS[cell["method"]].trains:
         try:
             method.check_batch(cell["batch"])
+            method.check_view(cell["view"] or cell["canvas"])
         except ValueError as error:
             raise UserError(str(error)) from error
         if part(Training, cell).order:
@@ -112,6 +113,10 @@ def check_cell(cell: Cell, probe: Probe | None = None, before: Mapping[str, Cell
         for name, side in (("view", views.view), ("local_view", views.local_view)):
             if side is not None and side > scenes.canvas:
                 raise UserError(f"{name} = {side} px is larger than the canvas of {scenes.canvas} px")
+        if views.local_view is not None and views.local_view > (views.view or scenes.canvas):
+            raise UserError(f"local_view = {views.local_view} px is larger than the view of {views.view} px")
+        if views.local and not METHODS[cell["method"]].takes_local:
+            raise UserError(f"local = {views.local}: {cell['method']} is the released notebook to the letter, which has no local crops")
         if METHODS[cell["method"]].instanced and not (cell["images"] or cell["order"]):
             raise UserError(f"{cell['method']} tells a finite set of pictures apart: give images, or the order in which the source's instances come")
 
@@ -155,7 +160,7 @@ def check_fits(cell: Cell, knob: str, other: Cell, pool: Pool = UNSEEN, other_po
         theirs |= {f"classes of {' and '.join(scenes_of(other).told)}": scenes_of(other).spaces(other_pool)}
     if list(mine.values()) != list(theirs.values()):
         told = (
-            ", ".join(f"{name} {value}" for name, value in side.items() if value not in other_side.values())
+            ", ".join(f"{name} {value}" for name, value in side.items() if value != other_side.get(name))
             for side, other_side in ((mine, theirs), (theirs, mine))
         )
         raise UserError(

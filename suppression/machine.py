@@ -60,7 +60,7 @@ def bf16_is_faster(net: nn.Module, x: Tensor, device: torch.device, store: Store
     name = f"bf16 {device.type} {processor()} {type(net).__name__} threads={threads} width={width} {tuple(x.shape)}"
     measured = store.machine().get(name)
     if measured is None:
-        trial = copy.deepcopy(net)  # batch-norm statistics move in a forward pass
+        trial = copy.deepcopy(net).requires_grad_(True)  # batch-norm statistics move in a forward pass; and a frozen net has no backward pass to time
         seconds = {bf16: median(timed_pass(trial, x, device, bf16) for _ in range(4)) for bf16 in (True, False)}
         measured = {"bf16": seconds[True], "fp32": seconds[False]}
         store.put_machine(name, measured)

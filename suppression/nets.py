@@ -79,7 +79,7 @@ class ResNet(nn.Module):
 class Head(nn.Sequential):
     """The projection head g, (n, n_in) -> z, (n, z_dim): identity, linear, or an MLP of `layers` with batch norm and ReLU between (SimCLR, section 4.2).
 
-    `bias` is the last layer's. `bn` off leaves the batch norms out, `all` puts one, without gain and bias, behind the last layer, too (SimSiam's projector).
+    `bias` is the last layer's. `bn` off leaves the batch norms out (None is `hidden`), `all` puts one, without gain and bias, behind the last layer, too (SimSiam's projector).
     """
 
     def __init__(
@@ -91,8 +91,10 @@ class Head(nn.Sequential):
         width: int | None = None,
         z_dim: int = 64,
         bias: bool = True,
-        bn: Literal["off", "all"] | None = None,
+        bn: Literal["off", "hidden", "all"] | None = None,
     ) -> None:
+        if z_dim < 1 or (width is not None and width < 1):
+            raise ValueError(f"z_dim = {z_dim}, head_width = {width}: a layer has one unit at least")
         if layers < 1:
             raise ValueError(f"head_layers = {layers}: a head has one layer at least (head = identity has none)")
         hidden: list[nn.Module] = []

@@ -155,7 +155,7 @@ def from_the_method_itself(scenes: Scenes, probe: Probe, method: Method, pool: P
             truth = scenes.labels(drawn)[name]
             accuracy = (logits[scenes.told.index(name) if together else 0].argmax(1) == truth).double().mean().item()
             low, high = wilson(accuracy, cases[name])
-            row = {"feature": name, "probe": "online", "layer": "h", "scenes": shown, "accuracy": accuracy, "low": low, "high": high, "cases": cases[name]}
+            row = {"feature": name, "probe": "online", "layer": layer, "scenes": shown, "accuracy": accuracy, "low": low, "high": high, "cases": cases[name]}
             yield row | {"guess": truth.bincount().max().item() / len(truth)}
 
 
@@ -184,7 +184,10 @@ def about_pairs(scenes: Scenes, probe: Probe, method: Method, views: Views | Non
     if not probe.contrast or views is None:
         return
     rng = torch_rng("pairs", device=device)
-    drawn = scenes.factors(probe.contrast, rng, pool)
+    if type(scenes).of_instances is Scenes.of_instances:
+        drawn = scenes.factors(probe.contrast, rng, pool)
+    else:  # each instance once: nothing can tell a picture's twin from its other view
+        drawn = scenes.of_instances(torch.randperm(len(pool), generator=rng, device=device)[: probe.contrast], pool)
     output = "z" if method.has_z else "h"
     outputs = [encode(method, [output], x.split(AT_ONCE))[output] for x in two_views(scenes, views.global_only, drawn, pool, rng)]
     cases = min(len(carrier.unique()) for carrier in scenes.carriers(drawn).values())

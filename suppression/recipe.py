@@ -160,6 +160,10 @@ def plan(
     def prerequisite(table: str, knob: str, cell: Cell, at: Cell, path: tuple[str, ...]) -> Cell:
         """The cell of [pretrain.`table`] that `cell` has as its start or teacher."""
         where = f"{name}: [pretrain.{table}]"
+        if not recipe.pretrain:
+            raise UserError(
+                f"{name} has no [pretrain] tables, so there is nothing to be the {knob}; label_efficiency, distillation and transfer have: copy one into a recipe of your own"
+            )
         if table not in recipe.pretrain:
             raise unknown(f"{name} has no [pretrain] table to be the {knob}", table, recipe.pretrain)
         if table in path:

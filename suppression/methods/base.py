@@ -27,6 +27,7 @@ class Method(nn.Module):
     trains: ClassVar[bool] = True
     labelled: ClassVar[bool] = False
     instanced: ClassVar[bool] = False
+    takes_local: ClassVar[bool] = True  # whether it can be shown local crops
     has_z: ClassVar[bool] = False  # whether there is a projection z = g(h) to probe
     has_classifier: ClassVar[bool] = False  # whether a linear layer was trained along, for the labels that it was told
     builds_on: ClassVar[tuple[str, ...]] = ()
@@ -51,6 +52,9 @@ class Method(nn.Module):
 
     def check_batch(self, batch: int) -> None:
         """ValueError where the method cannot be trained with so many samples a step; most take any."""
+
+    def check_view(self, side: int) -> None:
+        """ValueError where the method cannot be trained on views of so many px; most take any."""
 
     def steady(self) -> list[nn.Parameter]:
         """Parameters whose learning rate stays at its peak; most methods have none."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from suppression.convnet import ConvNet
-from suppression.errors import UserError
 from suppression.losses import info_nce
 from suppression.methods.projected import Projected
 
@@ -53,12 +52,19 @@ class CPC(Projected):
         self.look_up = nn.ModuleList(nn.Conv2d(width, width, 3) for _ in range(2))
         self.predict = nn.ModuleList(nn.Linear(width, self.head.z_dim) for _ in range(NEAREST, ahead + 1))
 
+    def patch_of(self, side: int) -> int:
+        """The side of a patch of a view of so many px."""
+        return self.patch or max(2, -(-side // 3))
+
+    def check_view(self, side: int) -> None:
+        patch, ahead = self.patch_of(side), NEAREST + len(self.predict) - 1
+        if side < patch + ahead * (patch // 2):
+            raise ValueError(f"patch = {patch} px, ahead = {ahead}: a view of {side} px has fewer than {ahead + 1} rows of patches that overlap by half")
+
     def patches(self, x: Tensor) -> Tensor:
         """Views (n, c, s, s) -> (n, g, g, c, p, p)."""
-        whole, ahead = x.shape[-1], NEAREST + len(self.predict) - 1
-        side = self.patch or max(2, -(-whole // 3))
-        if whole < side + ahead * (side // 2):
-            raise UserError(f"patch = {side} px, ahead = {ahead}: a view of {whole} px has fewer than {ahead + 1} rows of patches that overlap by half")
+        self.check_view(x.shape[-1])
+        side = self.patch_of(x.shape[-1])
         return x.unfold(2, side, side // 2).unfold(3, side, side // 2).permute(0, 2, 3, 1, 4, 5)
 
     def context(self, h: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ class DINO(Projected):
 
     Outputs are the products of z, of length 1, with as many `prototypes` of length 1 (the head's weight-normalised last layer, its gain fixed). The teacher
     sees the global views, the student every one. The teacher's weights move by 1 - `ema`, which goes to 1 as a cosine; the centre is a mean of its outputs
-    that keeps `centre` of itself at every step. The paper has 65536 outputs for ImageNet; 4096 here. Not here: a warm-up of the teacher's temperature, a
+    that keeps `centre` of itself at every step. The paper has 65536 outputs for ImageNet; 4096 here. Not here: its head of three layers with a bottleneck (the head is that of the other methods), a warm-up of the teacher's temperature, a
     last layer that stays as it is for the first epoch, clipped gradients. ValueError if a knob is out of range.
     """
 

@@ -13,7 +13,8 @@ from suppression.methods.projected import Projected
 
 
 class InstDisc(Projected):
-    """The non-parametric softmax at `tau` (equation 2) over a memory bank of all `images` pictures, in full where the paper estimates it; no proximal term.
+    """The non-parametric softmax at `tau` (equation 2) over a memory bank of all `images` pictures, in full where the paper estimates it; no proximal term,
+    and the head of the other methods here, not one linear layer to 128.
 
     After each step a picture's place in the bank, of length 1, keeps `bank` of itself and takes the rest from the mean of its two new projections (the paper
     has one view; as its code, then normalised again). Local crops are classified but not remembered. y is the pictures' numbers, (n,) int64. ValueError if a

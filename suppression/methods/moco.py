@@ -34,7 +34,7 @@ class MoCo(Projected):
         ema: float = 0.999,
         symmetric: bool | None = None,
         bn_groups: int = 8,
-        head_bn: Literal["off", "all"] | None = "off",
+        head_bn: Literal["off", "hidden", "all"] | None = "off",
         **knobs: Any,
     ) -> None:
         if not tau > 0:

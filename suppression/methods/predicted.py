@@ -29,7 +29,7 @@ class Predicted(Projected):
         predictor: Predictor = "mlp",
         predictor_layers: int = 2,
         predictor_width: int | None = None,
-        predictor_bn: Literal["off", "all"] | None = None,
+        predictor_bn: Literal["off", "hidden", "all"] | None = None,
         **knobs: Any,
     ) -> None:
         super().__init__(encoder, **knobs)

@@ -29,7 +29,7 @@ class Projected(Method):
         head_layers: int = 2,
         head_width: int | None = None,
         z_dim: int = 64,
-        head_bn: Literal["off", "all"] | None = None,
+        head_bn: Literal["off", "hidden", "all"] | None = None,
     ) -> None:
         super().__init__(encoder)
         self.head = Head(encoder.h_dim, head=head, layers=head_layers, width=head_width, z_dim=z_dim, bn=head_bn)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ class SimSiam(Predicted):
         encoder: nn.Module,
         *,
         head_layers: int = 3,
-        head_bn: Literal["off", "all"] | None = "all",
+        head_bn: Literal["off", "hidden", "all"] | None = "all",
         predictor_lr: Literal["decayed"] | None = None,
         **knobs: Any,
     ) -> None:
