@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from suppression import build, feed, recipe
+from suppression import build, feed, machine, recipe
 from suppression.errors import UserError
 from suppression.knobs import knobs_of
 from suppression.losses import contrastive_metrics, nt_xent
 from suppression.methods import METHODS, Method
 from suppression.methods.projected import Projected
-from suppression.nets import Head
+from suppression.nets import Head, ResNet
+from suppression.store import Store
 from suppression.train import Training, TrainingStopped, train
 from suppression.views import Views
 
@@ -294,3 +295,33 @@ def test_a_collapse_stops_training_unless_it_shall_be_seen_and_nan_always_does()
     broken.loss = math.nan
     with pytest.raises(TrainingStopped, match="loss is nan"):
         train(broken, lambda step: (x, x, x), training=Training(**how, collapse="go_on"), device=CPU)
+
+
+def test_a_pair_of_augmentations_is_all_that_its_recipe_does_beside_the_crop():
+    plan = recipe.plan("augmentation_pairs", scale="laptop")
+    for cell in plan.cells:
+        if cell["method"] == "simclr":
+            drawn = build.part(Views, cell).draw(2, 8, torch.Generator().manual_seed(0), channels=3)
+            kinds = {"rotate": {"quarter"}, "jitter": {"jitter", "gray"}}
+            assert set(drawn) == {"crop"} | kinds.get(cell["op1"], {cell["op1"]}) | kinds.get(cell["op2"], {cell["op2"]})
+
+
+def test_a_net_that_is_not_trained_can_be_timed_in_both_precisions(tmp_path):
+    net = ResNet(width=2, stem=1, channels=1).requires_grad_(False)
+    machine.bf16_is_faster(net, torch.rand(4, 1, 8, 8), torch.device("cpu"), Store(tmp_path))
+    assert not any(p.requires_grad for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"method": "simclr", "z_dim": -1}, "z_dim = -1"),
+        ({"method": "simclr", "head_width": 0}, "head_width = 0"),
+        ({"method": "randbit", "local": 2}, "local = 2: randbit is the released notebook"),
+        ({"method": "cpc", "patch": 9}, "patch = 9 px, ahead = 3: a view of"),
+        ({"method": "simclr", "local": 2, "local_view": 14, "view": 12}, "local_view = 14 px is larger than the view of 12 px"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_the_first_second_of_work(given, told, cell_with):
+    with pytest.raises(UserError, match=told):
+        build.check_cell(cell_with(given["method"]) | given)

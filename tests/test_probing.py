@@ -13,6 +13,7 @@ from suppression.probes import linear, mlp
 from suppression.probes.pairs import effective_rank, pairs
 from suppression.scenes.shared_bits import RandomBits
 from suppression.seeds import torch_rng
+from suppression.views import Views
 
 CPU = torch.device("cpu")
 
@@ -139,3 +140,14 @@ def test_pairs_are_asked_at_the_output_of_a_trained_network_and_not_of_an_untrai
     assert row["layer"] == "output"
     assert 0 <= row["entropy"] <= torch.tensor(63.0).log() + 1e-4  # of 32 pairs, each anchor has 63 others
     assert 1 <= row["rank"] <= 64
+
+
+def test_no_picture_is_its_own_negative_where_scenes_are_instances(place):
+    """An encoder that knows the picture solves the task; were instances drawn with replacement, a third would have a twin."""
+    scenes, source = RandomBits(canvas=8, source="digits", bits=0), "digits"
+    cell = {"data": "random_bits", "source": source, "canvas": 8, "bits": 0, "method": "untrained", "seed": 0}
+    pools = feed.load_pools(cell, place, CPU)
+    still = Views(area_min=1.0, aspect=1.0)
+    (row,) = probing.ask(scenes, forms.Probe(features=[], contrast=256), Method(Known(lambda x: x - x.mean((2, 3), keepdim=True))), pools, CPU, views=still)
+    assert row["cases"] == 256
+    assert row["accuracy"] > 0.99
