@@ -17,7 +17,8 @@ class Distil(Supervised):
     """The cross entropy between the softmaxes of `teacher` and of the student on the same views, both at temperature `tau` (equation 2).
 
     The student is a new network (of any width: self-distillation, big to small), or goes on from the encoder of `start`. `label_weight`, 1 - alpha of
-    equation 3, in [0, 1), is the share of the label loss, at temperature 1, where labels are told: `labels` of them. `distil_on` labelled leaves the other
+    equation 3, in [0, 1), is the share of the label loss, at temperature 1, where labels are told: `labels` of them; it is a mean over the labelled
+    pictures of a batch, so that few of them weigh as many do. `distil_on` labelled leaves the other
     pictures out; on all the teacher is heard on every picture. With several labels the loss is the mean over them.
 
     The teacher is in evaluation mode, is not trained, and is no part of what is stored. Without one, as where only knobs are checked, an untrained network
