@@ -415,7 +415,7 @@ def test_knobs_out_of_range_are_refused(cls, told, knobs, message):
 def test_what_a_net_of_one_size_or_a_small_view_cannot_do_is_told(cell_with):
     with pytest.raises(ValueError, match="cpc shows it patches; give --net none"):
         CPC(ConvNet(width=4))
-    with pytest.raises(UserError, match="patch = 12 px, ahead = 3: a view of 16 px has fewer than 4 rows of patches"):
+    with pytest.raises(ValueError, match="patch = 12 px, ahead = 3: a view of 16 px has fewer than 4 rows of patches"):
         built(CPC, patch=12)(*views(sides=(16, 16)), torch.zeros(6))
     with pytest.raises(UserError, match="local = 2: net = convnet sees pictures of one size only"):
         build.check_cell(cell_with("simclr") | {"net": "convnet", "stem": None, "view": None, "local": 2})
