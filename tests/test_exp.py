@@ -341,7 +341,7 @@ def test_two_processes_that_want_the_same_cell_train_it_once(smoke):
     first = start(smoke, "--workers", "1", "--size2", "12", samples=30000)
     wait_for_training(smoke)
     second = start(smoke, "--workers", "1", "--size2", "12", samples=30000)
-    told = [process.communicate(timeout=120) for process in (first, second)]
+    told = [process.communicate(timeout=400) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0]
     assert "another process is training this cell" in told[1][1]
     (new,) = set(Store(smoke).keys()) - had
