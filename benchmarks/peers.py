@@ -15,9 +15,10 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from suppression.pixels import BLUR_SIGMA
 from suppression.recipe import Cell
 from suppression.scenes import Pool
-from suppression.views import BLUR_SIGMA, Views
+from suppression.views import Views
 
 os.environ["LIGHTLY_DID_VERSION_CHECK"] = "True"  # or it asks its server for a newer version
 FACTORS = ("instance", "top", "left", "size")

@@ -20,7 +20,7 @@ from suppression.seeds import torch_rng
 TOP = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "shelf", "seeds", "stats"},
-    {"scenes", "boxes", "views", "multiview", "nets", "convnet", "losses", "optimisers", "pairwise"},
+    {"scenes", "boxes", "pixels", "views", "multiview", "nets", "convnet", "losses", "optimisers", "pairwise"},
     {"methods", "probes", "train"},
     {"forms", "recipe", "knobs", "store"},
     {"machine", "probing"},

@@ -18,9 +18,10 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from suppression import seeds
+from suppression.pixels import crop
 from suppression.scenes import SOURCES, MissingSource, MultiDigits, Pool, TwoDigits
 from suppression.scenes.resample import axis_weights, resample, triangle_sum
-from suppression.views import Views, crop
+from suppression.views import Views
 
 needs_mnist = pytest.mark.skipif(not (Path(os.environ.get("SUPPRESSION_DATA", "")) / "MNIST/raw").is_dir(), reason="no MNIST where SUPPRESSION_DATA points")
 some = settings(deadline=None, max_examples=60, derandomize=True)

@@ -18,8 +18,9 @@ from torch import Tensor
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import InterpolationMode
 
-from suppression import boxes, views
-from suppression.views import Views, crop
+from suppression import boxes, pixels
+from suppression.pixels import crop
+from suppression.views import Views
 
 WHOLE = {"area_min": 1.0, "area_max": 1.0, "aspect": 1.0}  # every crop is the whole picture
 ALL = {"flip": 0.5, "jitter": 0.5, "gray": 0.3, "blur": 0.5, "quarter": 0.5, "rotate": 20.0, "cutout": 0.5, "noise": 0.5, "sobel": 0.3}
@@ -83,7 +84,7 @@ def test_two_views_from_one_generator_differ():
 def test_the_parameters_returned_reproduce_the_view_and_what_it_is_made_of_is_left_alone():
     augment, x = Views(view=12, **ALL), pictures(12)
     seen, drawn = augment(x, rng(), return_drawn=True)
-    cropped = views.crop(x, drawn["crop"], 12)
+    cropped = pixels.crop(x, drawn["crop"], 12)
     kept = [value.clone() for value in (cropped, *drawn.values())]
     assert torch.equal(augment.apply(cropped, drawn), seen)
     assert all(torch.equal(a, b) for a, b in zip(kept, (cropped, *drawn.values()), strict=True))
@@ -96,7 +97,7 @@ def test_a_view_is_torchvisions_functions_one_after_the_other_with_the_parameter
     augment = Views(view=14, **ALL | {"sobel": 0.0, "noise": 0.0, "cutout": 0.0})
     x = pictures(24)
     seen, drawn = augment(x, rng(), return_drawn=True)
-    cropped = views.crop(x, drawn["crop"], 14)
+    cropped = pixels.crop(x, drawn["crop"], 14)
 
     def one(picture, flip, jitter, gray, blur, quarter, rotate):
         picture = vision.horizontal_flip(picture) if flip else picture
@@ -206,7 +207,7 @@ def test_a_crop_is_pils_resize_of_a_box(out):
         box = (left, top, min(left + width, 16), min(top + height, 16))
         return torch.stack([torch.from_numpy(np.array(Image.fromarray(c.numpy()).resize((out, out), Image.Resampling.BILINEAR, box=box))) for c in picture])
 
-    torch.testing.assert_close(views.crop(x, boxes, out), by_sample(pil, x, boxes), rtol=0, atol=1e-4)
+    torch.testing.assert_close(pixels.crop(x, boxes, out), by_sample(pil, x, boxes), rtol=0, atol=1e-4)
 
 
 # One augmentation at a time
@@ -229,10 +230,10 @@ def coloured() -> Tensor:
 @pytest.mark.parametrize(
     ("ours", "theirs", "amounts"),
     [
-        (views.adjust_brightness, vision.adjust_brightness, [0.0, 0.3, 0.9, 1.0, 1.4, 2.0]),
-        (views.adjust_contrast, vision.adjust_contrast, [0.0, 0.3, 0.9, 1.0, 1.4, 2.0]),
-        (views.adjust_saturation, vision.adjust_saturation, [0.0, 0.3, 0.9, 1.0, 1.4, 2.0]),
-        (views.adjust_hue, vision.adjust_hue, [-0.25, -0.1, 0.0, 0.05, 0.2, 0.25]),
+        (pixels.adjust_brightness, vision.adjust_brightness, [0.0, 0.3, 0.9, 1.0, 1.4, 2.0]),
+        (pixels.adjust_contrast, vision.adjust_contrast, [0.0, 0.3, 0.9, 1.0, 1.4, 2.0]),
+        (pixels.adjust_saturation, vision.adjust_saturation, [0.0, 0.3, 0.9, 1.0, 1.4, 2.0]),
+        (pixels.adjust_hue, vision.adjust_hue, [-0.25, -0.1, 0.0, 0.05, 0.2, 0.25]),
     ],
 )
 def test_colour_adjustments_equal_torchvisions_sample_by_sample(ours, theirs, amounts, channels):
@@ -242,14 +243,14 @@ def test_colour_adjustments_equal_torchvisions_sample_by_sample(ours, theirs, am
 
 def test_grayscale_equals_torchvisions_in_all_channels():
     x = coloured()
-    torch.testing.assert_close(views.grayscale(x), vision.rgb_to_grayscale(x))
+    torch.testing.assert_close(pixels.grayscale(x), vision.rgb_to_grayscale(x))
     torch.testing.assert_close(Views(gray=1.0, **WHOLE)(x, rng()), vision.rgb_to_grayscale(x, num_output_channels=3))
 
 
 def test_saturation_hue_and_grayscale_change_nothing_on_one_channel():
     x, half = pictures(channels=1), torch.full((6,), 0.5)
-    assert torch.equal(views.adjust_hue(x, half), x)
-    torch.testing.assert_close(views.adjust_saturation(x, half), x)
+    assert torch.equal(pixels.adjust_hue(x, half), x)
+    torch.testing.assert_close(pixels.adjust_saturation(x, half), x)
     torch.testing.assert_close(Views(gray=1.0, **WHOLE)(x, rng()), x)
 
 
@@ -257,18 +258,18 @@ def test_saturation_hue_and_grayscale_change_nothing_on_one_channel():
 def test_blur_equals_torchvisions_with_a_sigma_for_each_sample(side, reach):
     x, sigma = pictures(side=side), torch.tensor([0.1, 0.3, 0.7, 1.0, 1.6, 2.0])
     expected = by_sample(lambda picture, s: vision.gaussian_blur(picture, [2 * reach + 1] * 2, [s, s]), x, sigma)
-    torch.testing.assert_close(views.gaussian_blur(x, sigma), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(pixels.gaussian_blur(x, sigma), expected, atol=1e-5, rtol=0)
 
 
 def test_a_sigma_of_0_leaves_a_picture_exactly_as_it_is():
     x = pictures()
-    assert torch.equal(views.gaussian_blur(x, torch.zeros(6)), x)
+    assert torch.equal(pixels.gaussian_blur(x, torch.zeros(6)), x)
 
 
 @pytest.mark.parametrize("side", [15, 16])
 def test_rotation_equals_torchvisions_and_at_90_degrees_a_quarter_turn(side):
     x, degrees = pictures(side=side), torch.tensor([-170.0, -33.0, 0.0, 5.0, 90.0, 180.0])
-    turned = views.rotate(x, degrees)
+    turned = pixels.rotate(x, degrees)
     expected = by_sample(lambda picture, d: vision.rotate(picture, d, interpolation=InterpolationMode.BILINEAR), x, degrees)
     torch.testing.assert_close(turned, expected, atol=2e-5, rtol=0)
     torch.testing.assert_close(turned[4], torch.rot90(x[4], 1, (1, 2)), atol=2e-5, rtol=0)
@@ -288,13 +289,13 @@ def test_sobel_equals_kornias(channels):
         warnings.simplefilter("ignore")  # what kornia's import warns of is not ours
         from kornia.filters import sobel
     x = pictures(channels=channels)
-    torch.testing.assert_close(views.sobel(x), sobel(x, normalized=True))
+    torch.testing.assert_close(pixels.sobel(x), sobel(x, normalized=True))
     torch.testing.assert_close(Views(sobel=1.0, **WHOLE)(x, rng()), sobel(x, normalized=True))
 
 
 def test_sobel_of_a_ramp_is_its_slope():
     x = (torch.arange(16.0) / 20).expand(1, 1, 16, 16)
-    torch.testing.assert_close(views.sobel(x)[..., 1:-1], torch.full((1, 1, 16, 14), 1 / 20), atol=1e-3, rtol=0)
+    torch.testing.assert_close(pixels.sobel(x)[..., 1:-1], torch.full((1, 1, 16, 14), 1 / 20), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize(("side", "share", "hole"), [(16, 0.5, 8), (16, 0.25, 4), (20, 0.1, 2), (8, 1.0, 8)])
@@ -411,7 +412,7 @@ def test_no_augmentation_waits_for_the_device(no_host_sync, channels, kind):
     augment, x, one = Views(view=12, mask=0.5, mask_kind=kind, **ALL), pictures(channels=channels), rng()
     with no_host_sync():
         drawn = augment.draw(6, 16, one, channels=channels)
-        augment.apply(views.crop(x, drawn["crop"], 12), drawn)
+        augment.apply(pixels.crop(x, drawn["crop"], 12), drawn)
         augment(x, one)
 
 
@@ -419,7 +420,7 @@ def test_views_are_made_where_the_pictures_are_and_read_nothing_there():
     """On the meta device, which holds no data and refuses tensors of another device."""
     augment, x = Views(view=12, mask=0.5, **ALL), pictures()
     there = {name: value.to("meta") for name, value in augment.draw(6, 16, rng(), channels=3).items()}
-    assert augment.apply(views.crop(x.to("meta"), there["crop"], 12), there).shape == (6, 3, 12, 12)
+    assert augment.apply(pixels.crop(x.to("meta"), there["crop"], 12), there).shape == (6, 3, 12, 12)
 
 
 # All together

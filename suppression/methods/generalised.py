@@ -32,7 +32,7 @@ class Generalised(Projected):
 
     def spreading(self, z: Tensor) -> Tensor:
         """How far projections (2n, d) are from the distribution that they should have; a scalar."""
-        raise NotImplementedError(f"{type(self).__name__} has no distribution")
+        raise NotImplementedError(f"{type(self).__name__} has no distribution")  # each of the losses below has its own
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
         if self.norm:

@@ -50,11 +50,11 @@ class Predicted(Projected):
 
     def usual_width(self) -> int:
         """The predictor's hidden units where the user does not say."""
-        raise NotImplementedError(f"{type(self).__name__} has no predictor")
+        raise NotImplementedError(f"{type(self).__name__} has no predictor")  # BYOL and SimSiam each have their own
 
     def aims(self, x: tuple[Tensor, Tensor], z: tuple[Tensor, Tensor]) -> list[Tensor]:
         """The targets, (n, d) without gradient, of two global views x whose projections are z."""
-        raise NotImplementedError(f"{type(self).__name__} has no targets")
+        raise NotImplementedError(f"{type(self).__name__} has no targets")  # BYOL and SimSiam each have their own
 
     def contrast(self, z1: Tensor, z2: Tensor) -> dict[str, Tensor]:
         return super().contrast(z1, z2) | {"directions": participation_ratio(torch.cat([z1, z2]))}

@@ -52,7 +52,9 @@ class Projected(Method):
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
         """The loss between projections (n, d) of two views of the same pictures, the first of them global."""
-        raise NotImplementedError(f"{type(self).__name__} has no loss")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no loss"
+        )  # those whose loss is not one of pairs (SwAV, DINO, ...) have a forward of their own instead
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
         z1, z2, *small = self.embed_views(x1, x2, *local)

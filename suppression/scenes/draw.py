@@ -12,7 +12,7 @@ def filling(pictures: Tensor, canvas: int, view: Tensor | None, out: int | None)
     """Pictures (n, c, s, s) in 0..255, each stretched over the canvas, seen through views `top, left, height, width` (n, 4) in px of the canvas:
     (n, c, out, out) in [0, 1].
     """
-    from suppression.views import crop  # which stands on the resampling of this room
+    from suppression.pixels import crop  # which stands on the resampling of this room
 
     view = whole(canvas, pictures) if view is None else view
     return crop(pictures / 255, view * (pictures.shape[-1] / canvas), out or canvas).clamp_(max=1)  # weights add up to 1 but for rounding
