@@ -11,6 +11,17 @@ BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # in each group
 LAYERS = ("block1", "block2", "block3", "block4", "h")
 
 
+class Shortcut(nn.Conv2d):
+    """A 1 x 1 convolution, which, strided, sees one place in `stride`^2. Narrow ones pick these first: the weight gradient of oneDNN's strided kernel writes beyond its
+    workspace where a map has fewer channels than a vector register, which ends processes or gives wrong gradients (oneDNN issue 6035; met here on AVX2
+    with 2 to 7 channels, AVX-512 takes 16)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride[0] > 1 and self.in_channels < 16:
+            return nn.functional.conv2d(x[:, :, :: self.stride[0], :: self.stride[1]], self.weight)
+        return super().forward(x)
+
+
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions with a shortcut (He et al. 2015), parameter names as in torchvision."""
 
@@ -21,7 +32,7 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(n_out)
-        self.downsample = None if stride == 1 and n_in == n_out else nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
+        self.downsample = None if stride == 1 and n_in == n_out else nn.Sequential(Shortcut(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)

@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 from torch.nn.functional import linear
 
-from suppression.nets import LAYERS, Head, ResNet, channels_last, stem_for
+from suppression.nets import LAYERS, Head, ResNet, Shortcut, channels_last, stem_for
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,21 @@ def test_the_memory_layout_changes_no_number_of_the_output():
 
 
 # The head
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 7, 8, 15, 16, 32])
+def test_the_shortcuts_gradients_are_the_sums_they_stand_for_also_where_onednns_kernel_fails(channels):
+    x = torch.rand(8, channels, 12, 12).contiguous(memory_format=torch.channels_last).requires_grad_()
+    conv = channels_last(Shortcut(channels, 2 * channels, 1, 2, bias=False))
+    weight, seen = conv.weight[:, :, 0, 0].detach(), x.detach()[:, :, ::2, ::2]
+    y = conv(x)
+    dy = torch.randn_like(y)
+    y.backward(dy)
+    assert torch.allclose(y, torch.einsum("oc,nchw->nohw", weight, seen), atol=1e-5)
+    assert torch.allclose(conv.weight.grad[:, :, 0, 0], torch.einsum("nohw,nchw->oc", dy, seen), atol=1e-3)
+    dx = torch.zeros_like(x)
+    dx[:, :, ::2, ::2] = torch.einsum("nohw,oc->nchw", dy, weight)
+    assert torch.allclose(x.grad, dx, atol=1e-5)
 
 
 def test_the_identity_head_gives_h_itself():
