@@ -50,6 +50,7 @@ def general_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--dry", action="store_true", help="list the cells and the expected minutes; train nothing")
     parser.add_argument("--json", action="store_true", help="print the long-form rows instead of the table, one JSON object a line")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write NAME.SCALE.csv, .svg, .json (how it was made) and any pictures there")
+    parser.add_argument("--grow", action="store_true", help="add this run's seeds to the record that is in --out, which keeps its own")
     parser.add_argument("--store", type=Path, metavar="DIR", help="where trained cells are kept (default: SUPPRESSION_HOME/store, else the user's data folder)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
     parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
@@ -118,7 +119,8 @@ def run(argv: list[str], prog: str) -> int:
     pins = {name: getattr(given, f"knob_{name}") for name in knobs if getattr(given, f"knob_{name}") is not None}
     from suppression.recipe import plan
 
-    return carry_out(plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins), given)
+    planned = plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins)
+    return carry_out(planned, given, known_record(planned, pins, given) if given.grow else None)
 
 
 def print_list(store: Store) -> None:
@@ -139,7 +141,20 @@ def print_list(store: Store) -> None:
     print("\nrun one: python -m suppression.exp NAME   knobs: NAME --help")
 
 
-def carry_out(plan: Plan, given: argparse.Namespace) -> int:
+def known_record(planned: Plan, pins: dict[str, list], given: argparse.Namespace) -> tuple[Plan, Any]:
+    """The whole that a record grows to, this run's pins but for the axis and the seeds, and what it holds so far."""
+    from suppression import results
+    from suppression.recipe import plan
+
+    if given.out is None:
+        raise UserError("--grow adds to the record in --out DIR: give the folder")
+    whole = plan(
+        given.name, scale=given.scale, layers=given.layers, pins={knob: pin for knob, pin in pins.items() if knob not in ("seed", planned.recipe.axis)}
+    )
+    return whole, results.to_grow(planned, whole, given.out)
+
+
+def carry_out(plan: Plan, given: argparse.Namespace, growing: tuple[Plan, Any] | None = None) -> int:
     from suppression import build, feed, lab, machine
     from suppression.recipe import plan as make_plan
     from suppression.rows import long_rows
@@ -191,7 +206,10 @@ def carry_out(plan: Plan, given: argparse.Namespace) -> int:
         figure = results.leave(plan, rows, shown, store, place)
         print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
         if given.out is not None:
-            kinds = results.record(plan, store, given.out, given.argv, failed=len(failed))
+            if growing is None:
+                kinds = results.record(plan, store, given.out, given.argv, failed=len(failed))
+            else:
+                kinds = results.grow(plan, growing[0], rows, growing[1], store, given.out, given.argv, failed=len(failed))
             print(f"recorded: {given.out / plan.name}.{plan.scale}." + ", .".join(kinds), file=sys.stderr)
     return 1 if failed else 0
 

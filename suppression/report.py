@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,19 +39,29 @@ def experiments_page(folder: Path) -> str:
         parts += [f"## {recipe.title} (`{path.stem}`)\n", recipe.claim.strip() + "\n"]
         if path.with_suffix(".md").exists():
             parts.append(f"How the laptop scale was found, what failed, what is not shown: [{path.stem}.md]({path.stem}.md).\n")
-        recorded = [scale for scale in recipe.scale if (folder / f"{path.stem}.{scale}.csv").exists()]
-        parts += [recorded_section(folder, path.stem, scale) for scale in recorded]
-        parts += [] if recorded else ["No recorded result yet.\n"]
+        scales = [scale for scale in recipe.scale if (folder / f"{path.stem}.{scale}.csv").exists()]
+        parts += [recorded_section(folder, path.stem, scale) for scale in scales]
+        parts += [] if scales else ["No recorded result yet.\n"]
     return "\n".join(parts)
 
 
-def recorded_rows(folder: Path, name: str, scale: str) -> tuple[Plan, list[dict]]:
-    from suppression.knobs import schema
+def recorded(folder: Path, name: str, scale: str) -> tuple[Plan, list[dict], list[dict]]:
+    """The plan of a recorded result, its rows, and how they were made."""
     from suppression.recipe import plan
-    from suppression.rows import from_csv
+    from suppression.results import read_record
 
     planned = plan(str(folder / f"{name}.toml"), scale=scale)
-    return planned, from_csv((folder / f"{name}.{scale}.csv").read_text(), schema(planned.card.kind))
+    return planned, *read_record(folder, planned)
+
+
+def how_made(made: dict) -> str:
+    libraries = ", ".join(f"{library} {version}" for library, version in made["libraries"].items())
+    return (
+        f"`{made['command']}`, recorded {made['recorded']} on {made['machine']} ({made['device']}, {made['cores']} cores, {made['threads']} thread(s) a cell); "
+        f"{made['cells']} cells, {made['training_seconds']['sum'] / 60:.0f} minutes of training in all, the longest cell {made['training_seconds']['longest']:.0f} s; "
+        + (f"at most {made['peak_mb']:,} MB a worker; " if made.get("peak_mb") else "")
+        + f"precision {', '.join(made['precision'])}; {libraries}; commit {', '.join(made['commits'])}."
+    )
 
 
 def recorded_section(folder: Path, name: str, scale: str) -> str:
@@ -60,15 +69,7 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
     from suppression import survival
     from suppression.tables import caption, markdown, published_table
 
-    planned, rows = recorded_rows(folder, name, scale)
-    made = json.loads((folder / f"{name}.{scale}.json").read_text())
-    libraries = ", ".join(f"{library} {version}" for library, version in made["libraries"].items())
-    told = (
-        f"`{made['command']}`, recorded {made['recorded']} on {made['machine']} ({made['device']}, {made['cores']} cores, {made['threads']} thread(s) a cell); "
-        f"{made['cells']} cells, {made['training_seconds']['sum'] / 60:.0f} minutes of training in all, the longest cell {made['training_seconds']['longest']:.0f} s; "
-        + (f"at most {made['peak_mb']:,} MB a worker; " if made.get("peak_mb") else "")
-        + f"precision {', '.join(made['precision'])}; {libraries}; commit {', '.join(made['commits'])}."
-    )
+    planned, rows, made = recorded(folder, name, scale)
     pictures = f"{name}.{scale}.pictures.png"
     return "\n".join(
         [
@@ -76,7 +77,7 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
             markdown(planned, rows),
             *filter(None, [published_table(planned), survival.markdown(planned, rows)]),
             caption(planned, rows).replace("\n", "  \n") + "\n",
-            told + "\n",
+            *(how_made(run) + "\n" for run in made),
             f"![{name}, {scale} scale]({name}.{scale}.svg)\n",
             *([f"![pictures of {name}, {scale} scale]({pictures})\n"] if (folder / pictures).exists() else []),
         ]
@@ -89,8 +90,7 @@ def with_result(readme: str, folder: Path) -> str:
 
     before, _, rest = readme.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    planned, rows = recorded_rows(folder, "digit_size", "laptop")
-    made = json.loads((folder / "digit_size.laptop.json").read_text())
+    planned, rows, (made, *_) = recorded(folder, "digit_size", "laptop")
     told = f"Laptop scale, {made['machine']} with {made['cores']} cores, {made['recorded']}; first digit {rows[0]['size1']} px (published: 20 px).\n"
     return f"{before}{MARKS[0]}\n{told}\n{markdown(planned, rows, features=['first'])}{MARKS[1]}{after}"
 

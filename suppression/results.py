@@ -1,4 +1,4 @@
-"""What a run leaves behind: its figure and csv in the store, and, on request, a record of them with how they were made."""
+"""What a run leaves behind: its figure and csv in the store, and, on request, a record of them with how they were made, which may grow seed by seed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 from suppression.errors import UserError
 from suppression.knobs import full_key
 from suppression.machine import Place
-from suppression.recipe import Plan
-from suppression.rows import to_csv
+from suppression.recipe import Plan, named
+from suppression.rows import from_csv, to_csv
 from suppression.store import Store
 
 Row = dict[str, Any]
+Facts = dict[str, Any]
 
 
 def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store, place: Place) -> Path:
@@ -39,14 +40,65 @@ def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store, place: Pl
     return store.root / "results" / f"{name}.png"
 
 
+def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
+    """The rows of a record, and how they were made: a dict a run, of which a record that has grown has several."""
+    from suppression.knobs import schema
+
+    name = f"{plan.name}.{plan.scale}"
+    made = json.loads((folder / f"{name}.json").read_text())
+    return from_csv((folder / f"{name}.csv").read_text(), schema(plan.card.kind)), made if isinstance(made, list) else [made]
+
+
+def to_grow(plan: Plan, whole: Plan, out: Path) -> tuple[list[Row], list[Facts]]:
+    """The record in `out` that this run is to be added to. UserError where there is none, where it has one of the run's seeds, or cells that `whole` (the recipe
+    with the run's pins, but all places of its axis, and the record's seeds) would not make."""
+    name = f"{plan.name}.{plan.scale}"
+    try:
+        rows, made = read_record(out, plan)
+    except OSError as error:
+        raise UserError(f"--grow: there is no record of {name} in {out} to add to; without --grow one is begun") from error
+    if both := sorted({row["seed"] for row in rows}.intersection(plan.seeds)):
+        raise UserError(f"--grow: the record of {name} in {out} has seed {', '.join(map(str, both))} already; give --seed others")
+    if beyond := [x for x in plan.axis if x not in whole.axis]:
+        raise UserError(
+            f"--grow: {plan.recipe.axis} {beyond[0]} is not on the recipe's axis ({', '.join(map(str, whole.axis))}), along which the record is drawn"
+        )
+    cells = [named(whole, cell) for cell in whole.cells]
+    for row in rows:
+        like = [cell | {"seed": row["seed"]} for cell in cells if cell["method"] == row["method"]]
+        differ = min(([knob for knob in cell if knob in row and row[knob] != cell[knob]] for cell in like), key=len, default=["method"])
+        if differ:
+            knob = differ[0]
+            mine = f"; this run has {', '.join(sorted({str(cell[knob]) for cell in like}))}" if like else ""
+            raise UserError(f"--grow: the record of {name} in {out} has {knob} = {row[knob]} ({row['method']}){mine}; seeds are added to equal cells only")
+    return rows, made
+
+
 def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int) -> list[str]:
     """Copy the csv, the svg and the pictures to `out`, with a .json that tells the command, the machine, the versions and the seconds they took; returns what
     kinds were written."""
     name = f"{plan.name}.{plan.scale}"
+    kinds = ["csv", "svg", *(["pictures.png"] if plan.probe.clusters else [])]
+    files = {kind: (store.root / "results" / f"{name}.{kind}").read_bytes() for kind in kinds}
+    return write(out, name, files | {"json": as_json(how_made(plan, store, argv, failed=failed))})
+
+
+def grow(plan: Plan, whole: Plan, rows: list[Row], known: tuple[list[Row], list[Facts]], store: Store, out: Path, argv: list[str], *, failed: int) -> list[str]:
+    """Write the record in `out`, `known`, anew with this run's rows added: the csv and the figure of all seeds, and a .json with a dict a run."""
+    from suppression.figures import figure, saved
+
+    rows = sorted([*known[0], *rows], key=lambda row: row["seed"])
+    made = [*known[1], how_made(plan, store, argv, failed=failed)]
+    files = {"csv": to_csv(rows).encode(), "svg": saved(figure(whole, rows), "svg"), "json": as_json(made)}
+    return write(out, f"{plan.name}.{plan.scale}", files)
+
+
+def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int) -> Facts:
+    """What the command was, and on what, when and how long its cells were trained."""
     used = [key for key, cell in plan.before.items() if cell not in plan.cells]
     about = [store.about(key) for key in [*map(full_key, plan.cells), *used] if store.has(key)]
     seconds = [each.get("seconds", 0.0) for each in about]
-    facts = {
+    return {
         "command": " ".join(["python", "-m", "suppression.exp", *without_places(argv)]),
         "recorded": time.strftime("%Y-%m-%d"),
         "cells": len(about),
@@ -58,15 +110,20 @@ def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int)
         "commits": sorted({str(each["commit"]) for each in about}),
         **{key: about[0][key] for key in ("libraries", "python", "device", "machine", "cores", "threads")},
     }
-    kinds = ["csv", "svg", *(["pictures.png"] if plan.probe.clusters else [])]
+
+
+def as_json(made: Facts | list[Facts]) -> bytes:
+    return (json.dumps(made, indent=1) + "\n").encode()
+
+
+def write(out: Path, name: str, files: dict[str, bytes]) -> list[str]:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for kind in kinds:
-            (out / f"{name}.{kind}").write_bytes((store.root / "results" / f"{name}.{kind}").read_bytes())
-        (out / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+        for kind, content in files.items():
+            (out / f"{name}.{kind}").write_bytes(content)
     except OSError as error:
         raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
-    return [*kinds, "json"]
+    return list(files)
 
 
 def without_places(argv: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,6 +65,41 @@ def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
     assert about["cells"] == 6
     assert about["command"] == "python -m suppression.exp digit_size --scale smoke --tau 0.2 --json"  # no folder of this machine
     assert {"command", "machine", "threads", "commits", "libraries"} <= set(about)
+
+
+UNTRAINED = ("digit_size", "--scale", "smoke", "--method", "untrained", "--workers", "1")
+
+
+def test_a_record_that_grew_by_seeds_holds_what_one_run_would_have_recorded(capsys, tmp_path):
+    def kept(folder, kind):
+        return re.sub(r"(#|id=\")p[0-9a-f]{10}", r"\1p", (tmp_path / folder / f"digit_size.smoke.{kind}").read_text())  # names of clip paths, hashes of floats
+
+    here = ("--store", tmp_path / "store", "--out")
+    assert door(capsys, *UNTRAINED, "--seed", "1", *here, tmp_path / "grown")[0] == 0
+    assert door(capsys, *UNTRAINED, "--seed", "0", "--grow", "--store", tmp_path / "another", "--out", tmp_path / "grown")[0] == 0
+    assert door(capsys, *UNTRAINED, "--seeds", "2", *here, tmp_path / "at_once")[0] == 0
+    assert kept("grown", "csv") == kept("at_once", "csv")
+    assert kept("grown", "svg") == kept("at_once", "svg")
+    runs = json.loads(kept("grown", "json"))
+    assert [run["seeds"] for run in runs] == [[1], [0]]
+    assert "--grow" in runs[1]["command"]
+
+
+def test_a_record_grows_by_other_seeds_of_equal_cells_only_and_is_told_so_before_anything_is_trained(capsys, tmp_path, monkeypatch):
+    record = ("--store", tmp_path / "store", "--out", tmp_path / "record")
+    assert door(capsys, *UNTRAINED, "--seed", "0", *record)[0] == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()}
+    monkeypatch.setattr("suppression.crew.run", lambda *args, **kw: pytest.fail("something was trained"))
+    for argv, told in [
+        ((*UNTRAINED, "--grow"), "give the folder"),
+        ((*UNTRAINED, "--seed", "1", "--grow", "--out", tmp_path / "none"), "there is no record of digit_size.smoke"),
+        ((*UNTRAINED, "--seeds", "2", "--grow", *record), "has seed 0 already; give --seed others"),
+        ((*UNTRAINED, "--seed", "1", "--width", "8", "--grow", *record), "has width = 4 (untrained); this run has 8"),
+        ((*UNTRAINED, "--seed", "1", "--size2", "8", "--grow", *record), "size2 8 is not on the recipe's axis (6, 12)"),
+    ]:
+        code, _, err = door(capsys, *argv)
+        assert (code, told in err) == (2, True), err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()} == before
 
 
 def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again(smoke, capsys):
