@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from suppression import survival
 from suppression.heatmap import heatmap
-from suppression.lines import TOLD, Line, guess, kind_told, label, lines, of_arm, published_at, published_row, several_layers, summary
+from suppression.lines import PERCENT, TOLD, Line, guess, kind_told, label, lines, of_arm, published_at, published_row, several_layers, summary
 from suppression.recipe import PROBE_AXES, Cell, Plan
 from suppression.rows import Row, at, select
 from suppression.stats import Threshold, incentive
@@ -44,10 +44,10 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     recipe, title = plan.recipe, f"{plan.recipe.title} ({told_scale(plan, rows)})"
     if sum(bool(of_arm(plan, rows, arm)) for arm in [*plan.arms, *plan.unasked]) > MOST_ARMS:
         return heatmap(plan, rows, title)
-    shown = [line for line in lines(plan, rows) if line.measure == recipe.measure and line.probe != "mlp"]
+    shown = [line for line in lines(plan, rows) if line.measure in (recipe.measure, *recipe.panels) and line.probe != "mlp"]
     grid = arranged(shown)
     made = Figure(figsize=(max(6.5 * len(grid[0]), 10), 4.6 * len(grid) + 1.2), layout="constrained")
-    axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=True)
+    axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=not recipe.panels)
     arms = [arm for arm in [*plan.arms, *plan.unasked] if of_arm(plan, rows, arm)]
     style = styles([*plan.arms, *plan.unasked])
     panels = [(ax, line) for i, row in enumerate(axes) for ax, line in zip(row, grid[i], strict=True)]
@@ -58,8 +58,10 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
         for k, arm in enumerate(arms):
             draw_arm(ax, plan, rows, arm, line, k - (len(arms) - 1) / 2, *style[label(arm)])
         decorate(ax, plan, rows, line)
-    for row in axes:
-        row[0].set_ylabel(TOLD[recipe.measure], fontsize=14)
+    for row, of in zip(axes, grid, strict=True):
+        for left, ax, line in zip([None, *of[:-1]], row, of, strict=True):
+            if line is not None and (left is None or left.measure != line.measure):
+                ax.set_ylabel(TOLD[line.measure], fontsize=14)
     drawn = [ax for ax, line in panels if line is not None]
     told = {name: handle for ax in drawn for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}  # an arm may not be asked in every panel
     labels = [label(arm) for arm in arms if label(arm) in told]
@@ -84,9 +86,9 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
 
 def arranged(shown: list[Line]) -> list[list[Line | None]]:
     """Features down and kinds of scenes across, where there are several of both; else the panels one after another."""
-    features, kinds = (list(dict.fromkeys(getattr(line, name) for line in shown)) for name in ("feature", "scenes"))
+    features, kinds = list(dict.fromkeys(line.feature for line in shown)), list(dict.fromkeys((line.scenes, line.measure) for line in shown))
     layers = list(dict.fromkeys(line.layer for line in shown if line.layer != "output"))
-    where = {(line.feature, line.scenes, layers[0] if line.layer == "output" else line.layer): line for line in shown}
+    where = {(line.feature, (line.scenes, line.measure), layers[0] if line.layer == "output" else line.layer): line for line in shown}
     if len(layers) > 1:
         return [[where.get((feature, kind, layer)) for layer in layers] for feature in features for kind in kinds]
     full = [[where.get((feature, kind, layers[0])) for kind in kinds] for feature in features]
@@ -101,12 +103,12 @@ def arranged(shown: list[Line]) -> list[list[Line | None]]:
 def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     recipe = plan.recipe
     chance = guess(plan, rows, line.feature)
-    if recipe.measure == "accuracy" and not math.isnan(chance):
+    if line.measure == "accuracy" and not math.isnan(chance):
         ax.axhline(100 * chance, color="black", linewidth=1, linestyle=(0, (1, 3)))
         ax.annotate("guess", (1, 100 * chance), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
     layer = f", {line.layer}" if several_layers(plan) and line.layer != "output" else ""
     ax.set_title(fill(f"{line.feature}{layer}: {kind_told(plan, line.scenes)}", LETTERS), fontsize=15)
-    ax.set_ylim(-2, 102) if recipe.measure == "accuracy" else ax.set_ylim(bottom=0)
+    ax.set_ylim(-2, 102) if line.measure == "accuracy" else ax.set_ylim(bottom=0)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
     places = [place(plan, x) for x in plan.axis]
@@ -138,6 +140,7 @@ def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, line: Line, shift:
     def moved(x: float) -> float:  # or intervals at one place hide each other
         return x * (max(places) / min(places)) ** (DODGE * shift) if plan.recipe.axis_log else x + DODGE * width * shift
 
+    unit = 100 if line.measure in PERCENT else 1
     for readout in (line.probe, "mlp") if line.probe == "linear" else (line.probe,):
         one = Line(line.feature, line.scenes, readout, line.measure, line.layer)
         found = {x: one.rows(plan, rows, arm, x) for x in plan.axis}
@@ -145,10 +148,10 @@ def draw_arm(ax: Any, plan: Plan, rows: list[Row], arm: Cell, line: Line, shift:
         if not points:
             continue
         x, mean, low, high = (list(column) for column in list(zip(*points, strict=True))[:4])
-        below = [0 if math.isnan(v) else max(0, 100 * (m - v)) for m, v in zip(mean, low, strict=True)]
-        above = [0 if math.isnan(v) else max(0, 100 * (v - m)) for m, v in zip(mean, high, strict=True)]
+        below = [0 if math.isnan(v) else max(0, unit * (m - v)) for m, v in zip(mean, low, strict=True)]
+        above = [0 if math.isnan(v) else max(0, unit * (v - m)) for m, v in zip(mean, high, strict=True)]
         look = {"markerfacecolor": "white", "linestyle": "--", "alpha": 0.8} if readout == "mlp" else {"linestyle": linestyle, "label": label(arm)}
-        ax.errorbar(x, [100 * m for m in mean], [below, above], color=colour, marker=marker, linewidth=2, markersize=8, capsize=4, **look)
+        ax.errorbar(x, [unit * m for m in mean], [below, above], color=colour, marker=marker, linewidth=2, markersize=8, capsize=4, **look)
     publ = published_row(plan, arm, Line(line.feature, line.scenes, plan.recipe.published.probe if plan.recipe.published else "", line.measure))
     if publ is not None and plan.recipe.published:
         beside = {published_at(plan, x): x for x in plan.axis}

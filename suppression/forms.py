@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -90,7 +90,7 @@ class Card(Strict):
 
 class Recipe(Strict):
     """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs, or what the probe runs
-    through (`PROBE_AXES`). `measure` is the column of the rows that is shown; `incentive` draws the closed form over shared bits (`stats.incentive`).
+    through (`PROBE_AXES`). `measure` is the column of the rows that is shown, `panels` are others that the figure has a panel for, too; `incentive` draws the closed form over shared bits (`stats.incentive`).
 
     `pretrain` are cells that arms build on, by the names that their knobs `start` and `teacher` say: each a method with its knobs, and the card as `data` where
     it is another one. What a table does not set is as in the arm's cell (`recipe.plan`).
@@ -103,6 +103,7 @@ class Recipe(Strict):
     axis_label: str = ""
     axis_log: bool = False
     measure: str = "accuracy"
+    panels: list[Literal["entropy", "spread", "rank"]] = []
     retention: list[Retention] = []
     incentive: bool = False
     arms: list[dict[str, Any]]

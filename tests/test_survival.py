@@ -117,6 +117,25 @@ def test_the_figure_draws_the_rows_the_guess_the_published_points_and_the_incent
     assert max(curves) == pytest.approx(incentive(0, batch=128, tau=0.05))
 
 
+def test_a_recipe_may_have_panels_for_other_measures_in_their_own_units():
+    planned = recipe.plan("simsiam_collapse", seeds=1)
+    rows = [
+        {"feature": "class", "scenes": "together", "probe": "linear", "layer": "h", "accuracy": 0.6, "low": 0.5, "high": 0.7, "guess": 0.1, "cases": 9} | cell
+        for cell in planned.cells
+    ]
+    rows += [
+        row | {"feature": "pairs", "scenes": "views", "probe": "contrast", "layer": "output", "entropy": 5.0, "spread": 0.25, "rank": 3.0}
+        for row in rows
+        if row["method"] == "simsiam"
+    ]
+    made = figure(planned, rows)
+    drawn = {ax.get_ylabel(): {y for c in ax.containers for _, y in c.lines[0].get_xydata()} for ax in made.axes if ax.get_ylabel()}
+    assert drawn["std of normalised outputs times sqrt(d)"] == {0.25}
+    assert drawn["effective rank"] == {3.0}
+    assert drawn["top-1 accuracy, %"] == {60.0}
+    assert not any("entropy" in name for name in drawn)  # in the table alone
+
+
 def test_an_axis_of_words_is_drawn_one_after_another():
     planned = recipe.plan("h_vs_g", seeds=1)
     rows = [
