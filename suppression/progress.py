@@ -20,7 +20,8 @@ ETA_FROM = 0.03  # share of the work after which the pace is known well enough t
 class Progress:
     """A context manager whose `hear(index, event)` is what `crew.run` calls; `index` counts the cells `before`, which are trained only, and the missing ones.
 
-    The ETA is the work left (pixels through the network, probes included) at the pace of the work done since the start.
+    The ETA is the work left (pixels through the network, probes included), each cell's at the pace of the finished cells of its method, as some methods take several times as long with as many
+    pixels; where none has finished, at the pace of all cells so far.
     """
 
     def __init__(self, plan: Plan, stored: dict[int, list[dict]], missing: list[int], place: Place, before: list[Cell]) -> None:
@@ -34,6 +35,8 @@ class Progress:
         self.shares = [0.0] * len(self.cells)
         self.began = time.monotonic()
         self.started: dict[int, float] = {}
+        self.took: dict[int, float] = {}  # seconds of the cells that are done
+        self.abreast = 1  # the most cells that were at work at a time
         self.finished = 0
         self.failed: list[Cell] = []
         self.bars: dict[int, Any] = {}
@@ -69,6 +72,7 @@ class Progress:
         cell, (kind, *told) = self.cells[index], event
         if kind == "start":
             self.started[index] = time.monotonic()
+            self.abreast = max(self.abreast, len(self.started) - self.finished)
             if self.live is not None:
                 self.bars[index] = self.display.add_task(self.name(cell), total=1.0, told="starting")
         elif kind == "step":
@@ -83,6 +87,7 @@ class Progress:
             self.note(f"{self.name(cell)}: {told[0]}")
         elif kind == "done":
             self.known += [(cell, told[0])] if told[0] else []
+            self.took[index] = time.monotonic() - self.started[index]
             self.end(index, self.said(told[0]) if self.probes[index] else "trained")
         elif kind == "failed":
             self.failed += [cell] if self.probes[index] else []
@@ -110,11 +115,22 @@ class Progress:
         return sum(share * cost for share, cost in zip(self.shares, self.costs, strict=True)) / sum(self.costs)
 
     def left(self) -> str:
-        share, gone = self.share(), time.monotonic() - self.began
-        if share >= 1:
-            return f"all done in {gone / 60:.1f} min"
-        # Before that, the workers' own start and the first cells' short probes would be taken for the pace of training.
-        return f"about {gone * (1 - share) / share / 60:.1f} min left" if share > ETA_FROM else "time left not known yet"
+        now = time.monotonic()
+        if (share := self.share()) >= 1:
+            return f"all done in {(now - self.began) / 60:.1f} min"
+        if share <= ETA_FROM:  # the workers' own start and the first cells' short probes would be taken for the pace of training
+            return "time left not known yet"
+        overall = self.pace({i: self.took.get(i, now - began) for i, began in self.started.items() if i in self.took or self.shares[i] < 1})  # none that failed
+        ahead = []
+        for cell, done, work in zip(self.cells, self.shares, self.costs, strict=True):
+            like = {i: seconds for i, seconds in self.took.items() if self.cells[i]["method"] == cell["method"]}
+            ahead.append((1 - done) * work * (self.pace(like) or overall))
+        return f"about {max(sum(ahead) / self.abreast, *ahead) / 60:.1f} min left"
+
+    def pace(self, seconds: dict[int, float]) -> float:
+        """Seconds that a unit of work took in these cells; 0 where none was done."""
+        work = sum(self.shares[i] * self.costs[i] for i in seconds)
+        return sum(seconds.values()) / work if work else 0.0
 
     def name(self, cell: Cell) -> str:
         return cell_name(self.plan, cell)
