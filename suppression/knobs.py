@@ -92,7 +92,10 @@ def cell_knobs(kind: str, method: str) -> dict[str, Knob]:
 
 
 def full_key(cell: dict[str, Value]) -> str:
-    """The cell's key in the store: its knobs and the versions of everything that made it."""
+    """The cell's key in the store: its knobs and the versions of everything that made it. `op1` and `op2` are put on in one fixed order (`Views`), so that the two ways to
+    name a pair of them are one training."""
+    if pair := sorted({op for op in (cell.get("op1"), cell.get("op2")) if op}):
+        cell = cell | {"op1": pair[0], "op2": pair[-1]}
     trained = METHODS[cell["method"]].trains
     versions = {"scenes": SCENES[cell["data"]].version, "method": METHODS[cell["method"]].version}
     versions |= {"views": Views.version, "train": Training.version} if trained else {}

@@ -96,7 +96,7 @@ def grow(plan: Plan, whole: Plan, rows: list[Row], known: tuple[list[Row], list[
 def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int) -> Facts:
     """What the command was, and on what, when and how long its cells were trained."""
     used = [key for key, cell in plan.before.items() if cell not in plan.cells]
-    about = [store.about(key) for key in [*map(full_key, plan.cells), *used] if store.has(key)]
+    about = [store.about(key) for key in dict.fromkeys([*map(full_key, plan.cells), *used]) if store.has(key)]
     seconds = [each.get("seconds", 0.0) for each in about]
     return {
         "command": " ".join(["python", "-m", "suppression.exp", *without_places(argv)]),

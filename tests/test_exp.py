@@ -304,6 +304,14 @@ def test_knobs_that_came_later_are_in_no_key_of_a_cell_that_does_not_use_them():
     assert "replace" in recipe.plan("digit_size").cells[0]
 
 
+def test_a_pair_of_operations_is_one_training_whichever_is_named_first():
+    plan = recipe.plan("augmentation_pairs", scale="smoke")  # five operations by two of them, and the untrained network
+    keys = {(cell.get("op1"), cell.get("op2")): lab.full_key(cell) for cell in plan.cells}
+    assert keys["cutout", "jitter"] == keys["jitter", "cutout"]
+    assert len(keys) == 5 * 2 + 1
+    assert len(set(keys.values())) == len(keys) - 1
+
+
 def test_a_switch_that_is_off_is_one_that_nobody_touched():
     def keys(**pins):
         return [lab.full_key(cell) for cell in recipe.plan("digit_size", scale="smoke", pins={"method": ["simclr"], "size2": [12], "tau": [0.2]} | pins).cells]
