@@ -104,12 +104,13 @@ def check_cell(cell: Cell, probe: Probe | None = None, before: Mapping[str, Cell
     if METHODS[cell["method"]].trains:
         try:
             method.check_batch(cell["batch"])
-            method.check_view(cell["view"] or cell["canvas"])
+            views, side = part(Views, cell), cell["view"] or cell["canvas"]
+            for each in [side, *([views.small(side).view] if views.local else [])]:
+                method.check_view(each)
         except ValueError as error:
             raise UserError(str(error)) from error
         if part(Training, cell).order:
             scenes.of_instances(torch.arange(0), UNSEEN)
-        views = part(Views, cell)
         for name, side in (("view", views.view), ("local_view", views.local_view)):
             if side is not None and side > scenes.canvas:
                 raise UserError(f"{name} = {side} px is larger than the canvas of {scenes.canvas} px")

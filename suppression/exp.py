@@ -50,7 +50,7 @@ def general_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--dry", action="store_true", help="list the cells and the expected minutes; train nothing")
     parser.add_argument("--json", action="store_true", help="print the long-form rows instead of the table, one JSON object a line")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write NAME.SCALE.csv, .svg, .json (how it was made) and any pictures there")
-    parser.add_argument("--grow", action="store_true", help="add this run's seeds to the record that is in --out, which keeps its own")
+    parser.add_argument("--grow", action="store_true", help="add this run's seeds and places to the record that is in --out, which keeps its own")
     parser.add_argument("--store", type=Path, metavar="DIR", help="where trained cells are kept (default: SUPPRESSION_HOME/store, else the user's data folder)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
     parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
@@ -120,7 +120,7 @@ def run(argv: list[str], prog: str) -> int:
     from suppression.recipe import plan
 
     planned = plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins)
-    return carry_out(planned, given, known_record(planned, pins, given) if given.grow else None)
+    return carry_out(planned, given, {knob: pin for knob, pin in pins.items() if knob not in ("seed", planned.recipe.axis)})
 
 
 def print_list(store: Store) -> None:
@@ -141,24 +141,18 @@ def print_list(store: Store) -> None:
     print("\nrun one: python -m suppression.exp NAME   knobs: NAME --help")
 
 
-def known_record(planned: Plan, pins: dict[str, list], given: argparse.Namespace) -> tuple[Plan, Any]:
-    """The whole that a record grows to, this run's pins but for the axis and the seeds, and what it holds so far."""
-    from suppression import results
-    from suppression.recipe import plan
-
-    if given.out is None:
-        raise UserError("--grow adds to the record in --out DIR: give the folder")
-    whole = plan(
-        given.name, scale=given.scale, layers=given.layers, pins={knob: pin for knob, pin in pins.items() if knob not in ("seed", planned.recipe.axis)}
-    )
-    return whole, results.to_grow(planned, whole, given.out)
-
-
-def carry_out(plan: Plan, given: argparse.Namespace, growing: tuple[Plan, Any] | None = None) -> int:
-    from suppression import build, feed, lab, machine
+def carry_out(plan: Plan, given: argparse.Namespace, pins: dict[str, list]) -> int:
+    """`pins` are those of the command line, without seeds and places of the axis: what a record has to have in common to grow."""
+    from suppression import build, feed, lab, machine, results
     from suppression.recipe import plan as make_plan
     from suppression.rows import long_rows
 
+    like = pins | ({"layers": given.layers} if given.layers else {})
+    if given.grow:
+        if given.out is None:
+            raise UserError("--grow adds to the record in --out DIR: give the folder")
+        grown = make_plan(given.name, scale=plan.scale, layers=given.layers, pins=pins)
+        results.to_grow(plan, grown, given.out, like)  # told before the first second of work
     device = machine.pick_device(given.device)
     place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download, skip_bad=given.skip_bad)
     keys = [lab.full_key(cell) for cell in plan.cells]
@@ -176,7 +170,7 @@ def carry_out(plan: Plan, given: argparse.Namespace, growing: tuple[Plan, Any] |
         if fault := store.damage(keys[i]):
             print(f"note: {fault}; that cell is put aside and trained again", file=sys.stderr)
             del stored[i]
-    missing = [i for i in range(len(plan.cells)) if i not in stored]
+    missing = [i for i in range(len(plan.cells)) if i not in stored and keys[i] not in keys[:i]]  # two cells may be one training
     failed: list[dict] = []
     if missing:
         before = [cell for cell in lab.needed([plan.cells[i] for i in missing], plan.before, store) if cell not in plan.cells]
@@ -190,7 +184,8 @@ def carry_out(plan: Plan, given: argparse.Namespace, growing: tuple[Plan, Any] |
         with Progress(plan, stored, missing, place, before) as progress:
             cells = [*before, *(plan.cells[i] for i in missing)]
             new = run_crew(cells, plan.probe, place, progress.hear, workers=given.workers, unasked=len(before))
-        stored |= {missing[i - len(before)]: rows for i, rows in new.items() if i >= len(before)}
+        by_key = {keys[missing[i - len(before)]]: rows for i, rows in new.items() if i >= len(before)}
+        stored |= {i: by_key[key] for i, key in enumerate(keys) if key in by_key}
         failed = [plan.cells[i] for i in range(len(plan.cells)) if i not in stored]
     rows = long_rows(plan, [(plan.cells[i], stored[i]) for i in sorted(stored)])
     beside = [(cell, found) for cell in plan.other_cells if (found := lab.stored_rows(store, cell, plan.probe)) is not None]
@@ -201,15 +196,13 @@ def carry_out(plan: Plan, given: argparse.Namespace, growing: tuple[Plan, Any] |
     else:
         print_table(plan, shown, failed)
     if rows:
-        from suppression import results
-
         figure = results.leave(plan, rows, shown, store, place)
         print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
         if given.out is not None:
-            if growing is None:
-                kinds = results.record(plan, store, given.out, given.argv, failed=len(failed))
+            if given.grow:
+                kinds = results.grow(plan, grown, rows, store, given.out, given.argv, failed=len(failed), pins=like)
             else:
-                kinds = results.grow(plan, growing[0], rows, growing[1], store, given.out, given.argv, failed=len(failed))
+                kinds = results.record(plan, store, given.out, given.argv, failed=len(failed), pins=like)
             print(f"recorded: {given.out / plan.name}.{plan.scale}." + ", .".join(kinds), file=sys.stderr)
     return 1 if failed else 0
 
@@ -244,7 +237,7 @@ def dry(plan: Plan, place: Any, stored: set[int], before: list[dict], given: arg
         print(f"missing  {cell_name(plan, cell)}")
     for i, cell in enumerate(plan.cells):
         print(f"{'stored ' if i in stored else 'trained' if store.has(full_key(cell)) else 'missing'}  {cell_name(plan, cell)}")
-    missing = [cell for i, cell in enumerate(plan.cells) if i not in stored]
+    missing = list({full_key(cell): cell for i, cell in enumerate(plan.cells) if i not in stored}.values())
     trained = sum(store.has(full_key(cell)) for cell in missing)
     seconds = (sum(expected_seconds(missing, plan.probe, place)) + sum(expected_seconds(before, None, place))) / number if missing else 0.0
     first = f", {len(before)} to be trained before them" if before else ""

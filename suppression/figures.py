@@ -108,7 +108,7 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
         ax.annotate("guess", (1, 100 * chance), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
     layer = f", {line.layer}" if several_layers(plan) and line.layer != "output" else ""
     ax.set_title(fill(f"{line.feature}{layer}: {kind_told(plan, line.scenes)}", LETTERS), fontsize=15)
-    ax.set_ylim(-2, 102) if line.measure == "accuracy" else ax.set_ylim(0, 1.08 * ax.dataLim.ymax)
+    ax.set_ylim(-2, 102) if line.measure == "accuracy" else ax.set_ylim(0, 1.08 * max(ax.dataLim.ymax, 0) or 1)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
     places = [place(plan, x) for x in plan.axis]

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from suppression.errors import UserError, unknown
 from suppression.methods import METHODS
+from suppression.nets import Shortcut
 from suppression.scenes import SCENES, SOURCES
 from suppression.store import key_of
 from suppression.train import Training
@@ -99,6 +100,7 @@ def full_key(cell: dict[str, Value]) -> str:
     trained = METHODS[cell["method"]].trains
     versions = {"scenes": SCENES[cell["data"]].version, "method": METHODS[cell["method"]].version}
     versions |= {"views": Views.version, "train": Training.version} if trained else {}
+    versions |= {"shortcut": Shortcut.version} if trained and cell["net"] is None and cell["width"] < Shortcut.narrow else {}
     return key_of(cell | {f"version_{name}": version for name, version in versions.items()})
 
 

@@ -79,6 +79,8 @@ def plan(
             raise unknown(f"{name}: retention: card {recipe.data} has no feature", asked_for.feature, card.features)
         if isinstance(asked_for.reference, str) and asked_for.reference not in knobs:
             raise unknown(f"{name}: retention: {card.kind} has no knob for the reference", asked_for.reference, knobs)
+    if recipe.panels and not probe.contrast:
+        raise UserError(f"{name}: panels of {', '.join(recipe.panels)} are of pairs, and the probe asks none: give probe.contrast, how many")
     if recipe.incentive and not recipe.retention:
         raise UserError(f"{name}: incentive is drawn over the feature whose retention is asked for, and none is")
     by_method = {method: settings.pop(method, {}) for method in METHODS}

@@ -90,8 +90,9 @@ def with_result(readme: str, folder: Path) -> str:
 
     before, _, rest = readme.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    planned, rows, (made, *_) = recorded(folder, "digit_size", "laptop")
-    told = f"Laptop scale, {made['machine']} with {made['cores']} cores, {made['recorded']}; first digit {rows[0]['size1']} px (published: 20 px).\n"
+    planned, rows, runs = recorded(folder, "digit_size", "laptop")
+    made = " and ".join(dict.fromkeys(f"{run['machine']} with {run['cores']} cores, {run['recorded']}" for run in runs))
+    told = f"Laptop scale, {made}; first digit {rows[0]['size1']} px (published: 20 px).\n"
     return f"{before}{MARKS[0]}\n{told}\n{markdown(planned, rows, features=['first'])}{MARKS[1]}{after}"
 
 

@@ -49,16 +49,21 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     return from_csv((folder / f"{name}.csv").read_text(), schema(plan.card.kind)), made if isinstance(made, list) else [made]
 
 
-def to_grow(plan: Plan, whole: Plan, out: Path) -> tuple[list[Row], list[Facts]]:
-    """The record in `out` that this run is to be added to. UserError where there is none, where it has one of the run's seeds, or cells that `whole` (the recipe
-    with the run's pins, but all places of its axis, and the record's seeds) would not make."""
+def to_grow(plan: Plan, whole: Plan, out: Path, pins: Facts) -> tuple[list[Row], list[Facts]]:
+    """The record in `out` that this run is to be added to. UserError where there is none, where it was made with other `pins`, or has cells that `whole` (the recipe with these
+    pins, and all places of its axis) would not make."""
     name = f"{plan.name}.{plan.scale}"
     try:
         rows, made = read_record(out, plan)
     except OSError as error:
         raise UserError(f"--grow: there is no record of {name} in {out} to add to; without --grow one is begun") from error
-    if both := sorted({row["seed"] for row in rows}.intersection(plan.seeds)):
-        raise UserError(f"--grow: the record of {name} in {out} has seed {', '.join(map(str, both))} already; give --seed others")
+    theirs = made[0].get("pins", pins)  # records of before --grow do not tell; their cells do
+    for knob in [*pins, *theirs]:
+        if pins.get(knob) != theirs.get(knob):
+            mine = f"{knob} = {', '.join(map(str, pins[knob]))}" if knob in pins else f"no {knob} of its own"
+            raise UserError(
+                f"--grow: the record of {name} in {out} has {knob} = {', '.join(map(str, theirs.get(knob, ['as in the recipe'])))}, this run {mine}"
+            )
     if beyond := [x for x in plan.axis if x not in whole.axis]:
         raise UserError(
             f"--grow: {plan.recipe.axis} {beyond[0]} is not on the recipe's axis ({', '.join(map(str, whole.axis))}), along which the record is drawn"
@@ -69,31 +74,36 @@ def to_grow(plan: Plan, whole: Plan, out: Path) -> tuple[list[Row], list[Facts]]
         differ = min(([knob for knob in cell if knob in row and row[knob] != cell[knob]] for cell in like), key=len, default=["method"])
         if differ:
             knob = differ[0]
-            mine = f"; this run has {', '.join(sorted({str(cell[knob]) for cell in like}))}" if like else ""
-            raise UserError(f"--grow: the record of {name} in {out} has {knob} = {row[knob]} ({row['method']}){mine}; seeds are added to equal cells only")
+            mine = f"; the recipe has {', '.join(sorted({str(cell[knob]) for cell in like}))} now" if like else ""
+            raise UserError(f"--grow: the record of {name} in {out} has {knob} = {row[knob]} ({row['method']}){mine}; it grows by equal cells only")
     return rows, made
 
 
-def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int) -> list[str]:
+def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int, pins: Facts) -> list[str]:
     """Copy the csv, the svg and the pictures to `out`, with a .json that tells the command, the machine, the versions and the seconds they took; returns what
     kinds were written."""
     name = f"{plan.name}.{plan.scale}"
     kinds = ["csv", "svg", *(["pictures.png"] if plan.probe.clusters else [])]
     files = {kind: (store.root / "results" / f"{name}.{kind}").read_bytes() for kind in kinds}
-    return write(out, name, files | {"json": as_json(how_made(plan, store, argv, failed=failed))})
+    return write(out, name, files | {"json": as_json(how_made(plan, store, argv, failed=failed, pins=pins))})
 
 
-def grow(plan: Plan, whole: Plan, rows: list[Row], known: tuple[list[Row], list[Facts]], store: Store, out: Path, argv: list[str], *, failed: int) -> list[str]:
-    """Write the record in `out`, `known`, anew with this run's rows added: the csv and the figure of all seeds, and a .json with a dict a run."""
+def grow(plan: Plan, whole: Plan, rows: list[Row], store: Store, out: Path, argv: list[str], *, failed: int, pins: Facts) -> list[str]:
+    """Write the record in `out` anew with this run's rows added, in place of any that it has of the same cells: the csv and the figure of all, and a .json with a dict a run."""
     from suppression.figures import figure, saved
 
-    rows = sorted([*known[0], *rows], key=lambda row: row["seed"])
-    made = [*known[1], how_made(plan, store, argv, failed=failed)]
+    def cell_of(row: Row) -> list[Any]:
+        return [row.get(knob) for knob in sorted(set().union(*whole.cells))]
+
+    known, made = to_grow(plan, whole, out, pins)  # as it is now: this run may have taken hours
+    new = [cell_of(row) for row in rows]
+    rows = sorted([*(row for row in known if cell_of(row) not in new), *rows], key=lambda row: row["seed"])
+    made = [*made, how_made(plan, store, argv, failed=failed, pins=pins)]
     files = {"csv": to_csv(rows).encode(), "svg": saved(figure(whole, rows), "svg"), "json": as_json(made)}
     return write(out, f"{plan.name}.{plan.scale}", files)
 
 
-def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int) -> Facts:
+def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int, pins: Facts) -> Facts:
     """What the command was, and on what, when and how long its cells were trained."""
     used = [key for key, cell in plan.before.items() if cell not in plan.cells]
     about = [store.about(key) for key in dict.fromkeys([*map(full_key, plan.cells), *used]) if store.has(key)]
@@ -103,6 +113,7 @@ def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int) -> Facts
         "recorded": time.strftime("%Y-%m-%d"),
         "cells": len(about),
         "failed": failed,
+        "pins": pins,
         "seeds": plan.seeds,
         "training_seconds": {"sum": round(sum(seconds)), "longest": max(seconds)},
         "peak_mb": max((each["peak_mb"] for each in about if each.get("peak_mb")), default=None),  # of a worker; a run has one a core, and a parent

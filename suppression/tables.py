@@ -96,7 +96,7 @@ def measured(plan: Plan, rows: list[Row], arm: Cell, line: Line, x: Any, lost: l
     """One cell of the table: mean and interval, or why there is none."""
     found = line.rows(plan, rows, arm, x)
     if found:
-        return value_told(*summary(found, line.measure)[:3], percent=line.measure in PERCENT)
+        return value_told(*summary(found, line.measure)[:3], percent=line.measure in PERCENT, places=2 if line.measure == "spread" else 1)
     if of_arm(plan, at(rows, plan.recipe.axis, x), arm) and plan.recipe.axis not in PROBE_AXES:
         return "n/a"
     if of_arm(plan, at(lost, plan.recipe.axis, x), arm):

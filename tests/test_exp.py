@@ -85,7 +85,7 @@ def test_a_record_that_grew_by_seeds_holds_what_one_run_would_have_recorded(caps
     assert "--grow" in runs[1]["command"]
 
 
-def test_a_record_grows_by_other_seeds_of_equal_cells_only_and_is_told_so_before_anything_is_trained(capsys, tmp_path, monkeypatch):
+def test_a_record_grows_by_equal_cells_only_and_is_told_so_before_anything_is_trained(capsys, tmp_path, monkeypatch):
     record = ("--store", tmp_path / "store", "--out", tmp_path / "record")
     assert door(capsys, *UNTRAINED, "--seed", "0", *record)[0] == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()}
@@ -93,13 +93,31 @@ def test_a_record_grows_by_other_seeds_of_equal_cells_only_and_is_told_so_before
     for argv, told in [
         ((*UNTRAINED, "--grow"), "give the folder"),
         ((*UNTRAINED, "--seed", "1", "--grow", "--out", tmp_path / "none"), "there is no record of digit_size.smoke"),
-        ((*UNTRAINED, "--seeds", "2", "--grow", *record), "has seed 0 already; give --seed others"),
-        ((*UNTRAINED, "--seed", "1", "--width", "8", "--grow", *record), "has width = 4 (untrained); this run has 8"),
+        ((*UNTRAINED, "--seed", "1", "--width", "8", "--grow", *record), "has width = as in the recipe, this run width = 8"),
+        ((*UNTRAINED[:-4], "--seed", "1", "--grow", *record), "has method = untrained, this run no method of its own"),
+        ((*UNTRAINED, "--seed", "1", "--layers", "h", "block2", "--grow", *record), "has layers = as in the recipe, this run layers = h, block2"),
         ((*UNTRAINED, "--seed", "1", "--size2", "8", "--grow", *record), "size2 8 is not on the recipe's axis (6, 12)"),
     ]:
         code, _, err = door(capsys, *argv)
         assert (code, told in err) == (2, True), err
     assert {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()} == before
+
+
+def test_a_record_of_cells_that_the_recipe_no_longer_has_does_not_grow(capsys, tmp_path):
+    record = ("--store", tmp_path / "store", "--out", tmp_path / "record")
+    assert door(capsys, *UNTRAINED, "--seed", "0", *record)[0] == 0
+    csv = tmp_path / "record" / "digit_size.smoke.csv"
+    csv.write_text(csv.read_text().replace(",4,1,16,", ",8,1,16,"))  # width, stem, canvas
+    code, _, err = door(capsys, *UNTRAINED, "--seed", "1", "--grow", *record)
+    assert (code, "has width = 8 (untrained); the recipe has 4 now" in err) == (2, True), err
+
+
+def test_a_record_that_is_not_complete_grows_by_its_missing_places(capsys, tmp_path):
+    here = ("--store", tmp_path / "store", "--out")
+    assert door(capsys, *UNTRAINED, "--size2", "12", *here, tmp_path / "grown")[0] == 0
+    assert door(capsys, *UNTRAINED, "--grow", *here, tmp_path / "grown")[0] == 0
+    assert door(capsys, *UNTRAINED, *here, tmp_path / "at_once")[0] == 0
+    assert (tmp_path / "grown" / "digit_size.smoke.csv").read_text() == (tmp_path / "at_once" / "digit_size.smoke.csv").read_text()
 
 
 def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again(smoke, capsys):

@@ -18,7 +18,7 @@ class BYOL(Predicted):
 
     The target follows encoder and head as a moving average, whose `ema` rises to 1 as a cosine over training (section 3.1). It starts as a copy of them (the
     released code draws it apart, which its authors found to make no difference). `targets` random leaves it there; stop_gradient takes the online network
-    itself, an `ema` that stays 0 (Table 5a has both). The predictor's hidden layer is as wide as h, as the head's is, unless told.
+    itself, an `ema` that stays 0 (Table 5a has both). The predictor's hidden layer is as wide as h, as the head's is, unless told (the paper's are twice as wide as h).
     """
 
     def __init__(self, encoder: nn.Module, *, ema: float = 0.996, targets: Literal["random", "stop_gradient"] | None = None, **knobs: Any) -> None:

@@ -23,9 +23,9 @@ class CPC(Projected):
     2..`ahead` rows below. ValueError if a knob is out of range, UserError if a view has no more than `ahead` rows.
 
     Unlike the paper, h of a whole picture is what is probed, while training sees patches alone; a picture of 32 px has 5 x 5 patches of 11 px, not 7 x 7
-    of a quarter of its side; the encoder has batch norm, not layer norm; contexts see all of their own row, none of which a prediction's target shares;
-    patches are not augmented one by one; the two views are two pictures, each its own loss. `tau` divides inner products, not cosines: 10 is the paper's
-    scale of 0.1. `ahead` 3 is as far as the paper predicts.
+    of a quarter of its side; the encoder has batch norm, not layer norm; patches are not augmented one by one; rows 2 and 3 below are predicted, where the
+    paper's code takes the third alone; the two views are two pictures, each its own loss. `tau` divides inner products, not cosines: 10 is the paper's scale of
+    0.1. As in the paper, contexts see all of their own row.
     """
 
     def __init__(

@@ -13,7 +13,8 @@ from suppression.nets import Head
 
 
 class Projected(Method):
-    """An encoder, a projection head g on it (its knobs as in `nets.Head`), and a loss between the projections of any two views, `pair`.
+    """An encoder, a projection head g on it (its knobs as in `nets.Head`), and a loss between the projections of any two views, `pair`. `z_dim` is 64 throughout, as our encoders
+    are narrow; the papers take 128 (SimCLR, MoCo, SwAV, InstDisc, SupCon), 256 (BYOL, DINO's bottleneck) and more.
 
     With local crops (multi-crop; Caron et al. 2020, section 3.2) the loss is the mean over all pairs of a global view with another view.
     """
