@@ -144,6 +144,7 @@ def print_list(store: Store) -> None:
 def carry_out(plan: Plan, given: argparse.Namespace, pins: dict[str, list]) -> int:
     """`pins` are those of the command line, without seeds and places of the axis: what a record has to have in common to grow."""
     from suppression import build, feed, lab, machine, results
+    from suppression.knobs import idle
     from suppression.recipe import plan as make_plan
     from suppression.rows import long_rows
 
@@ -164,6 +165,8 @@ def carry_out(plan: Plan, given: argparse.Namespace, pins: dict[str, list]) -> i
     before = [cell for cell in before if cell not in plan.cells]
     for cell in before:
         build.check_cell(cell, None, plan.before)
+    for text in dict.fromkeys(f"{knob} does nothing where {why}" for cell in plan.cells for knob, why in idle(cell).items() if knob in pins):
+        print(f"note: {text}", file=sys.stderr)
     if given.dry:
         return dry(plan, place, set(stored), before, given)
     for i in list(stored):

@@ -92,6 +92,12 @@ def cell_knobs(kind: str, method: str) -> dict[str, Knob]:
     return {name: knob for name, knob in schema(kind).items() if knob.room in rooms} | own
 
 
+def idle(cell: dict[str, Value]) -> dict[str, str]:
+    """The knobs of the cell that do nothing, and what makes them idle."""
+    found = {name: f"{knob} = {cell[knob]}" for knob, values in METHODS[cell["method"]].idle.items() for name in values.get(cell.get(knob) or "", ())}
+    return found | {name: f"{knob} is off" for knob, names in Views.idle.items() for name in names if knob in cell and not cell[knob]}
+
+
 def full_key(cell: dict[str, Value]) -> str:
     """The cell's key in the store: its knobs and the versions of everything that made it. `op1` and `op2` are put on in one fixed order (`Views`), so that the two ways to
     name a pair of them are one training."""

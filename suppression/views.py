@@ -85,6 +85,7 @@ class Views:
     mask: float | None = None
     mask_patch: int | None = None
     mask_kind: Literal["block"] | None = None  # None strews the patches
+    idle: ClassVar[dict[str, tuple[str, ...]]] = {"mask": ("mask_kind", "mask_patch")}  # knobs without effect where another is off
     version: ClassVar[int] = 2  # 2: `draw` draws the noise itself, where version 1 drew a seed for it
 
     def __post_init__(self) -> None:

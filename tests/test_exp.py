@@ -11,6 +11,8 @@ import time
 import pytest
 
 from suppression import exp, lab, recipe, shelf
+from suppression.knobs import cell_knobs, coerce
+from suppression.methods import METHODS
 from suppression.store import Store
 
 
@@ -222,6 +224,35 @@ def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(argv, 
     assert told in err
     assert "Traceback" not in err
     assert not (tmp_path / "home").exists()  # told before anything was written
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["losses", "--tau", "0.1"], ["tau does nothing where loss = margin"]),
+        (["digit_size", "--head", "linear", "mlp", "--head_layers", "2", "3"], ["head_layers does nothing where head = linear"]),
+        (["digit_size", "--method", "byol", "--targets", "random", "--ema", "0.9"], ["ema does nothing where targets = random"]),
+        (
+            ["digit_size", "--method", "simsiam", "--predictor", "identity", "--predictor_width", "8"],
+            ["predictor_width does nothing where predictor = identity"],
+        ),
+        (["digit_size", "--mask_patch", "2", "--mask", "0", "0.5"], ["mask_patch does nothing where mask is off"]),
+        (["digit_size", "--mask_patch", "2", "--mask", "0.5", "--tau", "0.2", "--head", "mlp", "--head_layers", "3"], []),
+    ],
+)
+def test_a_knob_that_another_leaves_without_effect_is_told(argv, told, capsys, tmp_path):
+    code, _, err = door(capsys, *argv, "--scale", "smoke", "--dry", "--store", tmp_path / "store")
+    assert code == 0
+    assert [line.removeprefix("note: ") for line in err.splitlines()] == told
+
+
+def test_every_knob_that_is_said_to_be_idle_is_one():
+    for name, method in METHODS.items():
+        knobs = cell_knobs("two_digits", name)
+        for knob, values in method.idle.items():
+            if knob in knobs:  # one that inherits may have no such choice
+                assert all(coerce(knobs[knob], value, "idle") == value for value in values)
+                assert {idle for each in values.values() for idle in each} <= set(knobs)
 
 
 def test_mnist_that_is_not_there_is_told_with_what_to_place_where(capsys, tmp_path):

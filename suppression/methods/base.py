@@ -20,6 +20,8 @@ class Method(nn.Module):
     `builds_on` are the knobs, of `start` and `teacher`, that name another cell of the store, the first of which the method cannot do without; it is built with
     the trained methods of these, in this order, after what is told. The encoder already has the weights of that of `start`.
 
+    `idle` are knobs that a value of another leaves without effect: `{"loss": {"margin": ("tau",)}}`.
+
     Keyword-only parameters are the method's knobs. One that takes `**knobs` besides hands them to the class above, and has its knobs, too.
     """
 
@@ -31,6 +33,7 @@ class Method(nn.Module):
     has_z: ClassVar[bool] = False  # whether there is a projection z = g(h) to probe
     has_classifier: ClassVar[bool] = False  # whether a linear layer was trained along, for the labels that it was told
     builds_on: ClassVar[tuple[str, ...]] = ()
+    idle: ClassVar[dict[str, dict[str, tuple[str, ...]]]] = {}
     classifier_on: str = "h"  # the layer that the classifier takes
 
     def __init__(self, encoder: nn.Module) -> None:

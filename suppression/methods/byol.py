@@ -21,6 +21,8 @@ class BYOL(Predicted):
     itself, an `ema` that stays 0 (Table 5a has both). The predictor's hidden layer is as wide as h, as the head's is, unless told (the paper's are twice as wide as h).
     """
 
+    idle = Predicted.idle | {"targets": dict.fromkeys(("random", "stop_gradient"), ("ema",))}
+
     def __init__(self, encoder: nn.Module, *, ema: float = 0.996, targets: Literal["random", "stop_gradient"] | None = None, **knobs: Any) -> None:
         super().__init__(encoder, **knobs)
         self.ema, self.targets = ema, targets

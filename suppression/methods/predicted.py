@@ -22,6 +22,8 @@ class Predicted(Projected):
     time, as in the released code of both methods. Local crops are predicted from, never predicted (Caron et al. 2020, section 3.2).
     """
 
+    idle = Projected.idle | {"predictor": dict.fromkeys(("identity", "linear"), ("predictor_layers", "predictor_width"))}
+
     def __init__(
         self,
         encoder: torch.nn.Module,

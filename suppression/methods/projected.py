@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ class Projected(Method):
     """
 
     has_z = True
+    idle: ClassVar = {"head": {"linear": ("head_layers", "head_width"), "identity": ("head_layers", "head_width", "z_dim")}}
     tau = 1.0  # of the softmax whose entropy is logged, for methods without a temperature
 
     def __init__(

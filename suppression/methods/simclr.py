@@ -18,6 +18,7 @@ class SimCLR(Projected):
     cosines (SimCLR, Table 5). `loss` takes one of those that the paper compares it with (Table 4) instead, over all `negatives` or semi-hard ones, with a
     `margin` (0.4 if None) where the loss has one, which then has no `tau`: `pairwise.pairwise`."""
 
+    idle = Projected.idle | {"loss": {"margin": ("tau",)}}
     version = 2  # 2: similarities in float32 where training is in bf16
 
     def __init__(
