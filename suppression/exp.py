@@ -120,7 +120,7 @@ def run(argv: list[str], prog: str) -> int:
     from suppression.recipe import plan
 
     planned = plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins)
-    return carry_out(planned, given, {knob: pin for knob, pin in pins.items() if knob not in ("seed", planned.recipe.axis)})
+    return carry_out(planned, given, pins)
 
 
 def print_list(store: Store) -> None:
@@ -142,18 +142,17 @@ def print_list(store: Store) -> None:
 
 
 def carry_out(plan: Plan, given: argparse.Namespace, pins: dict[str, list]) -> int:
-    """`pins` are those of the command line, without seeds and places of the axis: what a record has to have in common to grow."""
     from suppression import build, feed, lab, machine, results
     from suppression.knobs import idle
     from suppression.recipe import plan as make_plan
     from suppression.rows import long_rows
 
-    like = pins | ({"layers": given.layers} if given.layers else {})
+    alike = results.alike(plan, pins)
     if given.grow:
         if given.out is None:
             raise UserError("--grow adds to the record in --out DIR: give the folder")
-        grown = make_plan(given.name, scale=plan.scale, layers=given.layers, pins=pins)
-        results.to_grow(plan, grown, given.out, like)  # told before the first second of work
+        grown = make_plan(given.name, scale=plan.scale, layers=given.layers, pins=alike)
+        results.to_grow(plan, grown, given.out, alike)  # told before the first second of work
     device = machine.pick_device(given.device)
     place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download, skip_bad=given.skip_bad)
     keys = [lab.full_key(cell) for cell in plan.cells]
@@ -203,9 +202,9 @@ def carry_out(plan: Plan, given: argparse.Namespace, pins: dict[str, list]) -> i
         print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
         if given.out is not None:
             if given.grow:
-                kinds = results.grow(plan, grown, rows, store, given.out, given.argv, failed=len(failed), pins=like)
+                kinds = results.grow(plan, grown, rows, store, given.out, given.argv, failed=len(failed), pins=alike)
             else:
-                kinds = results.record(plan, store, given.out, given.argv, failed=len(failed), pins=like)
+                kinds = results.record(plan, store, given.out, given.argv, failed=len(failed), pins=alike)
             print(f"recorded: {given.out / plan.name}.{plan.scale}." + ", .".join(kinds), file=sys.stderr)
     return 1 if failed else 0
 

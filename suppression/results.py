@@ -49,6 +49,13 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     return from_csv((folder / f"{name}.csv").read_text(), schema(plan.card.kind)), made if isinstance(made, list) else [made]
 
 
+def alike(plan: Plan, pins: Facts) -> Facts:
+    """The pins that all cells of a record have in common: those that choose seeds, places of the axis, or some of the recipe's methods, choose a part of it."""
+    methods = {arm["method"] for arm in plan.recipe.arms}
+    parts = {"seed", plan.recipe.axis} | ({"method"} if methods.issuperset(pins.get("method", ())) else set())
+    return {knob: pin for knob, pin in pins.items() if knob not in parts}
+
+
 def to_grow(plan: Plan, whole: Plan, out: Path, pins: Facts) -> tuple[list[Row], list[Facts]]:
     """The record in `out` that this run is to be added to. UserError where there is none, where it was made with other `pins`, or has cells that `whole` (the recipe with these
     pins, and all places of its axis) would not make."""
@@ -58,6 +65,10 @@ def to_grow(plan: Plan, whole: Plan, out: Path, pins: Facts) -> tuple[list[Row],
     except OSError as error:
         raise UserError(f"--grow: there is no record of {name} in {out} to add to; without --grow one is begun") from error
     theirs = made[0].get("pins", pins)  # records of before --grow do not tell; their cells do
+    if (of := {row["layer"] for row in rows} - {"output"}) != set(plan.probe.layers) and not plan.probe.online:
+        raise UserError(
+            f"--grow: the record of {name} in {out} is of the layers {', '.join(sorted(of))}, this run of {', '.join(plan.probe.layers)}; give --layers"
+        )
     for knob in [*pins, *theirs]:
         if pins.get(knob) != theirs.get(knob):
             mine = f"{knob} = {', '.join(map(str, pins[knob]))}" if knob in pins else f"no {knob} of its own"
