@@ -11,7 +11,7 @@ from typing import Any
 from suppression.errors import UserError
 from suppression.knobs import full_key
 from suppression.machine import Place
-from suppression.recipe import Plan, named
+from suppression.recipe import Cell, Plan, named, unique
 from suppression.rows import from_csv, to_csv
 from suppression.store import Store
 
@@ -103,11 +103,13 @@ def grow(plan: Plan, whole: Plan, rows: list[Row], store: Store, out: Path, argv
     """Write the record in `out` anew with this run's rows added, in place of any that it has of the same cells: the csv and the figure of all, and a .json with a dict a run."""
     from suppression.figures import figure, saved
 
-    def cell_of(row: Row) -> list[Any]:
-        return [row.get(knob) for knob in sorted(set().union(*whole.cells))]
+    knobs = set().union(*whole.cells)
+
+    def cell_of(row: Row) -> Cell:
+        return {knob: row.get(knob) for knob in knobs}
 
     known, made = to_grow(plan, whole, out, pins)  # as it is now: this run may have taken hours
-    new = [cell_of(row) for row in rows]
+    new = unique(map(cell_of, rows))
     rows = sorted([*(row for row in known if cell_of(row) not in new), *rows], key=lambda row: row["seed"])
     made = [*made, how_made(plan, store, argv, failed=failed, pins=pins)]
     files = {"csv": to_csv(rows).encode(), "svg": saved(figure(whole, rows), "svg"), "json": as_json(made)}
