@@ -6,19 +6,12 @@ Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a cell failed, 2
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from suppression import shelf
 from suppression.errors import UserError, unknown
 from suppression.store import Store
-
-if TYPE_CHECKING:
-    from suppression.recipe import Plan
-
-Row = dict[str, Any]
 
 EXAMPLE = """examples:
   python -m suppression.exp                              what there is, and how much of it is done
@@ -117,6 +110,7 @@ def run(argv: list[str], prog: str) -> int:
         known = [*knobs, *(action.option_strings[-1].lstrip("-") for action in parser._actions if action.option_strings)]
         raise unknown(f"{Path(given.name).stem} has no knob", word.lstrip("-").replace("-", "_"), known)
     pins = {name: getattr(given, f"knob_{name}") for name in knobs if getattr(given, f"knob_{name}") is not None}
+    from suppression.errand import carry_out
     from suppression.recipe import plan
 
     planned = plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins)
@@ -139,114 +133,6 @@ def print_list(store: Store) -> None:
                 done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")
         print(f"{name:20} {title}   [cells done: {', '.join(done) or 'none'}]")
     print("\nrun one: python -m suppression.exp NAME   knobs: NAME --help")
-
-
-def carry_out(plan: Plan, given: argparse.Namespace, pins: dict[str, list]) -> int:
-    from suppression import build, feed, lab, machine, results
-    from suppression.knobs import idle
-    from suppression.recipe import plan as make_plan
-    from suppression.rows import long_rows
-
-    alike = results.alike(plan, pins)
-    if given.grow:
-        if given.out is None:
-            raise UserError("--grow adds to the record in --out DIR: give the folder")
-        grown = make_plan(given.name, scale=plan.scale, layers=given.layers, pins=alike)
-        results.to_grow(plan, grown, given.out, alike)  # told before the first second of work
-    device = machine.pick_device(given.device)
-    place = lab.Place(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download, skip_bad=given.skip_bad)
-    keys = [lab.full_key(cell) for cell in plan.cells]
-    stored = {i: rows for i, cell in enumerate(plan.cells) if (rows := lab.stored_rows(store, cell, plan.probe)) is not None}
-    for i, cell in enumerate(plan.cells):
-        if i not in stored and cell["seed"] == plan.seeds[0]:  # what is stored was right, and a seed is never wrong
-            build.check_cell(cell, plan.probe, plan.before)
-    before = lab.needed([cell for i, cell in enumerate(plan.cells) if i not in stored], plan.before, store)
-    before = [cell for cell in before if cell not in plan.cells]
-    for cell in before:
-        build.check_cell(cell, None, plan.before)
-    for text in dict.fromkeys(f"{knob} does nothing where {why}" for cell in plan.cells for knob, why in idle(cell).items() if knob in pins):
-        print(f"note: {text}", file=sys.stderr)
-    if given.dry:
-        return dry(plan, place, set(stored), before, given)
-    for i in list(stored):
-        if fault := store.damage(keys[i]):
-            print(f"note: {fault}; that cell is put aside and trained again", file=sys.stderr)
-            del stored[i]
-    missing = [i for i in range(len(plan.cells)) if i not in stored and keys[i] not in keys[:i]]  # two cells may be one training
-    failed: list[dict] = []
-    if missing:
-        before = [cell for cell in lab.needed([plan.cells[i] for i in missing], plan.before, store) if cell not in plan.cells]
-        feed.check_sources([*before, *plan.cells], place, lambda text: print(f"note: {text}", file=sys.stderr))
-        store.check_writable()
-        whole = make_plan(given.name, scale=plan.scale)  # without pins: the list counts against the whole recipe
-        store.put_keys(f"{plan.name}.{plan.scale}", sorted({lab.full_key(cell) for cell in whole.cells}))
-        from suppression.crew import run as run_crew
-        from suppression.progress import Progress
-
-        with Progress(plan, stored, missing, place, before) as progress:
-            cells = [*before, *(plan.cells[i] for i in missing)]
-            new = run_crew(cells, plan.probe, place, progress.hear, workers=given.workers, unasked=len(before))
-        by_key = {keys[missing[i - len(before)]]: rows for i, rows in new.items() if i >= len(before)}
-        stored |= {i: by_key[key] for i, key in enumerate(keys) if key in by_key}
-        failed = [plan.cells[i] for i in range(len(plan.cells)) if i not in stored]
-    rows = long_rows(plan, [(plan.cells[i], stored[i]) for i in sorted(stored)])
-    beside = [(cell, found) for cell in plan.other_cells if (found := lab.stored_rows(store, cell, plan.probe)) is not None]
-    shown = rows + long_rows(plan, beside)
-    if given.json:
-        for row in rows:
-            print(json.dumps(row))
-    else:
-        print_table(plan, shown, failed)
-    if rows:
-        figure = results.leave(plan, rows, shown, store, place)
-        print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
-        if given.out is not None:
-            if given.grow:
-                kinds = results.grow(plan, grown, rows, store, given.out, given.argv, failed=len(failed), pins=alike)
-            else:
-                kinds = results.record(plan, store, given.out, given.argv, failed=len(failed), pins=alike)
-            print(f"recorded: {given.out / plan.name}.{plan.scale}." + ", .".join(kinds), file=sys.stderr)
-    return 1 if failed else 0
-
-
-def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from suppression import survival
-    from suppression.tables import table
-
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(table(plan, rows, failed))
-    for title, header, body in survival.tables(plan, rows):
-        made = Table(title=title, title_justify="left")
-        for i, name in enumerate(header):
-            made.add_column(name, justify="right" if i else "left")
-        for line in body:
-            made.add_row(*line)
-        console.print(made)
-
-
-def dry(plan: Plan, place: Any, stored: set[int], before: list[dict], given: argparse.Namespace) -> int:
-    from suppression.crew import how_many
-    from suppression.estimate import expected_seconds
-    from suppression.knobs import full_key
-    from suppression.lines import cell_name
-
-    number, _ = how_many(given.workers, place.device, len(before) + len(plan.cells) - len(stored))
-    store = Store(place.store)
-    for cell in before:
-        print(f"missing  {cell_name(plan, cell)}")
-    for i, cell in enumerate(plan.cells):
-        print(f"{'stored ' if i in stored else 'trained' if store.has(full_key(cell)) else 'missing'}  {cell_name(plan, cell)}")
-    missing = list({full_key(cell): cell for i, cell in enumerate(plan.cells) if i not in stored}.values())
-    trained = sum(store.has(full_key(cell)) for cell in missing)
-    seconds = (sum(expected_seconds(missing, plan.probe, place)) + sum(expected_seconds(before, None, place))) / number if missing else 0.0
-    first = f", {len(before)} to be trained before them" if before else ""
-    print(
-        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing{first}; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
-    )
-    return 0
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ FLOORS = [
     {"lab"},
     {"estimate"},
     {"crew", "lines", "tables", "figures", "heatmap", "pictures", "progress", "results", "rows", "survival"},
+    {"errand"},
     {"exp", "show", "report"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
