@@ -98,7 +98,7 @@ def check_cell(cell: Cell, probe: Probe | None = None, before: Mapping[str, Cell
     for knob in METHODS[cell["method"]].builds_on[:1]:
         if cell[knob] is None:
             raise UserError(f"{cell['method']} builds on another cell: give {knob}, the name of a [pretrain] table of the recipe")
-    method = narrow(cell, before or {})
+    method = unfed(cell, before or {}, width=1)  # initial values take time, and no other knob's range depends on the width
     if probe is not None:
         check_probe(cell["data"], scenes, probe, method.encoder)
     if METHODS[cell["method"]].trains:
@@ -122,15 +122,15 @@ def check_cell(cell: Cell, probe: Probe | None = None, before: Mapping[str, Cell
             raise UserError(f"{cell['method']} tells a finite set of pictures apart: give images, or the order in which the source's instances come")
 
 
-def narrow(cell: Cell, before: Mapping[str, Cell]) -> Method:
-    """The method on untrained ones, all as narrow as can be, as initial values take time; no other knob's range depends on it."""
+def unfed(cell: Cell, before: Mapping[str, Cell], width: int | None = None) -> Method:
+    """The method on others that are as untrained as itself, for no pool in particular; all of them no wider than `width`, if given."""
     ground = {}
     for knob, key in built_on(cell).items():
         if key not in before:
             raise missing(cell, knob)
         check_fits(cell, knob, before[key])
-        ground[knob] = narrow(before[key], before)
-    return build_method(cell | {"width": min(cell["width"], 1)}, built_on=ground)
+        ground[knob] = unfed(before[key], before, width)
+    return build_method(cell | {"width": min(cell["width"], width or cell["width"])}, built_on=ground)
 
 
 def missing(cell: Cell, knob: str) -> UserError:

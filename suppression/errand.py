@@ -116,9 +116,9 @@ def dry(plan: Plan, place: Any, stored: set[int], before: list[dict], given: arg
         print(f"{'stored ' if i in stored else 'trained' if store.has(full_key(cell)) else 'missing'}  {cell_name(plan, cell)}")
     missing = list({full_key(cell): cell for i, cell in enumerate(plan.cells) if i not in stored}.values())
     trained = sum(store.has(full_key(cell)) for cell in missing)
-    seconds = (sum(expected_seconds(missing, plan.probe, place)) + sum(expected_seconds(before, None, place))) / number if missing else 0.0
+    seconds = [*expected_seconds(missing, plan.probe, place, plan.before), *expected_seconds(before, None, place, plan.before)] if missing else []
     first = f", {len(before)} to be trained before them" if before else ""
     print(
-        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing{first}; about {seconds / 60:.1f} minutes on {place.device} with {number} side by side"
+        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing{first}; about {sum(seconds) / number / 60:.1f} minutes on {place.device} with {number} side by side"
     )
     return 0

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
 
 from suppression import machine
-from suppression.build import build_encoder, part, scenes_of
+from suppression.build import build_encoder, part, scenes_of, unfed
 from suppression.forms import Probe
 from suppression.knobs import full_key
 from suppression.machine import Place
-from suppression.methods import METHODS
+from suppression.methods import METHODS, Method
 from suppression.nets import channels_last, stem_for
 from suppression.optimisers import orthogonalise
 from suppression.recipe import Cell
+from suppression.scenes.sources import UNSEEN
 from suppression.store import Store
-from suppression.train import Training
+from suppression.train import Batch, Training
+from suppression.views import Views
+
+FEW = 32  # scenes of a step that is timed
 
 
 def cost(cell: Cell, probe: Probe | None, *, trained: bool = False) -> float:
@@ -26,32 +33,66 @@ def cost(cell: Cell, probe: Probe | None, *, trained: bool = False) -> float:
     return training if probe is None else training + 4 / 3 * (probe.train + probe.test) * cell["canvas"] ** 2
 
 
-def expected_seconds(cells: list[Cell], probe: Probe | None, place: Place) -> list[float]:
-    """What each cell would take, from a few passes timed here and now (one thread on a CPU, as in a worker), and Muon's orthogonalisations; about, not exactly."""
+def expected_seconds(cells: list[Cell], probe: Probe | None, place: Place, before: Mapping[str, Cell] | None = None) -> list[float]:
+    """What each cell would take, from a few passes timed here and now (one thread on a CPU, as in a worker): of its method on a batch for what it is trained on,
+    of its encoder for what a probe looks at, and Muon's orthogonalisations; about, not exactly. `before` are the cells that it builds on (`recipe.Plan`)."""
     device = torch.device(place.device)
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
-    nets: dict[tuple, tuple[Any, float]] = {}  # with the seconds of a pixel
+    nets: dict[tuple, tuple[Any, bool, float]] = {}  # with the faster precision, and the seconds of a pixel
+    steps: dict[tuple, float] = {}  # the seconds of a scene
     updates: dict[tuple, float] = {}
     found = []
     store = Store(place.store)
     for cell in cells:
-        trained = store.has(full_key(cell))
-        view = cell.get("view") or cell["canvas"]
-        shape = (cell.get("net"), cell.get("depth"), cell["width"], cell["stem"] or stem_for(cell["canvas"]), scenes_of(cell).channels, view)
+        view, channels = cell.get("view") or cell["canvas"], scenes_of(cell).channels
+        shape = (cell.get("net"), cell.get("depth"), cell["width"], cell["stem"] or stem_for(cell["canvas"]), channels, view)
         if shape not in nets:
-            x = torch.rand(64, scenes_of(cell).channels, view, view, device=device).contiguous(memory_format=torch.channels_last)
             net: Any = channels_last(build_encoder(cell)).to(device)
-            passes = min(machine.timed_pass(net, x, device, bf16) for bf16 in (True, False, True, False))  # the first of each warms up
-            nets[shape] = net, passes / (64 * view**2)
-        net, pace = nets[shape]
-        found.append(pace * cost(cell, probe, trained=trained))
-        if (
-            METHODS[cell["method"]].trains and not trained and cell["optimiser"] == "muon"
-        ):  # other optimisers take next to nothing; to make one takes torch 2 s of imports
+            x = pictures(64, channels, view, device)
+            seconds = {bf16: repeated(net, (x,), device, bf16) for bf16 in (True, False)}
+            nets[shape] = net, seconds[True] < seconds[False], min(seconds.values()) / (64 * view**2)
+        net, bf16, pace = nets[shape]
+        found.append(pace * cost(cell, probe, trained=True))
+        if not METHODS[cell["method"]].trains or store.has(full_key(cell)):
+            continue
+        alike = (cell["method"], cell.get("local"), cell.get("local_view"), cell["batch"], *shape)
+        if alike not in steps:
+            method = unfed(cell, before or {}).to(device)
+            batch = blank_batch(cell, method, device)
+            steps[alike] = repeated(method, batch, device, bf16) / len(batch[0])
+        found[-1] += steps[alike] * cell["samples"]
+        if cell["optimiser"] == "muon":  # other optimisers take next to nothing; to make one takes torch 2 s of imports
             if shape not in updates:
                 updates[shape] = machine.timed(partial(orthogonalise, net), device)
             found[-1] += part(Training, cell).steps * updates[shape]
     torch.set_num_threads(threads)
     return found
+
+
+def repeated(net: Any, shown: Batch, device: torch.device, bf16: bool) -> float:
+    """Seconds of the faster of two passes: the first one also warms up."""
+    return min(machine.timed_pass(net, shown, device, bf16) for _ in range(2))
+
+
+def blank_batch(cell: Cell, method: Method, device: torch.device) -> Batch:
+    """Noise in the shapes of the cell's batches, of as many scenes, but no more than `FEW` where a smaller batch that the method takes divides it."""
+    n = next((n for n in range(FEW, 1, -1) if cell["batch"] % n == 0 and takes(method, n)), cell["batch"])
+    views, channels, side = part(Views, cell), scenes_of(cell).channels, cell["view"] or cell["canvas"]
+    sides = [side, side, *[views.small(side).view or side] * (views.local or 0)]
+    x1, x2, *local = (pictures(n, channels, each, device) for each in sides)
+    classes = torch.cat([one_hot(torch.zeros(n, dtype=torch.int64), each) for each in scenes_of(cell).spaces(UNSEEN)], 1).float()
+    return x1, x2, (torch.arange(n) if method.instanced else classes).to(device), *local
+
+
+def takes(method: Method, batch: int) -> bool:
+    try:
+        method.check_batch(batch)
+    except ValueError:
+        return False
+    return True
+
+
+def pictures(n: int, channels: int, side: int, device: torch.device) -> Tensor:
+    return torch.rand(n, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)

@@ -61,17 +61,17 @@ def bf16_is_faster(net: nn.Module, x: Tensor, device: torch.device, store: Store
     measured = store.machine().get(name)
     if measured is None:
         trial = copy.deepcopy(net).requires_grad_(True)  # batch-norm statistics move in a forward pass; and a frozen net has no backward pass to time
-        seconds = {bf16: median(timed_pass(trial, x, device, bf16) for _ in range(4)) for bf16 in (True, False)}
+        seconds = {bf16: median(timed_pass(trial, (x,), device, bf16) for _ in range(4)) for bf16 in (True, False)}
         measured = {"bf16": seconds[True], "fp32": seconds[False]}
         store.put_machine(name, measured)
     return measured["bf16"] < measured["fp32"]
 
 
-def timed_pass(net: nn.Module, x: Tensor, device: torch.device, bf16: bool) -> float:
-    """Seconds of a forward and backward pass, which is nearly all of a training step."""
+def timed_pass(net: nn.Module, shown: tuple[Tensor, ...], device: torch.device, bf16: bool) -> float:
+    """Seconds of a forward and backward pass of an encoder on pictures, or of a method on a batch, which is nearly all of a training step."""
     began = time.perf_counter()
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        loss = net(x).float().square().mean()
+        loss = net(*shown).float().square().mean()
     loss.backward()
     loss.item()
     return time.perf_counter() - began

@@ -11,7 +11,7 @@ import torch
 
 from suppression import build, estimate, feed, lab, machine
 from suppression import store as store_room
-from suppression.methods import METHODS
+from suppression.methods import METHODS, Method
 from suppression.store import Store
 from suppression.train import LOG_POINTS, Training, TrainingStopped, train
 
@@ -179,15 +179,36 @@ def test_a_cell_tells_the_most_memory_that_its_process_held(cell, plan, place):
 
 
 def test_the_expected_time_counts_updates_by_the_step_and_pixels_by_the_sample(cell, plan, place, monkeypatch):
-    """With a pass of 64 views a second and an update of half a second, what a cell takes can be counted on the fingers."""
+    """With a pass of a second, whatever is shown, and an update of half a second, what a cell takes can be counted on the fingers."""
     monkeypatch.setattr(machine, "timed_pass", lambda *_: 1.0)
     monkeypatch.setattr(machine, "timed", lambda *_: 0.5)
     cell = cell | {"samples": 640, "batch": 64, "optimiser": "muon"}
-    probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 64  # a probe's pictures only go forward, a third of a pass, 4 times
+    probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 64  # of 64 pictures a pass; a probe's only go forward, a third of a pass, 4 times
     larger = (cell["canvas"] / cell["view"]) ** 2  # and they are whole canvases
-    assert estimate.expected_seconds([cell], plan.probe, place) == pytest.approx([2 * 640 / 64 + 10 * 0.5 + larger * probed])
+    assert estimate.expected_seconds([cell], plan.probe, place) == pytest.approx([640 / 32 + 10 * 0.5 + larger * probed])  # a batch of 32 scenes is timed
     untrained = next(cell for cell in plan.cells if cell["method"] == "untrained")
     assert estimate.expected_seconds([untrained], plan.probe, place) == pytest.approx([probed])
+
+
+def test_the_expected_time_is_that_of_the_method_on_all_of_its_views(cell, plan, place, monkeypatch):
+    """A pass that takes a second for each tensor that it is shown: two views and the labels, and as many local crops as there are."""
+    monkeypatch.setattr(machine, "timed_pass", lambda net, shown, *_: float(len(shown)) if isinstance(net, Method) else 0.0)
+    few, many = (estimate.expected_seconds([cell | {"local": n}], plan.probe, place)[0] for n in (None, 4))
+    assert (few, many) == (3 * cell["samples"] / 32, 7 * cell["samples"] / 32)
+
+
+@pytest.mark.parametrize("local", [None, 2])
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains and not method.builds_on])
+def test_what_is_timed_is_shaped_like_what_is_trained_on(name, local, cell_with, place):
+    """For every method, and where a batch must divide a queue and be divided into groups."""
+    cell = cell_with(name) | {"local": local if METHODS[name].takes_local else None}
+    cell |= {"batch": 96, "queue": 192, "bn_groups": 3} if name == "moco" else {}
+    method = build.build_method(cell)
+    blank, batch = estimate.blank_batch(cell, method, CPU), feed.batches(cell, feed.load_pool(cell, True, place), CPU)(0)
+    assert [(x.shape[1:], x.dtype) for x in blank] == [(x.shape[1:], x.dtype) for x in batch]
+    assert len(batch[0]) % len(blank[0]) == 0
+    assert len(blank[0]) == (24 if name == "moco" else 32)
+    assert machine.timed_pass(method, blank, CPU, False) > 0
 
 
 class Broken(torch.nn.Module):
