@@ -37,12 +37,12 @@ def styles(arms: list[Cell]) -> dict[str, tuple[str, str, str]]:
 
 
 def figure(plan: Plan, rows: list[Row]) -> Figure:
-    """A panel a feature and kind of scenes (`heatmap` where there are more arms than can be told apart); error bars are the table's intervals, crosses the published values, vertical lines where half is left."""
+    """A panel a feature and kind of scenes (`heatmap` for a matrix, and where there are more arms than can be told apart); error bars are the table's intervals, crosses the published values, vertical lines where half is left."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     recipe, title = plan.recipe, f"{plan.recipe.title} ({told_scale(plan, rows)})"
-    if sum(bool(of_arm(plan, rows, arm)) for arm in [*plan.arms, *plan.unasked]) > MOST_ARMS:
+    if recipe.matrix or sum(bool(of_arm(plan, rows, arm)) for arm in [*plan.arms, *plan.unasked]) > MOST_ARMS:
         return heatmap(plan, rows, title)
     shown = [line for line in lines(plan, rows) if line.measure in (recipe.measure, *recipe.panels) and line.probe != "mlp"]
     grid = arranged(shown)

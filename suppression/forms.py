@@ -90,7 +90,8 @@ class Card(Strict):
 
 class Recipe(Strict):
     """An experiment. `arms` are the lines of the table, each a method with its knobs; `axis` is the knob along which the table runs, or what the probe runs
-    through (`PROBE_AXES`). `measure` is the column of the rows that is shown, `panels` are others that the figure has a panel for, too; `incentive` draws the closed form over shared bits (`stats.incentive`).
+    through (`PROBE_AXES`). `measure` is the column of the rows that is shown, `panels` are others that the figure has a panel for, too; `incentive` draws the closed form over shared bits (`stats.incentive`);
+    `matrix` draws a field for each arm and place, arms in their order here, where lines between places would mean nothing.
 
     `pretrain` are cells that arms build on, by the names that their knobs `start` and `teacher` say: each a method with its knobs, and the card as `data` where
     it is another one. What a table does not set is as in the arm's cell (`recipe.plan`).
@@ -106,6 +107,7 @@ class Recipe(Strict):
     panels: list[Literal["entropy", "spread", "rank"]] = []
     retention: list[Retention] = []
     incentive: bool = False
+    matrix: bool = False
     arms: list[dict[str, Any]]
     pretrain: dict[str, dict[str, Any]] = {}
     seeds: int = 1

@@ -1,4 +1,4 @@
-"""Rows -> a figure for more arms than colours tell apart: a line an arm, a field a place of the axis, with the value written into it."""
+"""Rows -> a figure for a matrix, or for more arms than colours tell apart: a line an arm, a field a place of the axis, with the value written into it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shown_lines(plan: Plan, rows: list[Row]) -> list[Line]:
 
 
 def heatmap(plan: Plan, rows: list[Row], title: str) -> Figure:
-    """A panel a line; arms in the order of their mean over the axis, best first; intervals are the table's, and beside each arm stands where half is left."""
+    """A panel a line; arms in the order of their mean over the axis, best first, or of the recipe, if it asks for a matrix, which is dark at its least value and bright at its greatest; intervals are the table's, and beside each arm stands where half is left."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
@@ -34,13 +34,16 @@ def heatmap(plan: Plan, rows: list[Row], title: str) -> Figure:
     colours = colormaps["cividis"]  # made for colour-blind readers (Nunez et al. 2018)
     for ax, line in zip(made.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         found = {label(arm): [summary(these, line.measure) if (these := line.rows(plan, rows, arm, x)) else None for x in plan.axis] for arm in arms}
-        order = sorted((arm for arm in arms if any(found[label(arm)])), key=lambda arm: -mean_of([value[0] for value in found[label(arm)] if value]))
-        top = 1.0 if line.measure in PERCENT else max(value[0] for values in found.values() for value in values if value)
+        order = [arm for arm in arms if any(found[label(arm)])]
+        if not plan.recipe.matrix:
+            order.sort(key=lambda arm: -mean_of([value[0] for value in found[label(arm)] if value]))
+        values = [value[0] for arm in order for value in found[label(arm)] if value]
+        bottom, top = (min(values), max(values)) if plan.recipe.matrix else (0.0, 1.0 if line.measure in PERCENT else max(values))
         for i, arm in enumerate(order):
             for j, value in enumerate(found[label(arm)]):
                 if value is None:
                     continue
-                shade = value[0] / top if top > 0 else 0.0
+                shade = (value[0] - bottom) / (top - bottom) if top > bottom else 0.0
                 ax.fill_between([j - 0.5, j + 0.5], i - 0.5, i + 0.5, color=colours(shade), linewidth=0)
                 text = value_told(*value[:3], percent=line.measure in PERCENT)
                 ax.text(j, i, text, ha="center", va="center", fontsize=12, color="black" if shade > 0.5 else "white")

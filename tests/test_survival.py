@@ -256,3 +256,17 @@ def test_more_arms_than_colours_are_drawn_as_fields_with_their_values_written_in
     means = {arm: sum(row["accuracy"] for row in rows if row["method"] == arm) for arm in order}
     assert order == sorted(order, key=lambda arm: -means[arm])
     assert len(order) == len(plan.arms) > 12
+
+
+def test_a_matrix_is_drawn_as_fields_in_the_order_of_the_recipe():
+    plan = recipe.plan("augmentation_pairs", scale="laptop")
+    asked = {"feature": "class", "scenes": "together", "probe": "linear", "layer": "h", "guess": 0.1}
+    rows = [asked | cell | {"accuracy": value, "low": value - 0.1, "high": value + 0.1} for i, cell in enumerate(plan.cells) for value in [0.3 + i / 100]]
+    (panel,) = figure(plan, rows).axes
+    operations = [tick.get_text() for tick in panel.get_xticklabels()]
+    assert [tick.get_text() for tick in panel.get_yticklabels()] == ["untrained", *(f"simclr, op1 {name}" for name in operations)]
+    shades = [float(field.get_facecolor()[0].mean()) for field in panel.collections]
+    values = [float(text.get_text().split()[0]) for text in panel.texts if "[" in text.get_text()]
+    assert len(shades) == len(values) == 6 * 5
+    assert shades.index(max(shades)) == values.index(max(values))
+    assert shades.index(min(shades)) == values.index(min(values))
