@@ -87,7 +87,7 @@ def run(argv: list[str], prog: str) -> int:
     if given.workers is not None and given.workers < 1:
         raise UserError(f"--workers {given.workers}: at least one is needed")
     recipe = load_recipe(given.name)
-    from suppression.knobs import schema
+    from suppression.knobs import schema, told
 
     knobs = schema(load_card(recipe.data).kind)
     flags = general_parser(f"{prog} {given.name}")
@@ -96,7 +96,7 @@ def run(argv: list[str], prog: str) -> int:
     )
     for knob in knobs.values():
         names = dict.fromkeys([f"--{knob.name}", f"--{knob.name.replace('_', '-')}"])
-        group.add_argument(*names, dest=f"knob_{knob.name}", nargs="+", metavar="V", help=f"{knob.room}, default {knob.default}".replace("%", "%%"))
+        group.add_argument(*names, dest=f"knob_{knob.name}", nargs="+", metavar="V", help=told(knob).replace("%", "%%"))
     if given.help:
         print(f"{recipe.title}\n{recipe.claim.strip()}\n")
         flags.print_help()

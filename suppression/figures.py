@@ -25,6 +25,13 @@ DODGE = 0.008  # of the axis, between neighbouring arms
 MOST_COLUMNS = 4
 MOST_ARMS = 12
 LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
+GUESS = (0, (1, 3))  # a line of sparse dots
+OF_PAIRS = {
+    "accuracy": "contrastive accuracy",
+    "entropy": "entropy of the softmax",
+    "spread": "spread of z, dotted: spread out",
+    "rank": "effective rank of z, dotted: one direction",
+}
 LETTERS = 50  # of 14 points that a panel is wide
 INCHES_A_LETTER = 0.105  # of 13 points, about
 
@@ -66,6 +73,9 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
     told = {name: handle for ax in drawn for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}  # an arm may not be asked in every panel
     labels = [label(arm) for arm in arms if label(arm) in told]
     handles = [told[name] for name in labels]
+    if recipe.measure == "accuracy":
+        handles.append(Line2D([], [], color="black", linestyle=GUESS, linewidth=1))
+        labels.append("guessing the most frequent class")
     if any("published" in str(artist.get_label()) for ax in drawn for artist in ax.get_children()):
         handles.append(Line2D([], [], color="black", marker="x", linestyle="none", markersize=8))
         labels.append("published, in the arm's colour")
@@ -74,7 +84,7 @@ def figure(plan: Plan, rows: list[Row]) -> Figure:
         labels.append("mlp readout instead of a linear one")
     if any(ax.patches for ax in drawn):
         handles.append(Line2D([], [], color="black", linestyle="-.", linewidth=1.5))
-        labels.append("half is left (band: 95 % interval, or the two places between)")
+        labels.append("half is left; band: 95 % interval or bracket")
     if recipe.incentive:
         handles.append(Line2D([], [], color="black", linestyle=LEFT_TO_GAIN, linewidth=1.5))
         labels.append("left to gain for NT-Xent (closed form, right axis)")
@@ -102,12 +112,12 @@ def arranged(shown: list[Line]) -> list[list[Line | None]]:
 
 def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     recipe = plan.recipe
-    chance = guess(plan, rows, line.feature)
-    if line.measure == "accuracy" and not math.isnan(chance):
-        ax.axhline(100 * chance, color="black", linewidth=1, linestyle=(0, (1, 3)))
-        ax.annotate("guess", (1, 100 * chance), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", fontsize=12, ha="right")
+    chance = 100 * guess(plan, rows, line.feature) if line.measure == "accuracy" else 1.0 if line.measure in ("spread", "rank") else math.nan
+    if not math.isnan(chance):
+        ax.axhline(chance, color="black", linewidth=1, linestyle=GUESS)
     layer = f", {line.layer}" if several_layers(plan) and line.layer != "output" else ""
-    ax.set_title(fill(f"{line.feature}{layer}: {kind_told(plan, line.scenes)}", LETTERS), fontsize=15)
+    told = OF_PAIRS[line.measure] if line.feature == "pairs" else kind_told(plan, line.scenes)
+    ax.set_title(fill(f"{line.feature}{layer}: {told}", LETTERS), fontsize=15)
     ax.set_ylim(-2, 102) if line.measure == "accuracy" else ax.set_ylim(0, 1.08 * max(ax.dataLim.ymax, 0) or 1)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
@@ -122,7 +132,8 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     for x in plan.axis:
         here = at(rows, recipe.axis, x)
         if here and recipe.axis not in PROBE_AXES and not select(here, feature=line.feature, scenes=line.scenes):
-            ax.text(place(plan, x), 55, "not asked for:\nsee the caption", rotation=90, ha="center", va="center", fontsize=12, color="#555555")
+            told = fill(plan.card.absent.removeprefix("n/a: ") or "not asked for", 34)
+            ax.text(place(plan, x), 55, told, rotation=90, ha="left" if x == plan.axis[0] else "right", va="center", fontsize=12, color="#555555")
     if recipe.incentive and (line.feature, line.scenes) == (recipe.retention[0].feature, recipe.retention[0].scenes):
         draw_incentive(ax, plan)
 

@@ -10,6 +10,7 @@ from suppression import survival
 from suppression.lines import PERCENT, TOLD, Line, kind_told, label, lines, of_arm, summary
 from suppression.recipe import Cell, Plan
 from suppression.rows import Row
+from suppression.stats import FIT_PLACES
 from suppression.tables import value_told
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ def shown_lines(plan: Plan, rows: list[Row]) -> list[Line]:
 
 
 def heatmap(plan: Plan, rows: list[Row], title: str) -> Figure:
-    """A panel a line; arms in the order of their mean over the axis, best first, or of the recipe, if it asks for a matrix, which is dark at its least value and bright at its greatest; intervals are the table's, and beside each arm stands where half is left."""
+    """A panel a line; arms in the order of their mean over the axis, best first, or of the recipe, if it asks for a matrix, which is dark at its least value and bright at its greatest; intervals are the table's, and beside each arm stands where half is left, if the axis has places enough for a fit."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    shown = shown_lines(plan, rows)
+    shown, halves = shown_lines(plan, rows), bool(plan.recipe.retention) and len(plan.axis) >= FIT_PLACES
     arms = [arm for arm in [*plan.arms, *plan.unasked] if of_arm(plan, rows, arm)]
     height = 0.42 * len(arms) + 2.6
     made = Figure(figsize=((1.75 * len(plan.axis) + 5.5) * len(shown), height), layout="constrained")
@@ -47,8 +48,9 @@ def heatmap(plan: Plan, rows: list[Row], title: str) -> Figure:
                 ax.fill_between([j - 0.5, j + 0.5], i - 0.5, i + 0.5, color=colours(shade), linewidth=0)
                 text = value_told(*value[:3], percent=line.measure in PERCENT)
                 ax.text(j, i, text, ha="center", va="center", fontsize=12, color="black" if shade > 0.5 else "white")
-            ax.text(len(plan.axis) - 0.4, i, half_told(plan, rows, line, arm), ha="left", va="center", fontsize=12)
-        ax.set_xlim(-0.5, len(plan.axis) + 1.3 * bool(plan.recipe.retention) - 0.5)
+            if halves:
+                ax.text(len(plan.axis) - 0.4, i, half_told(plan, rows, line, arm), ha="left", va="center", fontsize=12)
+        ax.set_xlim(-0.5, len(plan.axis) + 1.3 * halves - 0.5)
         ax.set_ylim(len(order) - 0.5, -0.5)
         ax.set_xticks(range(len(plan.axis)), [str(x) for x in plan.axis])
         ax.set_yticks(range(len(order)), [label(arm) for arm in order])
@@ -56,7 +58,7 @@ def heatmap(plan: Plan, rows: list[Row], title: str) -> Figure:
         for edge in ax.spines.values():
             edge.set_visible(False)
         ax.set_xlabel(plan.recipe.axis_label or plan.recipe.axis, fontsize=14)
-        if plan.recipe.retention:
+        if halves:
             ax.text(len(plan.axis) - 0.4, -0.75, "half is left at", fontsize=13, ha="left", va="center")
         ax.set_title(fill(f"{line.feature}: {kind_told(plan, line.scenes)}; {TOLD[line.measure]}", 80) + "\n", fontsize=14)
     made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
@@ -72,7 +74,7 @@ def half_told(plan: Plan, rows: list[Row], line: Line, arm: Cell) -> str:
     for asked in plan.recipe.retention:
         if survival.line_of(plan, asked) == line and arm["method"] != "untrained":
             found = survival.retained(plan, rows, arm, asked)
-            at = survival.half_left(asked, found) if len(found) >= 5 else None
+            at = survival.half_left(asked, found) if len(found) >= FIT_PLACES else None
             if at is None:
                 return survival.threshold_told(asked, found) if found else ""
             return f"{at.at:.1f} [{at.low:.1f}, {at.high:.1f}]" if at.settled and not math.isnan(at.low) else f"{at.low:g} to {at.high:g}"

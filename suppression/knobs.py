@@ -27,6 +27,7 @@ class Knob:
     default: Value
     room: str  # where it is declared; a cell has only the rooms it uses
     choices: Any = None  # a dict whose keys are the words allowed, read when they are checked, so that a test or a notebook can add to it
+    usual: Value = None  # what a default of None is, where it has a name: an older cell's key does not know the knob
 
     @property
     def holds_several(self) -> bool:
@@ -39,7 +40,7 @@ GENERAL = [
     Knob("method", str, None, "general", METHODS),
     Knob("seed", int, 0, "general"),
     Knob("net", Literal["convnet"] | None, None, "net"),  # None is the ResNet-18
-    Knob("depth", Literal[10, 34] | None, None, "net"),  # of the ResNet; None is 18
+    Knob("depth", Literal[10, 34] | None, None, "net", usual=18),  # of the ResNet
     Knob("width", int, 16, "net"),
     Knob("stem", Literal[1, 2, 4] | None, None, "net"),
     # Cells of the store that a cell builds on: in a recipe by the name of their [pretrain] table, in a cell by their key, so that its own key covers theirs.
@@ -114,6 +115,8 @@ def coerce(knob: Knob, value: Value, where: str) -> Value:
     """One value for one meaning, whether it came from TOML (`1`, `1.0`) or the command line ("1"). UserError with the place if it cannot be that type."""
     if knob.choices is not None and value not in knob.choices:
         raise unknown(f"{where}: there is no {knob.name}", str(value), knob.choices)
+    if knob.usual is not None and str(value) == str(knob.usual):
+        return None
     for option in options(knob.type):
         try:
             found = convert(value, option)
@@ -159,6 +162,23 @@ def convert(value: Value, to: Any) -> Value:
             raise ValueError
         return number
     return str(value)
+
+
+def told(knob: Knob) -> str:
+    """What a knob takes, and its default: each method's own, where they are methods'."""
+
+    def word(value: Value) -> str:
+        return {"None": "none", "True": "true", "False": "false"}.get(str(value), str(value))
+
+    takes = f"one of {', '.join(knob.choices)}" if knob.choices else " or ".join(describe(option) for option in options(knob.type))
+    if not knob.room.startswith("methods."):
+        return f"{knob.room}: {takes}; default {word(knob.default if knob.usual is None else knob.usual)}"
+    by_default: dict[Value, list[str]] = {}
+    for name, method in METHODS.items():
+        for own in knobs_of(method, ""):
+            if own.name == knob.name:
+                by_default.setdefault(own.default, []).append(name)
+    return f"{takes}; default " + "; ".join(f"{word(default)} ({', '.join(names)})" for default, names in by_default.items())
 
 
 def describe(to: Any) -> str:

@@ -1,4 +1,4 @@
-"""The third door: `python -m suppression.report` writes the galleries, datasets/README.md and experiments/README.md, from what is recorded there."""
+"""The third door: `python -m suppression.report` draws the figures of what is recorded in experiments/, and writes the galleries, datasets/README.md and experiments/README.md."""
 
 from __future__ import annotations
 
@@ -84,6 +84,19 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
     )
 
 
+def redraw(folder: Path) -> list[Path]:
+    """Draw the figure of every record anew from its rows, as the code and the recipes are now; the paths."""
+    from suppression.figures import figure, saved
+
+    drawn = []
+    for path in sorted(folder.glob("*.*.csv")):
+        name, scale, _ = path.name.rsplit(".", 2)
+        planned, rows, _ = recorded(folder, name, scale)
+        drawn.append(path.with_suffix(".svg"))
+        drawn[-1].write_bytes(saved(figure(planned, rows), "svg"))
+    return drawn
+
+
 def with_result(readme: str, folder: Path) -> str:
     """The README with the first digit's part of the recorded laptop table between its two marks."""
     from suppression.tables import markdown
@@ -98,12 +111,13 @@ def with_result(readme: str, folder: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     if argv if argv is not None else sys.argv[1:]:
-        print("error: python -m suppression.report takes no arguments; it writes the galleries of this checkout", file=sys.stderr)
+        print("error: python -m suppression.report takes no arguments; it draws the figures and writes the galleries of this checkout", file=sys.stderr)
         return 2
     top = shelf.HERE.parent
     try:
         if not (top / "pyproject.toml").exists():
             raise UserError("the galleries stand in a checkout of the project, and this is an installed package")
+        print(f"drawn: {len(redraw(top / 'experiments'))} figures in {top / 'experiments'}")
         for name, page in (("datasets", datasets_page), ("experiments", experiments_page)):
             (top / name / "README.md").write_text(page(top / name), encoding="utf-8")
             print(f"written: {top / name / 'README.md'}")

@@ -28,7 +28,7 @@ def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store, place: Pl
         from suppression.figures import figure, saved
 
         drawn = figure(plan, shown)
-        for kind in ("png", "svg"):
+        for kind in ("svg", "png"):  # this first, as its bytes know what was drawn before it
             store.put_result(f"{name}.{kind}", saved(drawn, kind))
         if plan.probe.clusters:
             from suppression.pictures import cluster_sheet, lighter

@@ -111,12 +111,15 @@ class Threshold(NamedTuple):
     settled: bool
 
 
+FIT_PLACES = 5  # the fewest that four parameters do not go through whatever the values are
+
+
 def threshold(u: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> Threshold | None:
     """Where y falls through `level`: by the fitted logistic, with a 95 % interval (delta method, t). None if the means do not fall through it.
 
     A fit does not settle it where no place lies on the slope (a step between two neighbours leaves it open), where it crosses elsewhere than the means do, or
     where its interval is wider than the axis: then it is the straight line between the two places that the means fall between, and these are its bounds.
-    Needs values at five places at least, as four parameters go through any four.
+    Needs values at `FIT_PLACES` places at least.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -124,7 +127,7 @@ def threshold(u: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> 
     places = sorted(set(u))
     means = [float(np.mean([value for x, value in zip(u, y, strict=True) if x == place])) for place in places]
     falls = [i for i in range(len(places) - 1) if means[i] >= level > means[i + 1]]
-    if len(places) < 5 or not falls:
+    if len(places) < FIT_PLACES or not falls:
         return None
     left, right = places[falls[0]], places[falls[0] + 1]
     share = (means[falls[0]] - level) / (means[falls[0]] - means[falls[0] + 1])

@@ -10,7 +10,7 @@ from suppression.forms import Retention
 from suppression.lines import Line, label, lines, published_row, shown_layer
 from suppression.recipe import Cell, Plan
 from suppression.rows import Row
-from suppression.stats import Threshold, mean_interval, retention, threshold
+from suppression.stats import FIT_PLACES, Threshold, mean_interval, retention, threshold
 from suppression.tables import as_markdown, value_told
 
 UNTRAINED = {"method": "untrained"}
@@ -85,8 +85,8 @@ def retention_tables(plan: Plan, rows: list[Row]) -> list[Table]:
 
 
 def threshold_told(asked: Retention, found: Mapping[Any, Sequence[float]]) -> str:
-    if len(found) < 5:
-        return "needs 5 places"
+    if len(found) < FIT_PLACES:
+        return f"needs {FIT_PLACES} places"
     at = half_left(asked, found)
     if at is None:
         return f"not within {min(found):g} to {max(found):g}"

@@ -141,7 +141,8 @@ def check(row: dict, *, goes_on: bool = False) -> None:
         raise TrainingStopped(f"the loss is {row['loss']} at step {row['step']}; a smaller lr or a larger tau may help")
     if row.get("spread", 1.0) < COLLAPSED and not goes_on:
         raise TrainingStopped(
-            f"the projections have collapsed to one point by step {row['step']} (spread {row['spread']:.1e}); a smaller lr or a larger batch may help"
+            f"the projections have collapsed to one point by step {row['step']} (spread {row['spread']:.1e}); a smaller lr or a larger batch may help; "
+            "--collapse go_on trains on, so that it can be seen"
         )
 
 

@@ -29,7 +29,8 @@ from suppression.pixels import (
 
 LOCAL_AREA = (0.05, 0.14)  # SwAV, appendix A.2
 
-# One augmentation at a time, on every picture (SimCLR, Fig. 5: "Color" is jitter with gray, "Rotate" a number of quarter turns).
+# One augmentation at a time, on every picture (SimCLR, Fig. 5: "Color" is jitter with gray, "Rotate" a number of quarter turns,
+# of which none is one of four here, where it leaves a picture as it is, and not one in the paper).
 OPS: dict[str, dict[str, float]] = {
     "cutout": {"cutout": 1.0},
     "jitter": {"jitter": 1.0, "jitter_p": 1.0, "gray": 0.2},

@@ -1,5 +1,6 @@
 """The street door: what a user types, mistakes included, and what comes back."""
 
+import inspect
 import json
 import os
 import re
@@ -179,6 +180,21 @@ def test_help_of_a_recipe_names_every_knob_and_its_room(capsys):
     code, out, _ = door(capsys, "digit_size", "--help")
     assert code == 0
     assert all(f"--{knob}" in out for knob in ("tau", "size2", "batch", "area_min", "head", "width"))
+
+
+def test_help_tells_each_methods_own_default_as_its_signature_has_it(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    out = door(capsys, "digit_size", "--help")[1]
+    (tau,) = (line for line in out.splitlines() if line.strip().startswith("--tau V"))
+    for name, method in METHODS.items():
+        if parameter := inspect.signature(method).parameters.get("tau"):
+            (told,) = (group for group in tau.split("; ") if re.search(rf"\b{name}\b", group))
+            assert told.removeprefix("default ").split()[0].endswith(str(parameter.default)), told
+
+
+def test_the_usual_depth_may_be_named_and_is_the_same_cell():
+    usual, named = (recipe.plan("model_size", scale="smoke", pins={"method": ["simclr"], "depth": [depth]}).cells for depth in (None, "18"))
+    assert usual == named != []
 
 
 MISTAKES = [

@@ -103,6 +103,7 @@ def test_the_distillation_loss_is_that_of_a_loop_with_scipys_softmax():
             if i % 6 < 3:
                 told.append(-np.sum(y[i % 6, block].numpy() * scipy.special.log_softmax(mine[i, block])))
     assert student(x1, x2, y).item() == pytest.approx((1 - weight) * np.mean(distil) + weight * np.mean(told), rel=1e-5)
+    assert student(x1, x2, y, x1, x2).item() == pytest.approx(student(x1, x2, y).item(), rel=1e-5)  # local crops are taught and told, too
 
 
 def test_a_teacher_gets_no_gradient_stays_as_it_is_and_is_not_stored():

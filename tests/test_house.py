@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -287,3 +288,16 @@ def test_no_score_of_a_row_is_called_as_a_knob_is():
     """A row has both: its cell's knob would stand where the score was."""
     scores = {"accuracy", "low", "high", "guess", "cases", "decodable", "k", *SCORES}
     assert not [(kind, name) for kind in SCENES for name in scores if name in schema(kind)]
+
+
+def test_a_recorded_figure_is_drawn_anew_from_its_rows(tmp_path):
+    """In the same bytes each time."""
+    for kind in ("toml", "laptop.csv", "laptop.json"):
+        shutil.copy(TOP / "experiments" / f"augmentation_pairs.{kind}", tmp_path)
+    (first,) = report.redraw(tmp_path)
+    before = first.read_bytes()
+    assert first.name == "augmentation_pairs.laptop.svg"
+    assert b"op1 jitter" in before
+    first.write_bytes(b"")
+    report.redraw(tmp_path)
+    assert first.read_bytes() == before

@@ -29,6 +29,9 @@ def test_supervised_is_the_mean_over_labels_of_the_cross_entropy_of_a_layer_each
         total += cross_entropy(logits, torch.cat([c, c])) / len(blocks)
         right.append(logits.argmax(1) == torch.cat([c, c]))
     torch.testing.assert_close(method(x1, x2, y), total)
+    torch.testing.assert_close(method(x1, x2, y, x1, x2), total)  # local crops have the same label: the mean of a loss twice over
+    torch.testing.assert_close(3 * method(x1, x2, y, x2), 2 * total + method(x2, x2, y))  # and weigh as much as a view
+    method(x1, x2, y)
     assert method.metrics["label_accuracy"].item() == pytest.approx(torch.stack(right).float().mean().item())
 
 
