@@ -247,7 +247,7 @@ def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(argv, 
     [
         (["losses", "--tau", "0.1"], ["tau does nothing where loss = margin"]),
         (["digit_size", "--head", "linear", "mlp", "--head_layers", "2", "3"], ["head_layers does nothing where head = linear"]),
-        (["digit_size", "--method", "byol", "--targets", "random", "--ema", "0.9"], ["ema does nothing where targets = random"]),
+        (["digit_size", "--method", "byol", "--targets", "constant", "--ema", "0.9"], ["ema does nothing where targets = constant"]),
         (
             ["digit_size", "--method", "simsiam", "--predictor", "identity", "--predictor_width", "8"],
             ["predictor_width does nothing where predictor = identity"],

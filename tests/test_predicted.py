@@ -61,7 +61,7 @@ def test_simsiam_is_the_loop_over_both_directions(local):
 
 
 @pytest.mark.parametrize("local", [0, 3])
-@pytest.mark.parametrize("targets", [None, "random", "stop_gradient"])
+@pytest.mark.parametrize("targets", [None, "constant", "stop_gradient"])
 def test_byol_is_twice_two_less_two_cosines_with_its_targets(targets, local):
     method, (x1, x2) = moved(built(BYOL, targets=targets)), views()
     small = [views(seed=10 + i)[0] for i in range(local)]
@@ -77,7 +77,7 @@ def test_the_loss_does_not_know_which_view_is_first(cls):
     torch.testing.assert_close(method(x1, x2, y), method(x2, x1, y))
 
 
-@pytest.mark.parametrize(("cls", "knobs"), [(SimSiam, {}), (BYOL, {}), (BYOL, {"targets": "random"}), (BYOL, {"targets": "stop_gradient"})])
+@pytest.mark.parametrize(("cls", "knobs"), [(SimSiam, {}), (BYOL, {}), (BYOL, {"targets": "constant"}), (BYOL, {"targets": "stop_gradient"})])
 def test_no_gradient_reaches_a_target(cls, knobs):
     """The gradient is that of a loss whose targets are numbers, computed before."""
     method, (x1, x2) = built(cls, **knobs), views()
@@ -106,8 +106,18 @@ def test_the_target_of_byol_follows_the_papers_schedule():
     assert share == 1  # at the end it stands still
 
 
-def test_a_random_target_never_moves_though_its_batch_norms_see_its_own_batches():
-    method = built(BYOL, targets="random")
+def test_a_constant_target_is_a_network_drawn_apart_and_leaves_the_online_one_as_it_was(cell_with):
+    plain, method = (build.build_method(cell_with("byol") | {"targets": targets}) for targets in (None, "constant"))
+    for start, online, other in zip(plain.encoder.parameters(), method.encoder.parameters(), method.target[0].parameters(), strict=True):
+        assert torch.equal(start, online)
+        if start.ndim > 1:
+            chance = 5 / start.numel() ** 0.5
+            assert abs(float(torch.corrcoef(torch.stack([online.flatten(), other.flatten()]))[0, 1])) < chance
+            assert float(other.std()) == pytest.approx(float(online.std()), rel=chance)
+
+
+def test_a_constant_target_never_moves_though_its_batch_norms_see_its_own_batches():
+    method = built(BYOL, targets="constant")
     before = {name: value.clone() for name, value in method.target.state_dict().items()}
     moved(method)(*views(), torch.zeros(8))
     method.after_step(0.5)

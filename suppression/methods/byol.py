@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from suppression.methods.ema import ema_, follower
+from suppression.methods.ema import ema_, follower, redraw_
 from suppression.methods.predicted import Predicted
 
 
@@ -17,16 +17,18 @@ class BYOL(Predicted):
     """2 - 2 cos between the prediction of one view and the target network's projection of the other; the sum of both directions.
 
     The target follows encoder and head as a moving average, whose `ema` rises to 1 as a cosine over training (section 3.1). It starts as a copy of them (the
-    released code draws it apart, which its authors found to make no difference). `targets` random leaves it there; stop_gradient takes the online network
+    released code draws it apart, which its authors found to make no difference). `targets` constant is a random network drawn apart, which never moves; stop_gradient takes the online network
     itself, an `ema` that stays 0 (Table 5a has both). The predictor's hidden layer is as wide as h, as the head's is, unless told (the paper's are twice as wide as h).
     """
 
-    idle = Predicted.idle | {"targets": dict.fromkeys(("random", "stop_gradient"), ("ema",))}
+    idle = Predicted.idle | {"targets": dict.fromkeys(("constant", "stop_gradient"), ("ema",))}
 
-    def __init__(self, encoder: nn.Module, *, ema: float = 0.996, targets: Literal["random", "stop_gradient"] | None = None, **knobs: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, ema: float = 0.996, targets: Literal["constant", "stop_gradient"] | None = None, **knobs: Any) -> None:
         super().__init__(encoder, **knobs)
         self.ema, self.targets = ema, targets
         self.target = follower(nn.Sequential(self.encoder, self.head), ema)
+        if targets == "constant":
+            redraw_(self.target)
 
     def usual_width(self) -> int:
         return self.encoder.h_dim  # type: ignore[return-value]
