@@ -124,7 +124,7 @@ def coerce(knob: Knob, value: Value, where: str) -> Value:
             continue
         return None if found is False and type(None) in options(knob.type) else found  # a switch that is off is one that nobody touched: one key
     wanted = " or ".join(describe(option) for option in options(knob.type))
-    raise UserError(f"{where}: {knob.name} = {value!r} is not {wanted}")
+    raise UserError(f"{where}: {knob.name} = {value!r} is not {wanted}{'' if knob.usual is None else f', which is {knob.usual}'}")
 
 
 def options(annotation: Any) -> tuple[Any, ...]:
