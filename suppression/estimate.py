@@ -24,7 +24,7 @@ from suppression.store import Store
 from suppression.train import Batch, Training
 from suppression.views import Views
 
-FEW = 32  # scenes of a step that is timed
+FEW = 16  # scenes of a step that is timed
 
 
 def cost(cell: Cell, probe: Probe | None, *, trained: bool = False) -> float:
@@ -40,7 +40,7 @@ def expected_seconds(cells: list[Cell], probe: Probe | None, place: Place, befor
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
-    nets: dict[tuple, tuple[Any, bool, float]] = {}  # with the faster precision, and the seconds of a pixel
+    nets: dict[tuple, tuple[Any, bool, float]] = {}  # with whether bf16 is faster, and the seconds of a pixel of a probe's pictures
     steps: dict[tuple, float] = {}  # the seconds of a scene
     updates: dict[tuple, float] = {}
     found = []
@@ -50,9 +50,10 @@ def expected_seconds(cells: list[Cell], probe: Probe | None, place: Place, befor
         shape = (cell.get("net"), cell.get("depth"), cell["width"], cell["stem"] or stem_for(cell["canvas"]), channels, view)
         if shape not in nets:
             net: Any = channels_last(build_encoder(cell)).to(device)
-            x = pictures(64, channels, view, device)
-            seconds = {bf16: repeated(net, (x,), device, bf16) for bf16 in (True, False)}
-            nets[shape] = net, seconds[True] < seconds[False], min(seconds.values()) / (64 * view**2)
+            x = (pictures(2 * FEW, channels, view, device),)
+            fp32 = repeated(net, x, device, False)
+            bf16 = machine.timed_pass(net, x, device, True) < 3 * fp32 and repeated(net, x, device, True) < fp32  # far behind when cold: not worth two more
+            nets[shape] = net, bf16, fp32 / (2 * FEW * view**2)
         net, bf16, pace = nets[shape]
         found.append(pace * cost(cell, probe, trained=True))
         if not METHODS[cell["method"]].trains or store.has(full_key(cell)):

@@ -183,9 +183,9 @@ def test_the_expected_time_counts_updates_by_the_step_and_pixels_by_the_sample(c
     monkeypatch.setattr(machine, "timed_pass", lambda *_: 1.0)
     monkeypatch.setattr(machine, "timed", lambda *_: 0.5)
     cell = cell | {"samples": 640, "batch": 64, "optimiser": "muon"}
-    probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 64  # of 64 pictures a pass; a probe's only go forward, a third of a pass, 4 times
+    probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 32  # of 32 pictures a pass; a probe's only go forward, a third of a pass, 4 times
     larger = (cell["canvas"] / cell["view"]) ** 2  # and they are whole canvases
-    assert estimate.expected_seconds([cell], plan.probe, place) == pytest.approx([640 / 32 + 10 * 0.5 + larger * probed])  # a batch of 32 scenes is timed
+    assert estimate.expected_seconds([cell], plan.probe, place) == pytest.approx([640 / 16 + 10 * 0.5 + larger * probed])  # a batch of 16 scenes is timed
     untrained = next(cell for cell in plan.cells if cell["method"] == "untrained")
     assert estimate.expected_seconds([untrained], plan.probe, place) == pytest.approx([probed])
 
@@ -194,7 +194,7 @@ def test_the_expected_time_is_that_of_the_method_on_all_of_its_views(cell, plan,
     """A pass that takes a second for each tensor that it is shown: two views and the labels, and as many local crops as there are."""
     monkeypatch.setattr(machine, "timed_pass", lambda net, shown, *_: float(len(shown)) if isinstance(net, Method) else 0.0)
     few, many = (estimate.expected_seconds([cell | {"local": n}], plan.probe, place)[0] for n in (None, 4))
-    assert (few, many) == (3 * cell["samples"] / 32, 7 * cell["samples"] / 32)
+    assert (few, many) == (3 * cell["samples"] / 16, 7 * cell["samples"] / 16)
 
 
 @pytest.mark.parametrize("local", [None, 2])
@@ -207,7 +207,7 @@ def test_what_is_timed_is_shaped_like_what_is_trained_on(name, local, cell_with,
     blank, batch = estimate.blank_batch(cell, method, CPU), feed.batches(cell, feed.load_pool(cell, True, place), CPU)(0)
     assert [(x.shape[1:], x.dtype) for x in blank] == [(x.shape[1:], x.dtype) for x in batch]
     assert len(batch[0]) % len(blank[0]) == 0
-    assert len(blank[0]) == (24 if name == "moco" else 32)
+    assert len(blank[0]) == (12 if name == "moco" else 16)
     assert machine.timed_pass(method, blank, CPU, False) > 0
 
 
