@@ -112,12 +112,12 @@ def arranged(shown: list[Line]) -> list[list[Line | None]]:
 
 def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     recipe = plan.recipe
-    chance = 100 * guess(plan, rows, line.feature) if line.measure == "accuracy" else 1.0 if line.measure in ("spread", "rank") else math.nan
-    if not math.isnan(chance):
-        ax.axhline(chance, color="black", linewidth=1, linestyle=GUESS)
+    known = 100 * guess(plan, rows, line.feature) if line.measure == "accuracy" else 1.0 if line.measure in ("spread", "rank") else math.nan
+    if not math.isnan(known):
+        ax.axhline(known, color="black", linewidth=1, linestyle=GUESS)
     layer = f", {line.layer}" if several_layers(plan) and line.layer != "output" else ""
-    told = OF_PAIRS[line.measure] if line.feature == "pairs" else kind_told(plan, line.scenes)
-    ax.set_title(fill(f"{line.feature}{layer}: {told}", LETTERS), fontsize=15)
+    subject = OF_PAIRS[line.measure] if line.feature == "pairs" else kind_told(plan, line.scenes)
+    ax.set_title(fill(f"{line.feature}{layer}: {subject}", LETTERS), fontsize=15)
     ax.set_ylim(-2, 102) if line.measure == "accuracy" else ax.set_ylim(0, 1.08 * max(ax.dataLim.ymax, 0) or 1)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
@@ -132,8 +132,8 @@ def decorate(ax: Any, plan: Plan, rows: list[Row], line: Line) -> None:
     for x in plan.axis:
         here = at(rows, recipe.axis, x)
         if here and recipe.axis not in PROBE_AXES and not select(here, feature=line.feature, scenes=line.scenes):
-            told = fill(plan.card.absent.removeprefix("n/a: ") or "not asked for", 34)
-            ax.text(place(plan, x), 55, told, rotation=90, ha="left" if x == plan.axis[0] else "right", va="center", fontsize=12, color="#555555")
+            why = fill(plan.card.absent.removeprefix("n/a: ") or "not asked for", 34)
+            ax.text(place(plan, x), 55, why, rotation=90, ha="left" if x == plan.axis[0] else "right", va="center", fontsize=12, color="#555555")
     if recipe.incentive and (line.feature, line.scenes) == (recipe.retention[0].feature, recipe.retention[0].scenes):
         draw_incentive(ax, plan)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from suppression.methods.ema import ema_, follower, redraw_
+from suppression.methods.ema import ema_, follower
 from suppression.methods.predicted import Predicted
 
 
@@ -48,3 +48,11 @@ class BYOL(Predicted):
     def after_step(self, progress: float) -> None:
         if self.targets is None:
             ema_(self.target, nn.Sequential(self.encoder, self.head), 1 - (1 - self.ema) * (math.cos(math.pi * progress) + 1) / 2)
+
+
+@torch.no_grad()
+def redraw_(network: nn.Module) -> None:
+    """Draw every weight anew, as spread out as it was, in place: another network of the same kind as one that has not been trained."""
+    for weight in network.parameters():
+        if weight.ndim > 1:
+            weight.normal_(std=float(weight.std()))

@@ -19,14 +19,6 @@ def follower(module: nn.Module, ema: float) -> nn.Module:
 
 
 @torch.no_grad()
-def redraw_(network: nn.Module) -> None:
-    """Draw every weight anew, as spread out as it was, in place: another network of the same kind as one that has not been trained."""
-    for weight in network.parameters():
-        if weight.ndim > 1:
-            weight.normal_(std=float(weight.std()))
-
-
-@torch.no_grad()
 def ema_(target: nn.Module, online: nn.Module, ema: float) -> None:
     """target <- ema target + (1 - ema) online, for every weight, in place."""
     torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), 1 - ema)
