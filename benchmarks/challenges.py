@@ -10,10 +10,15 @@ from pathlib import Path
 from paired import Found, Row, paired, timed
 from program import command, weighed
 
-from suppression import build, feed, lab, recipe, shelf
-from suppression.figures import saved
-from suppression.pictures import cluster_sheet, lighter
-from suppression.store import Store
+from suppression.execution.batches import load_pool
+from suppression.execution.context import Context
+from suppression.execution.store import Store
+from suppression.experiment.builders import build_method
+from suppression.experiment.files import find, names
+from suppression.experiment.keys import full_key
+from suppression.experiment.plan import make_plan
+from suppression.reporting.cluster_figure import cluster_sheet, lighter
+from suppression.reporting.figures import saved
 
 RANDOM_BITS = ("random_bits", "--tau", "0.2", "--seeds", "1")  # of the laptop scale
 IMAGES = 16
@@ -45,15 +50,15 @@ def laptop_run() -> dict[str, float]:
 
 def pictures(repetitions: int) -> list[float]:
     """Seconds of the sheet of local_features; `paired` without a warm round, as a run draws it once."""
-    plan = recipe.plan("local_features", scale="laptop")
+    plan = make_plan("local_features", scale="laptop")
     with tempfile.TemporaryDirectory() as room:
-        store, place = Store(room), lab.Place(store=Path(room))
+        store, context = Store(room), Context(store=Path(room))
         for cell in plan.cells:
-            weights = build.build_method(cell, feed.load_pool(cell, True, place)).state_dict()
-            store.publish(lab.full_key(cell), cell=cell, weights={name: value.contiguous() for name, value in weights.items()}, trace=[], about={})
+            weights = build_method(cell, load_pool(cell, True, context)).state_dict()
+            store.publish(full_key(cell), cell=cell, weights={name: value.contiguous() for name, value in weights.items()}, trace=[], about={})
 
         def sheet() -> None:
-            made = cluster_sheet(plan, store, place, images=IMAGES)
+            made = cluster_sheet(plan, store, context, images=IMAGES)
             assert made is not None
             lighter(saved(made, "png"))
 
@@ -63,8 +68,8 @@ def pictures(repetitions: int) -> list[float]:
 def recorded() -> list[Row]:
     """A row a recipe."""
     rows = []
-    for name in shelf.names("experiments"):
-        file = shelf.find("experiments", name).with_name(f"{name}.laptop.json")
+    for name in names("experiments"):
+        file = find("experiments", name).with_name(f"{name}.laptop.json")
         peak = json.loads(file.read_text())["peak_mb"] if file.exists() else None
         rows.append(Row(f"recorded: a worker of {name}, RSS, MB", [peak] if peak else [], "{:,.0f}", MOST, why="not recorded"))
     return rows

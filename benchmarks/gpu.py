@@ -11,16 +11,18 @@ from paired import Found, Row, Variants, over, paired, rate, timed
 from step import largest_cell, trained_steps
 from torch.utils.flop_counter import FlopCounterMode
 
-from suppression import build, feed, lab
-from suppression.recipe import Cell
-from suppression.train import Training
+from suppression.execution.batches import batches, load_pools
+from suppression.execution.context import Context
+from suppression.experiment.builders import build_method, part
+from suppression.experiment.plan import Cell
+from suppression.training.loop import Training
 
 STEPS = 20
 
 
 def gpu(repetitions: int) -> Found:
-    """Views a second of digit_size's paper scale (112 px, width 64, batch 1024, drawing included; scikit-learn's digits stand in for MNIST, which changes no
-    shape), inside `suppression.train.train` between logged steps: as the product runs it in fp32 and in bf16, and in bf16 with the encoder under torch.compile.
+    """Augmentation a second of digit_size's paper scale (112 px, width 64, batch 1024, drawing included; scikit-learn's digits stand in for MNIST, which changes no
+    shape), inside `suppression.training.loop.train` between logged steps: as the product runs it in fp32 and in bf16, and in bf16 with the encoder under torch.compile.
     The roofline is the card's own best at a bf16 product of two 8,192 x 8,192 matrices, in floating-point operations a second.
     """
     if not torch.cuda.is_available():
@@ -29,12 +31,12 @@ def gpu(repetitions: int) -> Found:
 
 
 def on(device: torch.device, cell: Cell, repetitions: int, side: int = 8192) -> Found:
-    pool = feed.load_pools(cell, lab.Place(Path()), device)[True]
-    draw, training = feed.batches(cell, pool, device), build.part(Training, cell)
+    pool = load_pools(cell, Context(Path()), device)[True]
+    draw, training = batches(cell, pool, device), part(Training, cell)
     modes = {"fp32": None, "bf16": None, "bf16, compiled": "default", "bf16, compiled, max-autotune": "max-autotune-no-cudagraphs"}
     variants: Variants = {}
     for name, mode in modes.items():
-        method = build.build_method(cell).to(device)
+        method = build_method(cell).to(device)
         if mode:
             method.encoder.compile(mode=mode)
         variants[name] = partial(trained_steps, method, draw, training, bf16="bf16" in name, steps=STEPS, device=device)
@@ -56,7 +58,7 @@ def on(device: torch.device, cell: Cell, repetitions: int, side: int = 8192) -> 
 def operations(device: torch.device, cell: Cell) -> float:
     """Floating-point operations of one view, forward and backward (a multiplication and an addition count as two)."""
     small = cell | {"batch": 8}
-    draw, method = feed.batches(small, feed.load_pools(cell, lab.Place(Path()), device)[True], device), build.build_method(cell).to(device)
+    draw, method = batches(small, load_pools(cell, Context(Path()), device)[True], device), build_method(cell).to(device)
     with FlopCounterMode(display=False) as counter:
         method(*draw(0)).backward()
     return counter.get_total_flops() / (2 * small["batch"])

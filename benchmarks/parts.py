@@ -14,9 +14,9 @@ from paired import Found, Row, Variants, installed, one_thread, over, paired, ti
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from suppression.losses import nt_xent
-from suppression.probes import linear
-from suppression.seeds import rng, torch_rng
+from suppression.evaluation import linear
+from suppression.losses.contrastive import nt_xent
+from suppression.seeding import rng, torch_rng
 
 TAU, DIM = 0.2, 128
 C, MAX_ITER = 0.1, 300  # the probe's defaults

@@ -15,10 +15,10 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from suppression.pixels import BLUR_SIGMA
-from suppression.recipe import Cell
-from suppression.scenes import Pool
-from suppression.views import Views
+from suppression.data import Pool
+from suppression.data.transforms.augmentation import Augmentation
+from suppression.data.transforms.functional import BLUR_SIGMA
+from suppression.experiment.plan import Cell
 
 os.environ["LIGHTLY_DID_VERSION_CHECK"] = "True"  # or it asks its server for a newer version
 FACTORS = ("instance", "top", "left", "size")
@@ -48,7 +48,7 @@ def kernel(side: int) -> int:
     return 2 * round(side / 20) + 1
 
 
-def torchvision_view(views: Views, side: int) -> v2.Compose:
+def torchvision_view(views: Augmentation, side: int) -> v2.Compose:
     """torchvision's v2 transforms that do what `views` does, on a PIL picture, on a uint8 tensor, or (with one set of parameters) on a batch."""
     steps: list[nn.Module] = [v2.RandomResizedCrop(side, (views.area_min, views.area_max), (1 / views.aspect, views.aspect), antialias=True)]
     if views.flip:
@@ -63,7 +63,7 @@ def torchvision_view(views: Views, side: int) -> v2.Compose:
     return v2.Compose([*steps, v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 
 
-def kornia_views(views: Views, side: int) -> nn.Module:
+def kornia_views(views: Augmentation, side: int) -> nn.Module:
     """kornia's transforms that do what `views` does, on a float batch; each sample with its own parameters, as in ours."""
     from kornia import augmentation as kornia
 
@@ -80,8 +80,8 @@ def kornia_views(views: Views, side: int) -> nn.Module:
     return nn.Sequential(*steps)
 
 
-def lightly_two_views(views: Views, side: int) -> Callable:
-    """lightly's SimCLRTransform with the knobs of `views`; its aspect ratios are torchvision's, which are ours."""
+def lightly_two_views(views: Augmentation, side: int) -> Callable:
+    """lightly's SimCLRTransform with the parameters of `views`; its aspect ratios are torchvision's, which are ours."""
     from lightly.transforms import SimCLRTransform
 
     return SimCLRTransform(
@@ -125,11 +125,11 @@ class DigitPictures(Dataset):
         return self.cell["samples"]
 
     def __getitem__(self, i: int) -> tuple[Any, int]:
-        rows = self.place()
+        rows = self.context()
         picture = self.picture(rows)
         return self.transform(picture) if self.transform else picture, self.labels[rows[0][0]]
 
-    def place(self) -> list[tuple[int, int, int, int]]:
+    def context(self) -> list[tuple[int, int, int, int]]:
         """(instance, top, left, size) of each digit, whose boxes reach into one another by `overlap` at most."""
         sizes, canvas = (self.cell["size1"], self.cell["size2"]), self.cell["canvas"]
         while True:
@@ -141,9 +141,9 @@ class DigitPictures(Dataset):
     def picture(self, digits: list[tuple[int, int, int, int]]) -> Image.Image:
         edge, canvas = (self.images.shape[1] - self.cell["box"]) // 2, Image.new("L", (self.cell["canvas"],) * 2)
         for instance, top, left, size in digits:
-            keep, place = (edge, edge, edge + self.cell["box"], edge + self.cell["box"]), (left, top, left + size, top + size)
+            keep, context = (edge, edge, edge + self.cell["box"], edge + self.cell["box"]), (left, top, left + size, top + size)
             digit = Image.fromarray(self.images[instance]).resize((size, size), Image.Resampling.BILINEAR, box=keep)
-            canvas.paste(ImageChops.lighter(canvas.crop(place), digit), place)
+            canvas.paste(ImageChops.lighter(canvas.crop(context), digit), context)
         return canvas
 
 

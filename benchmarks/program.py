@@ -19,11 +19,15 @@ from paired import CPU, Found, Row, Seconds, Variants, one_thread, over, paired,
 from step import TAU, largest_cell
 from torch.autograd.graph import saved_tensors_hooks
 
-from suppression import build, crew, feed, lab
-from suppression.forms import Probe
-from suppression.losses import nt_xent
+from suppression.evaluation.spec import Probe
+from suppression.execution.batches import batches, load_pools
+from suppression.execution.context import Context
+from suppression.execution.executor import cores, run
+from suppression.execution.runner import run_cell
+from suppression.experiment.builders import build_method
+from suppression.experiment.plan import Cell
+from suppression.losses.contrastive import nt_xent
 from suppression.methods import Method
-from suppression.recipe import Cell
 
 SAMPLES = (1280, 2560, 5120, 10_240)
 QUICK_PROBE = Probe(train=200, test=100)  # a fixed cost, which a line takes as its height at zero
@@ -74,18 +78,18 @@ def scaling(repetitions: int) -> Found:
     rounds of w. A line is fitted in each repetition: its slope, how the slope of the last doubling stands to the slope before it, and the largest
     distance of a point from the line, as a share of the point.
     """
-    workers, seeds = crew.cores(), count()
+    workers, seeds = cores(), count()
     cells = (1, *(n * max(workers, 2) for n in (1, 2, 4)))
     rounds = [-(-n // workers) for n in cells]
     with tempfile.TemporaryDirectory() as room:
-        place = lab.Place(store=Path(room))
+        context = Context(store=Path(room))
 
         def alone(samples: int) -> None:
-            lab.run_cell(largest_cell("laptop", samples=samples, seed=next(seeds)), QUICK_PROBE, place)
+            run_cell(largest_cell("laptop", samples=samples, seed=next(seeds)), QUICK_PROBE, context)
 
         def together(n: int) -> None:
             asked = [largest_cell("laptop", samples=SAMPLES[0], seed=next(seeds)) for _ in range(n)]
-            if len(crew.run(asked, QUICK_PROBE, place, lambda index, event: None)) < n:
+            if len(run(asked, QUICK_PROBE, context, lambda index, event: None)) < n:
                 raise RuntimeError("a cell failed")
 
         with one_thread():
@@ -212,11 +216,11 @@ def memory(repetitions: int) -> Found:
 
 def paper_step(cell: Cell, *, bf16: bool) -> dict[str, float]:
     """Bytes that a training step of `cell` holds at the end of its forward pass, by part, without running it at its batch."""
-    method, n, few = build.build_method(cell).train(), cell["batch"], (4, 8)
-    pool = feed.load_pools(cell, lab.Place(Path()), CPU)[True]
+    method, n, few = build_method(cell).train(), cell["batch"], (4, 8)
+    pool = load_pools(cell, Context(Path()), CPU)[True]
 
     def net(batch: int) -> int:
-        x = torch.cat(feed.batches(cell | {"batch": batch}, pool, CPU)(0)[:2])
+        x = torch.cat(batches(cell | {"batch": batch}, pool, CPU)(0)[:2])
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             return kept(lambda: method.project(method.encoder(x)), method)
 

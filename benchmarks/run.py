@@ -19,7 +19,7 @@ import scenes
 import step
 from paired import CPU, Found, table
 
-from suppression import machine
+from suppression.execution import environment
 
 README = Path(__file__).parent / "README.md"
 
@@ -56,7 +56,7 @@ def report(name: str, asked: int | None, commit: str | None) -> tuple[str, dict[
     """Run one section: its text, table, notes and figures, and what they need beside them to be believed."""
     section, load, began = SECTIONS[name], os.getloadavg()[0], time.monotonic()
     repetitions = asked or section.repetitions
-    found, facts = section.run(repetitions), machine.facts(CPU)
+    found, facts = section.run(repetitions), environment.facts(CPU)
     where = f"{facts['machine']}, {facts['cores']} cores, load {load:.1f} when begun"
     libraries = ", ".join([f"Python {facts['python']}", *map(version, ("torch", *section.libraries))])
     measured = (
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
     parser.add_argument("--repetitions", type=int, metavar="N", help="of each section (default: each its own)")
     parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/README.md, and scaling's figure beside it")
-    asked, commit = parser.parse_args(), machine.commit()
+    asked, commit = parser.parse_args(), environment.commit()
     for name in asked.only:
         text, figures = report(name, asked.repetitions, commit)
         print(f"{text}\n", flush=True)

@@ -12,12 +12,15 @@ from paired import Found, Row, Variants, one_thread, over, paired, rate, timed
 from PIL import Image, ImageChops, ImageDraw
 from torchvision.transforms import v2
 
-from suppression import build, feed, lab
-from suppression.knobs import schema
-from suppression.multiview import two_views
-from suppression.scenes import Pool, trifeature
-from suppression.seeds import torch_rng
-from suppression.views import Views
+from suppression.data import Pool
+from suppression.data.transforms.augmentation import Augmentation
+from suppression.data.trifeature import COLOURS
+from suppression.data.two_views import two_views
+from suppression.execution.batches import load_pool
+from suppression.execution.context import Context
+from suppression.experiment.builders import part, scenes_of
+from suppression.experiment.schema import schema
+from suppression.seeding import torch_rng
 
 N = 64
 MOST = 2000  # instances held as PIL pictures
@@ -40,7 +43,7 @@ class PerImage:
     """The usual way, for every kind of scene."""
 
     def __init__(self, cell: dict, pool: Pool) -> None:
-        self.cell, self.scenes, self.pool = cell, build.scenes_of(cell), pool
+        self.cell, self.scenes, self.pool = cell, scenes_of(cell), pool
         self.images = [Image.fromarray(image.permute(1, 2, 0).numpy() if image.ndim == 3 else image.numpy()) for image in pool.images[:MOST]]
         self.photos = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in pool.photos.images[:MOST]] if pool.photos else []
 
@@ -49,8 +52,8 @@ class PerImage:
         if kind in ("two_digits", "multi_digits"):
             made = Image.new("L", (canvas, canvas))
             for instance, top, left, size in zip(f["instance"], f["top"], f["left"], f["size"], strict=True):
-                place = (left, top, left + size, top + size)
-                made.paste(ImageChops.lighter(made.crop(place), self.images[instance].resize((size, size), Image.Resampling.BILINEAR)), place)
+                context = (left, top, left + size, top + size)
+                made.paste(ImageChops.lighter(made.crop(context), self.images[instance].resize((size, size), Image.Resampling.BILINEAR)), context)
             return made
         if kind == "random_bits":
             return self.images[f["instance"]].resize((canvas, canvas), Image.Resampling.BILINEAR)
@@ -63,7 +66,7 @@ class PerImage:
             angle = np.deg2rad(-30 + 60 * f["turn"][0] / 8)  # a shape with five corners and six stripes, whichever it is
             points = [(left + side / 2 * (1 + np.sin(angle + a)), top + side / 2 * (1 - np.cos(angle + a))) for a in np.arange(5) * 2 * np.pi / 5]
             drawn = ImageDraw.Draw(made)
-            colour = tuple(int(255 * c) for c in list(trifeature.COLOURS.values())[f["colour"]])
+            colour = tuple(int(255 * c) for c in list(COLOURS.values())[f["colour"]])
             drawn.polygon(points, fill=colour)
             stripes = Image.new("L", (side, side))
             for y in range(0, side, 4):
@@ -80,8 +83,8 @@ class PerImage:
         digit = self.images[f["instance"]].resize((side, side), Image.Resampling.BILINEAR).convert("RGB")
         for top in f["top"]:
             for left in f["left"]:
-                place = (round(left), round(top), round(left) + side, round(top) + side)
-                made.paste(ImageChops.lighter(made.crop(place), digit), place)
+                context = (round(left), round(top), round(left) + side, round(top) + side)
+                made.paste(ImageChops.lighter(made.crop(context), digit), context)
         return made
 
     def __call__(self, drawn: dict[str, torch.Tensor], transform: Callable) -> torch.Tensor:
@@ -98,7 +101,7 @@ class PerImage:
         return torch.stack(views)
 
 
-def lean(views: Views, canvas: int) -> Callable:
+def lean(views: Augmentation, canvas: int) -> Callable:
     """A random resized crop in as few calls as PIL and numpy allow."""
     rng, out = np.random.default_rng(0), views.view or canvas
 
@@ -111,7 +114,7 @@ def lean(views: Views, canvas: int) -> Callable:
     return transform
 
 
-def torchvision(views: Views, canvas: int) -> Callable:
+def torchvision(views: Augmentation, canvas: int) -> Callable:
     crop = v2.RandomResizedCrop(views.view or canvas, (views.area_min, views.area_max), (1 / views.aspect, views.aspect), antialias=True)
     return v2.Compose([crop, v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 
@@ -133,8 +136,8 @@ def scenes(repetitions: int) -> Found:
 
 def ways(given: dict) -> Variants:
     """Each way to two views of the same scenes."""
-    cell = {knob.name: knob.default for knob in schema(given["data"]).values()} | given
-    generator, views, pool = build.scenes_of(cell), build.part(Views, cell), feed.load_pool(cell, True, lab.Place(store=Path()))
+    cell = {parameter.name: parameter.default for parameter in schema(given["data"]).values()} | given
+    generator, views, pool = scenes_of(cell), part(Augmentation, cell), load_pool(cell, True, Context(store=Path()))
     usual, drawn = PerImage(cell, pool), generator.factors(N, torch_rng("benchmark"), pool)
     drawn |= {name: drawn[name] % MOST for name in ("instance", "photo") if name in drawn and cell["data"] != "trifeature"}
 

@@ -17,17 +17,21 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from suppression import build, feed, lab, machine, recipe
+from suppression.data import DATASETS
+from suppression.data.transforms.augmentation import Augmentation
+from suppression.execution.batches import batches, load_pools
+from suppression.execution.context import Context
+from suppression.execution.store import Store
+from suppression.execution.timing import bf16_is_faster
+from suppression.experiment.builders import build_method, part
+from suppression.experiment.plan import Cell, make_plan
 from suppression.methods import Method, SimCLR
-from suppression.nets import ResNet, channels_last
-from suppression.scenes import SCENES
-from suppression.seeds import torch_rng
-from suppression.store import Store
-from suppression.train import LOG_POINTS, Batch, Training, train
-from suppression.views import Views
+from suppression.models.resnet import ResNet, channels_last
+from suppression.seeding import torch_rng
+from suppression.training.loop import LOG_POINTS, Batch, Training, train
 
 STEPS = 5  # of each variant in one repetition
-FULL = Views(flip=0.5, jitter=0.5, gray=0.2, blur=0.5)  # SimCLR's set, at the strength it uses for small pictures
+FULL = Augmentation(flip=0.5, jitter=0.5, gray=0.2, blur=0.5)  # SimCLR's set, at the strength it uses for small pictures
 TAU = 0.2
 
 
@@ -36,7 +40,7 @@ class EnoughError(Exception):
 
 
 def trained_steps(method: Method, draw: Callable[[int], Batch], training: Training, *, bf16: bool, steps: int, device: torch.device = CPU) -> dict[str, float]:
-    """Seconds of a step of `suppression.train.train` itself, from one draw to the next, and of its `data`; the first step, which is logged, is left out."""
+    """Seconds of a step of `suppression.training.loop.train` itself, from one draw to the next, and of its `data`; the first step, which is logged, is left out."""
     assert steps + 1 < training.steps // LOG_POINTS, "a logged step would be among those timed"
     began, drawing = [0.0], [0.0]
 
@@ -79,22 +83,22 @@ class Work:
     build: Callable[[], Method]
     draw: Callable[[int], Batch]
     dataset: Callable[[Callable], Dataset]
-    views: Views
+    views: Augmentation
     side: int
     training: Training
 
 
-def largest_cell(scale: str, **pins: object) -> recipe.Cell:
+def largest_cell(scale: str, **pins: object) -> Cell:
     """digit_size's SimCLR cell with the largest second digit."""
-    plan = recipe.plan("digit_size", scale=scale, pins={"method": ["simclr"], "tau": [TAU]} | {knob: [value] for knob, value in pins.items()})
+    plan = make_plan("digit_size", scale=scale, pins={"method": ["simclr"], "tau": [TAU]} | {parameter: [value] for parameter, value in pins.items()})
     return max(plan.cells, key=lambda cell: cell["size2"])
 
 
 def digits() -> Work:
     cell = largest_cell("laptop", optimiser="adamw")  # which the peers have too
-    pool, views = feed.load_pools(cell, lab.Place(Path()), CPU)[True], build.part(Views, cell)
+    pool, views = load_pools(cell, Context(Path()), CPU)[True], part(Augmentation, cell)
     dataset = partial(peers.DigitPictures, cell, pool)
-    return Work(partial(build.build_method, cell), feed.batches(cell, pool, CPU), dataset, views, views.view or cell["canvas"], build.part(Training, cell))
+    return Work(partial(build_method, cell), batches(cell, pool, CPU), dataset, views, views.view or cell["canvas"], part(Training, cell))
 
 
 def photos() -> Work:
@@ -119,7 +123,7 @@ def usual(work: Work, transform: Callable, loss: peers.Loss) -> peers.UsualStep:
 
 def step(repetitions: int) -> Found:
     """A whole training step: draw, forward, loss, backward, optimiser; 64 pictures in two views, ResNet-18 of width 16, one thread. Ours is timed inside
-    `suppression.train.train`, from one draw to the next, between logged steps, once in the precision that `precision=auto` takes here and once in fp32. Peers
+    `suppression.training.loop.train`, from one draw to the next, between logged steps, once in the precision that `precision=auto` takes here and once in fp32. Peers
     have the same net, head and optimiser (AdamW), in fp32 and the default layout, fed by a torch DataLoader without workers (a worker would be a second core, on which ours
     would train a second cell): *lightly* with its SimCLRTransform and NTXentLoss, and *plain PyTorch* with torchvision's v2 transforms per picture and cross
     entropy over the masked 2n x 2n matrix. `digits`: digit_size at its laptop scale, crops of 40-px scenes, which peers draw with PIL. `photos`: 32 x 32 RGB
@@ -131,7 +135,7 @@ def step(repetitions: int) -> Found:
         with one_thread(), tempfile.TemporaryDirectory() as room:
             work = load()
             x = torch.cat(work.draw(0)[:2])
-            auto = "bf16" if machine.bf16_is_faster(work.build().encoder, x, CPU, Store(room)) else "fp32"
+            auto = "bf16" if bf16_is_faster(work.build().encoder, x, CPU, Store(room)) else "fp32"
             plain = usual(work, peers.twice(peers.torchvision_view(work.views, work.side)), peers.plain_loss(TAU))
             lightly = usual(work, peers.lightly_two_views(work.views, work.side), peers.lightly_loss(TAU)) if installed("lightly") else None
             variants: Variants = {"plain": plain, "lightly": lightly}
@@ -180,7 +184,7 @@ def views(repetitions: int) -> Found:
     rows: list[Row] = []
     for side in (32, 96):
         pictures = peers.photographs(128, side)
-        for name, chosen in {"crop": Views(), "SimCLR": FULL}.items():
+        for name, chosen in {"crop": Augmentation(), "SimCLR": FULL}.items():
             with one_thread():
                 rows += drawing_rows(f"{name}, {side} px", paired(drawers(pictures, chosen), repetitions), len(pictures))
     with one_thread():
@@ -195,7 +199,7 @@ def views(repetitions: int) -> Found:
     return Found(rows, [f"scenes: whole canvases drawn both ways from equal factors differ by {mean:.4f} on average (at most {largest:.2f}), of 1."])
 
 
-def drawers(pictures: Tensor, chosen: Views) -> Variants:
+def drawers(pictures: Tensor, chosen: Augmentation) -> Variants:
     """Each way to one view of every picture."""
     side, pil, rng = pictures.shape[-1], peers.as_pil(pictures), torch_rng("views")
     view = peers.torchvision_view(chosen, side)
@@ -224,7 +228,7 @@ def difference() -> tuple[float, float]:
     where PIL repeats the sprite's edge and ours fades into the empty canvas.
     """
     cell = largest_cell("laptop")
-    pool, scenes = feed.load_pools(cell, lab.Place(Path()), CPU)[True], build.part(SCENES[cell["data"]], cell)
+    pool, scenes = load_pools(cell, Context(Path()), CPU)[True], part(DATASETS[cell["data"]], cell)
     factors = scenes.factors(cell["batch"], torch_rng("same"), pool)
     placed = torch.stack([factors[name] for name in peers.FACTORS], 2).tolist()
     painter = peers.DigitPictures(cell, pool)

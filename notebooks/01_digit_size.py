@@ -26,17 +26,20 @@ from tempfile import mkdtemp
 
 from IPython.display import SVG, display
 
-from suppression import lab, recipe, shelf
-from suppression.figures import figure
-from suppression.rows import long_rows
-from suppression.show import sheet
+from suppression.execution.context import Context
+from suppression.execution.runner import run_cell
+from suppression.experiment.files import find
+from suppression.experiment.plan import make_plan
+from suppression.experiment.rows import long_rows
+from suppression.reporting.figures import figure
+from suppression.reporting.samples import sheet
 
 # %% [markdown]
 # ## The data, and two views of each picture
 # The first digit is small, the second large; the classes stand above. Each view is a random crop, resized. What do both views share?
 
 # %%
-laptop = recipe.plan("digit_size", scale="laptop", pins={"tau": [0.2]})
+laptop = make_plan("digit_size", scale="laptop", pins={"tau": [0.2]})
 cell = next(cell for cell in laptop.cells if cell["method"] == "simclr" and cell["size2"] == laptop.axis[-1])
 sheet(cell, title=laptop.card.title)
 
@@ -45,9 +48,9 @@ sheet(cell, title=laptop.card.title)
 # One *cell* is one network: its data, its method, its seed. `run_cell` trains it and asks it for each digit: once with only that digit visible, once with both.
 
 # %%
-plan = recipe.plan("digit_size", scale="smoke", pins={"tau": [0.2]})
-place = lab.Place(store=Path(mkdtemp()))
-done = [(cell, lab.run_cell(cell, plan.probe, place)) for cell in plan.cells]
+plan = make_plan("digit_size", scale="smoke", pins={"tau": [0.2]})
+context = Context(store=Path(mkdtemp()))
+done = [(cell, run_cell(cell, plan.probe, context)) for cell in plan.cells]
 rows = long_rows(plan, done)
 for row in rows[:4]:
     print(f"{row['method']}, size2 {row['size2']}: {row['feature']} digit {row['scenes']}: {row['accuracy']:.2f} [{row['low']:.2f}, {row['high']:.2f}]")
@@ -64,8 +67,8 @@ figure(plan, rows)
 # Recorded with `python -m suppression.exp digit_size`; the crosses are the published values of the talk (a 112-px canvas and MNIST).
 
 # %%
-recorded = shelf.find("experiments", "digit_size").with_name("digit_size.laptop.svg")
+recorded = find("experiments", "digit_size").with_name("digit_size.laptop.svg")
 display(SVG(recorded)) if recorded.exists() else print("not recorded yet")
 
 # %% [markdown]
-# **Try it.** What happens to the first digit at a lower temperature? Which knob would you turn to bring it back? `python -m suppression.exp digit_size --help` names them all.
+# **Try it.** What happens to the first digit at a lower temperature? Which parameter would you turn to bring it back? `python -m suppression.exp digit_size --help` names them all.

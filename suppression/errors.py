@@ -11,7 +11,7 @@ class UserError(ValueError):
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
-    """`unknown("two_digits has no knob", "sise2", [...])` -> "two_digits has no knob 'sise2'; did you mean 'size2'?" """
+    """`unknown("two_digits has no parameter", "sise2", [...])` -> "two_digits has no parameter 'sise2'; did you mean 'size2'?" """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return UserError(f"{what} '{name}'; " + (f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"))

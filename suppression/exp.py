@@ -9,16 +9,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from suppression import shelf
 from suppression.errors import UserError, unknown
-from suppression.store import Store
+from suppression.execution.store import Store
+from suppression.experiment import files
+from suppression.experiment.files import find, read
 
 EXAMPLE = """examples:
   python -m suppression.exp                              what there is, and how much of it is done
   python -m suppression.exp digit_size --tau 0.2         the main job
   python -m suppression.exp digit_size --size2 20 32 --tau 0.05 0.2 --seeds 3
   python -m suppression.exp digit_size --dry             the cells, stored or not, and the minutes they would take
-  python -m suppression.exp digit_size --help            every knob of this experiment"""
+  python -m suppression.exp digit_size --help            every parameter of this experiment"""
 
 
 def general_parser(prog: str) -> argparse.ArgumentParser:
@@ -50,7 +51,7 @@ def general_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--skip-bad", action="store_true", help="leave out files of a folder of photographs that are no pictures, instead of stopping at them")
     parser.add_argument("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, mps")
     parser.add_argument("--workers", type=int, metavar="N", help="cells trained side by side (default on a CPU: one a core; on a GPU: 1)")
-    parser.add_argument("-h", "--help", action="store_true", help="this help; after a recipe's name also its knobs")
+    parser.add_argument("-h", "--help", action="store_true", help="this help; after a recipe's name also its parameters")
     return parser
 
 
@@ -79,24 +80,24 @@ def run(argv: list[str], prog: str) -> int:
             print_list(Store(given.store))
         return 0
     if given.name is None or argv[0].startswith("-"):
-        raise UserError(f"name the experiment first: {prog} NAME {' '.join(argv)}\nthere are: {', '.join(shelf.names('experiments'))}")
-    from suppression.forms import SCALES, load_card, load_recipe
+        raise UserError(f"name the experiment first: {prog} NAME {' '.join(argv)}\nthere are: {', '.join(files.names('experiments'))}")
+    from suppression.experiment.spec import SCALES, load_card, load_recipe
 
     if given.scale not in SCALES:
         raise unknown("there is no scale", given.scale, SCALES)
     if given.workers is not None and given.workers < 1:
         raise UserError(f"--workers {given.workers}: at least one is needed")
     recipe = load_recipe(given.name)
-    from suppression.knobs import schema, told
+    from suppression.experiment.schema import schema, told
 
-    knobs = schema(load_card(recipe.data).kind)
+    parameters = schema(load_card(recipe.data).kind)
     flags = general_parser(f"{prog} {given.name}")
     group = flags.add_argument_group(
-        "knobs", "Pin a knob to a value, or to several: each makes a cell of its own. A knob that is not pinned is as in the recipe."
+        "parameters", "Pin a parameter to a value, or to several: each makes a cell of its own. A parameter that is not pinned is as in the recipe."
     )
-    for knob in knobs.values():
-        names = dict.fromkeys([f"--{knob.name}", f"--{knob.name.replace('_', '-')}"])
-        group.add_argument(*names, dest=f"knob_{knob.name}", nargs="+", metavar="V", help=told(knob).replace("%", "%%"))
+    for parameter in parameters.values():
+        names = dict.fromkeys([f"--{parameter.name}", f"--{parameter.name.replace('_', '-')}"])
+        group.add_argument(*names, dest=f"parameter_{parameter.name}", nargs="+", metavar="V", help=told(parameter).replace("%", "%%"))
     if given.help:
         print(f"{recipe.title}\n{recipe.claim.strip()}\n")
         flags.print_help()
@@ -106,24 +107,24 @@ def run(argv: list[str], prog: str) -> int:
     if rest:
         word = rest[0].split("=")[0]
         if not word.startswith("-"):
-            raise UserError(f"'{word}' stands where a --knob is expected")
-        known = [*knobs, *(action.option_strings[-1].lstrip("-") for action in parser._actions if action.option_strings)]
-        raise unknown(f"{Path(given.name).stem} has no knob", word.lstrip("-").replace("-", "_"), known)
-    pins = {name: getattr(given, f"knob_{name}") for name in knobs if getattr(given, f"knob_{name}") is not None}
-    from suppression.errand import carry_out
-    from suppression.recipe import plan
+            raise UserError(f"'{word}' stands where a --parameter is expected")
+        known = [*parameters, *(action.option_strings[-1].lstrip("-") for action in parser._actions if action.option_strings)]
+        raise unknown(f"{Path(given.name).stem} has no parameter", word.lstrip("-").replace("-", "_"), known)
+    pins = {name: getattr(given, f"parameter_{name}") for name in parameters if getattr(given, f"parameter_{name}") is not None}
+    from suppression.api import carry_out
+    from suppression.experiment.plan import make_plan
 
-    planned = plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins)
+    planned = make_plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins)
     return carry_out(planned, given, pins)
 
 
 def print_list(store: Store) -> None:
     """Every recipe, with how many of its own cells (no pins, its number of seeds) at each scale are in the store, as it stood when it was last run."""
     have = set(store.keys())
-    names = shelf.names("experiments")
+    names = files.names("experiments")
     for name in names:
         try:
-            title = shelf.read(shelf.find("experiments", name)).get("title", "")
+            title = read(find("experiments", name)).get("title", "")
         except UserError as error:
             title = f"cannot be read: {error}"
         done = []
@@ -132,7 +133,7 @@ def print_list(store: Store) -> None:
             if keys:
                 done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")
         print(f"{name:20} {title}   [cells done: {', '.join(done) or 'none'}]")
-    print("\nrun one: python -m suppression.exp NAME   knobs: NAME --help")
+    print("\nrun one: python -m suppression.exp NAME   parameters: NAME --help")
 
 
 if __name__ == "__main__":

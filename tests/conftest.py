@@ -15,9 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
 
-from suppression import exp, lab, recipe  # noqa: E402  (after the environment is set)
-from suppression.knobs import cell_knobs  # noqa: E402
-from suppression.methods import METHODS  # noqa: E402
+from suppression.execution.context import Context
+from suppression.exp import main
+from suppression.experiment.plan import make_plan
+from suppression.experiment.schema import cell_parameters
+from suppression.methods import METHODS
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +30,7 @@ def own_home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def plan():
-    return recipe.plan("digit_size", scale="smoke", pins={"tau": [0.2]})
+    return make_plan("digit_size", scale="smoke", pins={"tau": [0.2]})
 
 
 @pytest.fixture
@@ -42,23 +44,23 @@ def cell_with():
     """`cell_with(method)`: the smoke scale's cell of this method, also of one that the recipe does not name."""
 
     def of(method):
-        pins = {"tau": [0.2]} if "tau" in cell_knobs("two_digits", method) else {}
+        pins = {"tau": [0.2]} if "tau" in cell_parameters("two_digits", method) else {}
         pins |= {"images": [256]} if METHODS[method].instanced else {}
-        return recipe.plan("digit_size", scale="smoke", pins={"method": [method]} | pins).cells[0]
+        return make_plan("digit_size", scale="smoke", pins={"method": [method]} | pins).cells[0]
 
     return of
 
 
 @pytest.fixture
-def place(tmp_path):
-    return lab.Place(store=tmp_path / "store", threads=1)
+def context(tmp_path):
+    return Context(store=tmp_path / "store", threads=1)
 
 
 @pytest.fixture(scope="session")
 def smoke_store(tmp_path_factory):
     """The store after `digit_size --scale smoke --tau 0.2`, run once through the door, workers and all."""
     store = tmp_path_factory.mktemp("smoke") / "store"
-    assert exp.main(["digit_size", "--scale", "smoke", "--tau", "0.2", "--store", str(store)]) == 0
+    assert main(["digit_size", "--scale", "smoke", "--tau", "0.2", "--store", str(store)]) == 0
     return store
 
 

@@ -11,15 +11,18 @@ import time
 
 import pytest
 
-from suppression import exp, lab, recipe, shelf
-from suppression.knobs import cell_knobs, coerce
+from suppression.execution.store import Store
+from suppression.exp import main
+from suppression.experiment.files import HERE
+from suppression.experiment.keys import full_key
+from suppression.experiment.plan import make_plan
+from suppression.experiment.schema import cell_parameters, coerce
 from suppression.methods import METHODS
-from suppression.store import Store
 
 
 def door(capsys, *argv):
     """Exit code, stdout, stderr of a command line."""
-    code = exp.main([str(word) for word in argv])
+    code = main([str(word) for word in argv])
     out = capsys.readouterr()
     return code, out.out, out.err
 
@@ -28,7 +31,7 @@ SMOKE = ("digit_size", "--scale", "smoke", "--tau", "0.2")
 
 
 def test_a_second_run_answers_from_the_store_and_trains_nothing(smoke, capsys, monkeypatch):
-    monkeypatch.setattr("suppression.crew.run", lambda *args, **kw: pytest.fail("something was trained again"))
+    monkeypatch.setattr("suppression.execution.executor.run", lambda *args, **kw: pytest.fail("something was trained again"))
     code, out, _err = door(capsys, *SMOKE, "--store", smoke)
     assert code == 0
     assert "supervised" in out
@@ -58,8 +61,8 @@ def test_json_rows_have_the_promised_columns_and_nothing_else_is_on_stdout(smoke
 
 def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
     _, out, _ = door(capsys, *SMOKE, "--store", smoke, "--json", "--out", tmp_path / "record")
-    from suppression.knobs import schema
-    from suppression.rows import from_csv
+    from suppression.experiment.rows import from_csv
+    from suppression.experiment.schema import schema
 
     read = from_csv((tmp_path / "record" / "digit_size.smoke.csv").read_text(), schema("two_digits"))
     rows = [json.loads(line) for line in out.splitlines()]
@@ -92,7 +95,7 @@ def test_a_record_grows_by_equal_cells_only_and_is_told_so_before_anything_is_tr
     record = ("--store", tmp_path / "store", "--out", tmp_path / "record")
     assert door(capsys, *UNTRAINED, "--seed", "0", *record)[0] == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()}
-    monkeypatch.setattr("suppression.crew.run", lambda *args, **kw: pytest.fail("something was trained"))
+    monkeypatch.setattr("suppression.execution.executor.run", lambda *args, **kw: pytest.fail("something was trained"))
     for argv, told in [
         ((*UNTRAINED, "--grow"), "give the folder"),
         ((*UNTRAINED, "--seed", "1", "--grow", "--out", tmp_path / "none"), "there is no record of digit_size.smoke"),
@@ -172,14 +175,14 @@ def test_the_list_tells_how_many_cells_are_done(smoke, capsys):
 
 def test_help_and_the_list_import_no_torch():
     for argv in ([], ["--help"]):
-        code = f"import sys; from suppression import exp; exp.main({argv}); sys.exit('torch' in sys.modules)"
+        code = f"import sys; from suppression import exp; main({argv}); sys.exit('torch' in sys.modules)"
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_help_of_a_recipe_names_every_knob_and_its_room(capsys):
+def test_help_of_a_recipe_names_every_parameter_and_its_room(capsys):
     code, out, _ = door(capsys, "digit_size", "--help")
     assert code == 0
-    assert all(f"--{knob}" in out for knob in ("tau", "size2", "batch", "area_min", "head", "width"))
+    assert all(f"--{parameter}" in out for parameter in ("tau", "size2", "batch", "area_min", "head", "width"))
 
 
 def test_help_tells_each_methods_own_default_as_its_signature_has_it(capsys, monkeypatch):
@@ -193,13 +196,13 @@ def test_help_tells_each_methods_own_default_as_its_signature_has_it(capsys, mon
 
 
 def test_the_usual_depth_may_be_named_and_is_the_same_cell():
-    usual, named = (recipe.plan("model_size", scale="smoke", pins={"method": ["simclr"], "depth": [depth]}).cells for depth in (None, "18"))
+    usual, named = (make_plan("model_size", scale="smoke", pins={"method": ["simclr"], "depth": [depth]}).cells for depth in (None, "18"))
     assert usual == named != []
 
 
 MISTAKES = [
     (["digit_sise"], "no recipe 'digit_sise'; did you mean 'digit_size'?"),
-    (["digit_size", "--sise2", "20"], "digit_size has no knob 'sise2'; did you mean 'size2'?"),
+    (["digit_size", "--sise2", "20"], "digit_size has no parameter 'sise2'; did you mean 'size2'?"),
     (["digit_size", "--scale", "laptpo"], "did you mean 'laptop'?"),
     (["digit_size", "--method", "simclrr"], "there is no method 'simclrr'; did you mean 'simclr'?"),
     (["digit_size", "--size2", "400"], "a digit of 400 px does not fit on a canvas"),
@@ -211,7 +214,7 @@ MISTAKES = [
     (["digit_size", "--lr", "nan"], "lr = 'nan' is not a number"),
     (["digit_size", "--batch", "1"], "batch = 1: a contrastive batch needs 2"),
     (["digit_size", "--samples", "0"], "samples = 0 is less than one batch"),
-    (["digit_size", "--epochs", "0"], "has no knob 'epochs'"),
+    (["digit_size", "--epochs", "0"], "has no parameter 'epochs'"),
     (["digit_size", "--seeds", "0"], "seeds = 0"),
     (["digit_size", "--workers", "0"], "--workers 0"),
     (["digit_size", "--device", "tpu9"], "there is no device 'tpu9' here; there are: cpu"),
@@ -221,9 +224,9 @@ MISTAKES = [
     (["digit_size", "--width", "0"], "width = 0"),
     (["digit_size", "--replace", "maybe"], "replace = 'maybe' is not true or false or none"),
     (["digit_size", "--replace", "1"], "replace = '1' is not true or false or none"),
-    (["digit_size", "--method", "untrained", "--tau", "0.2"], "has the knob 'tau'"),
+    (["digit_size", "--method", "untrained", "--tau", "0.2"], "has the parameter 'tau'"),
     (["--tau", "0.2", "digit_size"], "name the experiment first"),
-    (["digit_size", "0.2"], "'0.2' stands where a --knob is expected"),
+    (["digit_size", "0.2"], "'0.2' stands where a --parameter is expected"),
     (["digit_size", "--layers", "blok2"], "ResNet has no layer 'blok2'; did you mean 'block2'?"),
     (["nowhere.toml"], "there is no file nowhere.toml"),
 ]
@@ -232,7 +235,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("argv", "told"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])
 def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(argv, told, capsys, tmp_path):
     try:
-        code = exp.main(argv)
+        code = main(argv)
     except SystemExit as stopped:  # argparse's own
         code = stopped.code
     err = capsys.readouterr().err
@@ -256,19 +259,19 @@ def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(argv, 
         (["digit_size", "--mask_patch", "2", "--mask", "0.5", "--tau", "0.2", "--head", "mlp", "--head_layers", "3"], []),
     ],
 )
-def test_a_knob_that_another_leaves_without_effect_is_told(argv, told, capsys, tmp_path):
+def test_a_parameter_that_another_leaves_without_effect_is_told(argv, told, capsys, tmp_path):
     code, _, err = door(capsys, *argv, "--scale", "smoke", "--dry", "--store", tmp_path / "store")
     assert code == 0
     assert [line.removeprefix("note: ") for line in err.splitlines()] == told
 
 
-def test_every_knob_that_is_said_to_be_idle_is_one():
+def test_every_parameter_that_is_said_to_be_idle_is_one():
     for name, method in METHODS.items():
-        knobs = cell_knobs("two_digits", name)
-        for knob, values in method.idle.items():
-            if knob in knobs:  # one that inherits may have no such choice
-                assert all(coerce(knobs[knob], value, "idle") == value for value in values)
-                assert {idle for each in values.values() for idle in each} <= set(knobs)
+        parameters = cell_parameters("two_digits", name)
+        for parameter, values in method.idle.items():
+            if parameter in parameters:  # one that inherits may have no such choice
+                assert all(coerce(parameters[parameter], value, "idle") == value for value in values)
+                assert {idle for each in values.values() for idle in each} <= set(parameters)
 
 
 def test_mnist_that_is_not_there_is_told_with_what_to_place_where(capsys, tmp_path):
@@ -280,7 +283,7 @@ def test_mnist_that_is_not_there_is_told_with_what_to_place_where(capsys, tmp_pa
 
 
 def test_a_source_with_digits_of_one_class_is_told(capsys, monkeypatch):
-    from suppression.scenes import SOURCES
+    from suppression.data import SOURCES
 
     real = SOURCES["digits"]
 
@@ -312,7 +315,7 @@ def test_a_store_that_cannot_be_written_exits_with_2(capsys, tmp_path):
 RECIPES = {
     "title = ": "is not TOML",
     'tilte = "x"': "has no key 'tilte'; did you mean 'title'?",
-    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize2 = [4]\nsise1 = 3\n': "no knob 'sise1'",
+    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize2 = [4]\nsise1 = 3\n': "no parameter 'sise1'",
     'title = "x"\nclaim = "x"\ndata = "two_digit"\naxis = "size2"\narms = []\n[scale.smoke]\nsize2 = [4]\n': "no card 'two_digit'; did you mean 'two_digits'?",
     'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smok]\nsize2 = [4]\n': "no scale 'smok'; did you mean 'smoke'?",
     'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size3"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize2 = [4]\n': "the axis 'size3'; did you mean",
@@ -355,23 +358,23 @@ def test_a_recipe_of_ones_own_runs_from_its_file(capsys, tmp_path):
 
 
 def test_a_label_does_not_change_the_key_and_one_value_is_one_key():
-    one = recipe.plan("digit_size", scale="smoke", pins={"tau": ["1"], "size2": ["12"], "method": ["simclr"]}).cells
-    same = recipe.plan("digit_size", scale="smoke", pins={"tau": [1.0], "size2": [12], "method": ["simclr"]}).cells
-    assert [lab.full_key(cell) for cell in one] == [lab.full_key(cell) for cell in same]
+    one = make_plan("digit_size", scale="smoke", pins={"tau": ["1"], "size2": ["12"], "method": ["simclr"]}).cells
+    same = make_plan("digit_size", scale="smoke", pins={"tau": [1.0], "size2": [12], "method": ["simclr"]}).cells
+    assert [full_key(cell) for cell in one] == [full_key(cell) for cell in same]
     assert len(one) == 1
 
 
-def test_knobs_that_came_later_are_in_no_key_of_a_cell_that_does_not_use_them():
-    """A recorded csv has a column for every knob of its cells when they were trained; what none of them had must be None, which is in no key."""
-    first_line, *_ = (shelf.HERE.parent / "experiments" / "digit_size.laptop.csv").read_text().splitlines()
-    for cell in recipe.plan("digit_size").cells:
+def test_parameters_that_came_later_are_in_no_key_of_a_cell_that_does_not_use_them():
+    """A recorded csv has a column for every parameter of its cells when they were trained; what none of them had must be None, which is in no key."""
+    first_line, *_ = (HERE.parent / "experiments" / "digit_size.laptop.csv").read_text().splitlines()
+    for cell in make_plan("digit_size").cells:
         assert {name for name, value in cell.items() if value is not None} <= set(first_line.split(","))
-    assert "replace" in recipe.plan("digit_size").cells[0]
+    assert "replace" in make_plan("digit_size").cells[0]
 
 
 def test_a_pair_of_operations_is_one_training_whichever_is_named_first():
-    plan = recipe.plan("augmentation_pairs", scale="smoke")  # five operations by two of them, and the untrained network
-    keys = {(cell.get("op1"), cell.get("op2")): lab.full_key(cell) for cell in plan.cells}
+    plan = make_plan("augmentation_pairs", scale="smoke")  # five operations by two of them, and the untrained network
+    keys = {(cell.get("op1"), cell.get("op2")): full_key(cell) for cell in plan.cells}
     assert keys["cutout", "jitter"] == keys["jitter", "cutout"]
     assert len(keys) == 5 * 2 + 1
     assert len(set(keys.values())) == len(keys) - 1
@@ -379,7 +382,7 @@ def test_a_pair_of_operations_is_one_training_whichever_is_named_first():
 
 def test_a_switch_that_is_off_is_one_that_nobody_touched():
     def keys(**pins):
-        return [lab.full_key(cell) for cell in recipe.plan("digit_size", scale="smoke", pins={"method": ["simclr"], "size2": [12], "tau": [0.2]} | pins).cells]
+        return [full_key(cell) for cell in make_plan("digit_size", scale="smoke", pins={"method": ["simclr"], "size2": [12], "tau": [0.2]} | pins).cells]
 
     assert keys(replace=["false"]) == keys(replace=[False]) == keys(replace=["none"]) == keys()
     assert keys(replace=["true"]) == keys(replace=[True]) == keys(replace=["True"]) != keys()
@@ -387,7 +390,7 @@ def test_a_switch_that_is_off_is_one_that_nobody_touched():
 
 
 def test_pins_and_lists_make_their_product_and_the_two_ends_come_first():
-    plan = recipe.plan("digit_size", pins={"tau": [0.1, 0.5], "method": ["simclr"]}, seeds=2)
+    plan = make_plan("digit_size", pins={"tau": [0.1, 0.5], "method": ["simclr"]}, seeds=2)
     asked = [(cell["seed"], cell["size2"], cell["tau"]) for cell in plan.cells]
     assert len(set(asked)) == len(plan.axis) * 2 * 2
     assert {size2 for _, size2, _ in asked[:4]} == {plan.axis[0], plan.axis[-1]}

@@ -10,20 +10,31 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression import build, exp, feed, forms, lab, recipe, report, shelf, show
-from suppression.knobs import cell_knobs, schema
+from suppression import exp, show
+from suppression.data import DATASETS
+from suppression.execution.batches import batches, load_pools
+from suppression.execution.context import Context
+from suppression.execution.runner import run_cell
+from suppression.experiment.builders import build_method, scenes_of
+from suppression.experiment.files import names
+from suppression.experiment.keys import full_key
+from suppression.experiment.plan import make_plan, unique
+from suppression.experiment.rows import SCORES
+from suppression.experiment.schema import cell_parameters, schema
+from suppression.experiment.spec import load_card, load_recipe
+from suppression.experiment.validation import check_cell
 from suppression.methods import METHODS
-from suppression.nets import ResNet
-from suppression.rows import SCORES
-from suppression.scenes import SCENES
-from suppression.seeds import torch_rng
+from suppression.models.resnet import ResNet
+from suppression.reporting.gallery import datasets_page, experiments_page, redraw, with_result
+from suppression.seeding import torch_rng
+from suppression.show import main
 
 TOP = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "shelf", "seeds", "stats"},
     {"scenes", "boxes", "pixels", "views", "multiview", "nets", "convnet", "losses", "optimisers", "pairwise"},
     {"methods", "probes", "train"},
-    {"forms", "recipe", "knobs", "store"},
+    {"forms", "recipe", "parameters", "store"},
     {"machine", "probing"},
     {"build"},
     {"feed"},
@@ -72,41 +83,41 @@ def test_only_shelf_reads_toml_and_only_store_unlinks_or_renames():
 
 def card_cell(name, **given):
     """A cell on the data set of this card."""
-    card = forms.load_card(name)
-    knobs = {knob: cell_knobs(card.kind, given["method"])[knob].default for knob in cell_knobs(card.kind, given["method"])}
-    return card, {"data": card.kind} | knobs | {k: v for k, v in card.knobs.items() if k in knobs} | {"seed": 0, "batch": 4} | given
+    card = load_card(name)
+    parameters = {parameter: cell_parameters(card.kind, given["method"])[parameter].default for parameter in cell_parameters(card.kind, given["method"])}
+    return card, {"data": card.kind} | parameters | {k: v for k, v in card.parameters.items() if k in parameters} | {"seed": 0, "batch": 4} | given
 
 
-@pytest.mark.parametrize("name", shelf.names("datasets"))
-def test_every_card_draws_batches_with_its_features(name, place):
+@pytest.mark.parametrize("name", names("datasets"))
+def test_every_card_draws_batches_with_its_features(name, context):
     card, cell = card_cell(name, method="supervised", width=4, view=16, jitter=0.5, gray=0.2)
-    scenes = build.scenes_of(cell)
+    scenes = scenes_of(cell)
     assert {feature if feature in card.features else feature.rstrip("0123456789") for feature in scenes.features} == set(card.features)
-    pools = feed.load_pools(cell, place, torch.device("cpu"))
-    x1, x2, y = feed.batches(cell, pools[True], torch.device("cpu"))(0)
+    pools = load_pools(cell, context, torch.device("cpu"))
+    x1, x2, y = batches(cell, pools[True], torch.device("cpu"))(0)
     assert x1.shape == x2.shape == (4, scenes.channels, 16, 16)
     assert 0 <= min(x1.min(), x2.min()) <= max(x1.max(), x2.max()) <= 1
     assert not torch.equal(x1, x2)
     assert y.shape == (4, sum(scenes.spaces(pools[True])))
-    assert torch.isfinite(build.build_method(cell, pools[True])(x1, x2, y))
+    assert torch.isfinite(build_method(cell, pools[True])(x1, x2, y))
     assert (TOP / "datasets" / f"{name}.png").stat().st_size < 300_000
 
 
-@pytest.mark.parametrize("name", shelf.names("datasets"))
-def test_every_card_draws_its_batches_without_waiting_for_the_device(name, place, no_host_sync):
+@pytest.mark.parametrize("name", names("datasets"))
+def test_every_card_draws_its_batches_without_waiting_for_the_device(name, context, no_host_sync):
     _, cell = card_cell(name, method="simclr", view=16)
-    pools = feed.load_pools(cell, place, torch.device("cpu"))
-    draw = feed.batches(cell, pools[True], torch.device("cpu"))
+    pools = load_pools(cell, context, torch.device("cpu"))
+    draw = batches(cell, pools[True], torch.device("cpu"))
     draw(0)  # what is computed once for a pool (hashes, sprites) is computed here
     with no_host_sync():
         draw(1)
 
 
-@pytest.mark.parametrize("name", shelf.names("datasets"))
-def test_every_card_answers_the_questions_about_its_features(name, place):
+@pytest.mark.parametrize("name", names("datasets"))
+def test_every_card_answers_the_questions_about_its_features(name, context):
     _, cell = card_cell(name, method="untrained", width=4)
-    pools = feed.load_pools(cell, place, torch.device("cpu"))
-    scenes = build.scenes_of(cell).probed()
+    pools = load_pools(cell, context, torch.device("cpu"))
+    scenes = scenes_of(cell).probed()
     drawn = scenes.factors(5, torch_rng("test"), pools[False])
     labels, classes, carriers = scenes.labels(drawn), scenes.classes(pools[False]), scenes.carriers(drawn)
     assert list(labels) == list(classes) == list(carriers) == list(scenes.features)
@@ -125,23 +136,23 @@ def test_every_card_answers_the_questions_about_its_features(name, place):
     assert scenes.shared_bits is None or scenes.shared_bits >= 0
 
 
-@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name in shelf.names("experiments") for scale in forms.load_recipe(name).scale])
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name in names("experiments") for scale in load_recipe(name).scale])
 def test_every_cell_of_every_recipe_can_be_built(name, scale):
-    plan = recipe.plan(name, scale=scale)
+    plan = make_plan(name, scale=scale)
     for cell in plan.cells:
         if cell["width"] <= 16:
-            build.check_cell(cell, plan.probe, plan.before)
-    told = recipe.unique(cell | {"op1": None, "op2": {cell.get("op1"), cell.get("op2")}} for cell in plan.cells)  # a pair of operations has two names
-    assert len({lab.full_key(cell) for cell in plan.cells}) == len(told)
+            check_cell(cell, plan.probe, plan.before)
+    told = unique(cell | {"op1": None, "op2": {cell.get("op1"), cell.get("op2")}} for cell in plan.cells)  # a pair of operations has two names
+    assert len({full_key(cell) for cell in plan.cells}) == len(told)
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
-def test_every_method_takes_a_step_that_changes_its_encoder(name, cell_with, place):
+def test_every_method_takes_a_step_that_changes_its_encoder(name, cell_with, context):
     cell = cell_with(name)
-    method = build.build_method(cell)
+    method = build_method(cell)
     before = {k: v.clone() for k, v in method.encoder.state_dict().items()}
     method.train()
-    loss = method(*feed.batches(cell, feed.load_pools(cell, place, torch.device("cpu"))[True], torch.device("cpu"))(0))
+    loss = method(*batches(cell, load_pools(cell, context, torch.device("cpu"))[True], torch.device("cpu"))(0))
     loss.backward()
     assert loss.ndim == 0
     assert torch.isfinite(loss)
@@ -164,18 +175,18 @@ def test_a_toy_method_takes_one_class_and_one_dict_line(monkeypatch, tmp_path):
             return (self.encoder(torch.cat([x1, x2])) - self.pull).square().mean()
 
     monkeypatch.setitem(METHODS, "toy", Toy)
-    (cell,) = recipe.plan("digit_size", scale="smoke", pins={"method": ["toy"], "pull": ["0.25"], "size2": ["12"]}).cells
+    (cell,) = make_plan("digit_size", scale="smoke", pins={"method": ["toy"], "pull": ["0.25"], "size2": ["12"]}).cells
     assert cell["pull"] == 0.25
-    rows = lab.run_cell(cell, recipe.plan("digit_size", scale="smoke").probe, lab.Place(store=tmp_path / "store"))
+    rows = run_cell(cell, make_plan("digit_size", scale="smoke").probe, Context(store=tmp_path / "store"))
     assert {row["feature"] for row in rows} == {"first", "second"}
 
 
 def test_the_galleries_are_current():
     """Run `python -m suppression.report` if this fails."""
-    for name, page in (("datasets", report.datasets_page), ("experiments", report.experiments_page)):
+    for name, page in (("datasets", datasets_page), ("experiments", experiments_page)):
         assert (TOP / name / "README.md").read_text() == page(TOP / name)
     readme = (TOP / "README.md").read_text()
-    assert readme == report.with_result(readme, TOP / "experiments")
+    assert readme == with_result(readme, TOP / "experiments")
 
 
 def test_the_readme_has_exactly_two_set_up_lines_and_they_are_the_promised_ones():
@@ -214,7 +225,7 @@ def test_the_library_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
 
 def test_show_draws_a_sheet_and_prints_the_card(tmp_path, capsys):
     out = tmp_path / "sheet.png"
-    assert show.main(["two_digits", "--size2", "40", "--out", str(out)]) == 0
+    assert main(["two_digits", "--size2", "40", "--out", str(out)]) == 0
     assert out.read_bytes().startswith(b"\x89PNG")
     assert "feature first" in capsys.readouterr().out
 
@@ -235,7 +246,7 @@ def test_show_draws_a_sheet_and_prints_the_card(tmp_path, capsys):
     ],
 )
 def test_show_tells_a_mistake_and_exits_with_2(argv, told, capsys):
-    assert show.main(argv) == 2
+    assert main(argv) == 2
     assert told in capsys.readouterr().err
 
 
@@ -249,7 +260,7 @@ def test_no_tracked_file_is_over_a_megabyte():
 
 def test_a_probe_finds_a_feature_that_is_there_and_none_that_is_not():
     """Known answers: pixels that are the class are read out perfectly; pixels that are noise are at chance."""
-    from suppression.probes import linear
+    from suppression.evaluation import linear
 
     rng = torch_rng("oracle")
     labels = torch.randint(10, (1200,), generator=rng)
@@ -261,8 +272,8 @@ def test_a_probe_finds_a_feature_that_is_there_and_none_that_is_not():
         assert row["converged"]
 
 
-def test_probing_moves_neither_weights_nor_batch_norm_statistics(cell, place):
-    from suppression.probes.frozen import features, fingerprint
+def test_probing_moves_neither_weights_nor_batch_norm_statistics(cell, context):
+    from suppression.evaluation.features import features, fingerprint
 
     net = ResNet(width=4, stem=1, channels=1).train()
     before, x = fingerprint(net), torch.rand(8, 1, 16, 16)
@@ -273,31 +284,31 @@ def test_probing_moves_neither_weights_nor_batch_norm_statistics(cell, place):
     assert fingerprint(net) != before
 
 
-def test_features_at_z_and_at_block_groups_are_probed_on_request(cell, plan, place):
+def test_features_at_z_and_at_block_groups_are_probed_on_request(cell, plan, context):
     probe = plan.probe.model_copy(update={"layers": ["h", "z", "block2"], "train": 60, "test": 30})
-    rows = lab.run_cell(cell, probe, place)
+    rows = run_cell(cell, probe, context)
     assert {row["layer"] for row in rows} == {"h", "z", "block2"}
 
 
-def test_no_method_is_called_as_a_knob_is():
-    """A scale's table names methods and knobs side by side."""
-    assert not [(kind, name) for kind in SCENES for name in METHODS if name in schema(kind)]
+def test_no_method_is_called_as_a_parameter_is():
+    """A scale's table names methods and parameters side by side."""
+    assert not [(kind, name) for kind in DATASETS for name in METHODS if name in schema(kind)]
 
 
-def test_no_score_of_a_row_is_called_as_a_knob_is():
-    """A row has both: its cell's knob would stand where the score was."""
+def test_no_score_of_a_row_is_called_as_a_parameter_is():
+    """A row has both: its cell's parameter would stand where the score was."""
     scores = {"accuracy", "low", "high", "guess", "cases", "decodable", "k", *SCORES}
-    assert not [(kind, name) for kind in SCENES for name in scores if name in schema(kind)]
+    assert not [(kind, name) for kind in DATASETS for name in scores if name in schema(kind)]
 
 
 def test_a_recorded_figure_is_drawn_anew_from_its_rows(tmp_path):
     """In the same bytes each time."""
     for kind in ("toml", "laptop.csv", "laptop.json"):
         shutil.copy(TOP / "experiments" / f"augmentation_pairs.{kind}", tmp_path)
-    (first,) = report.redraw(tmp_path)
+    (first,) = redraw(tmp_path)
     before = first.read_bytes()
     assert first.name == "augmentation_pairs.laptop.svg"
     assert b"op1 jitter" in before
     first.write_bytes(b"")
-    report.redraw(tmp_path)
+    redraw(tmp_path)
     assert first.read_bytes() == before

@@ -5,11 +5,11 @@ from suppression.methods.barlow import Barlow
 from suppression.methods.base import Method
 from suppression.methods.byol import BYOL
 from suppression.methods.cpc import CPC
+from suppression.methods.decoupled import Decoupled
 from suppression.methods.dino import DINO
 from suppression.methods.distil import Distil
 from suppression.methods.finetune import Finetune
 from suppression.methods.frozen import Frozen
-from suppression.methods.generalised import SWD, Decoupled
 from suppression.methods.instdisc import InstDisc
 from suppression.methods.moco import MoCo
 from suppression.methods.randbit import RandBit
@@ -18,6 +18,7 @@ from suppression.methods.simsiam import SimSiam
 from suppression.methods.supcon import SupCon
 from suppression.methods.supervised import Supervised
 from suppression.methods.swav import SwAV
+from suppression.methods.swd import SWD
 from suppression.methods.untrained import Untrained
 from suppression.methods.vicreg import VICReg
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
-from suppression.methods.projected import Projected
+from suppression.methods._projection import Projected
 
 
 class Barlow(Projected):
@@ -24,11 +24,11 @@ class Barlow(Projected):
         head_layers: int = 3,
         head_width: int | None = 512,
         z_dim: int = 512,
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
         if not redundancy >= 0:
             raise ValueError(f"redundancy = {redundancy} is below 0")
-        super().__init__(encoder, head_layers=head_layers, head_width=head_width, z_dim=z_dim, **knobs)
+        super().__init__(encoder, head_layers=head_layers, head_width=head_width, z_dim=z_dim, **parameters)
         self.redundancy = redundancy
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:

@@ -11,18 +11,18 @@ class Method(nn.Module):
     """An encoder and whatever is trained with it.
 
     `forward(x1, x2, y, *local)` takes two views, (n, c, s, s) in [0, 1], and the labels y, (n, all classes; one-hot or multi-hot blocks, see
-    `scenes.base.Scenes.targets`), and returns the loss. `local` are the smaller crops of multi-crop, (n, c, s', s') each, none unless asked for (`Views`).
+    `scenes.base.Scenes.targets`), and returns the loss. `local` are the smaller crops of multi-crop, (n, c, s', s') each, none unless asked for (`Augmentation`).
     A method that looks at the labels has `labelled`, and is built with the widths of their blocks as second argument; one that tells pictures apart by
     their numbers is `instanced`, gets these, (n,) int64, in place of labels, and is built with how many there are. What it wants logged it puts into
     `self.metrics` as scalars without gradient, when `self.watch` is set. `after_step(progress)` is called after each update with the share of training
     done, in (0, 1].
 
-    `builds_on` are the knobs, of `start` and `teacher`, that name another cell of the store, the first of which the method cannot do without; it is built with
+    `builds_on` are the parameters, of `start` and `teacher`, that name another cell of the store, the first of which the method cannot do without; it is built with
     the trained methods of these, in this order, after what is told. The encoder already has the weights of that of `start`.
 
-    `idle` are knobs that a value of another leaves without effect: `{"loss": {"margin": ("tau",)}}`.
+    `idle` are parameters that a value of another leaves without effect: `{"loss": {"margin": ("tau",)}}`.
 
-    Keyword-only parameters are the method's knobs. One that takes `**knobs` besides hands them to the class above, and has its knobs, too.
+    Keyword-only parameters are the method's parameters. One that takes `**parameters` besides hands them to the class above, and has its parameters, too.
     """
 
     version: ClassVar[int] = 1

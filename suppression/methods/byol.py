@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from suppression.methods.ema import ema_, follower
-from suppression.methods.predicted import Predicted
+from suppression.methods._ema import ema_, follower
+from suppression.methods._prediction import Predicted
 
 
 class BYOL(Predicted):
@@ -23,8 +23,8 @@ class BYOL(Predicted):
 
     idle = Predicted.idle | {"targets": dict.fromkeys(("constant", "stop_gradient"), ("ema",))}
 
-    def __init__(self, encoder: nn.Module, *, ema: float = 0.996, targets: Literal["constant", "stop_gradient"] | None = None, **knobs: Any) -> None:
-        super().__init__(encoder, **knobs)
+    def __init__(self, encoder: nn.Module, *, ema: float = 0.996, targets: Literal["constant", "stop_gradient"] | None = None, **parameters: Any) -> None:
+        super().__init__(encoder, **parameters)
         self.ema, self.targets = ema, targets
         self.target = follower(nn.Sequential(self.encoder, self.head), ema)
         if targets == "constant":

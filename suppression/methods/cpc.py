@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from suppression.convnet import ConvNet
-from suppression.losses import info_nce
-from suppression.methods.projected import Projected
+from suppression.losses.contrastive import info_nce
+from suppression.methods._projection import Projected
+from suppression.models.convnet import ConvNet
 
 NEAREST = 2  # rows ahead; patches overlap by half, so that the next row shows pixels that the context has seen
 
@@ -20,7 +20,7 @@ class CPC(Projected):
 
     A view is cut into patches of `patch` px (a third of its side, rounded up, if None) that overlap by half: g x g of them, each by itself through the
     encoder. Two 3 x 3 convolutions that look up and sideways only make contexts of their h; a linear map for each distance predicts the z of the patch
-    2..`ahead` rows below. ValueError if a knob is out of range, UserError if a view has no more than `ahead` rows.
+    2..`ahead` rows below. ValueError if a parameter is out of range, UserError if a view has no more than `ahead` rows.
 
     Unlike the paper, h of a whole picture is what is probed, while training sees patches alone; a picture of 32 px has 5 x 5 patches of 11 px, not 7 x 7
     of a quarter of its side; the encoder has batch norm, not layer norm; patches are not augmented one by one; rows 2 and 3 below are predicted, where the
@@ -36,7 +36,7 @@ class CPC(Projected):
         patch: int | None = None,
         ahead: int = 3,
         head: Literal["identity", "linear", "mlp"] = "linear",
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
@@ -46,7 +46,7 @@ class CPC(Projected):
             raise ValueError(f"ahead = {ahead}: the first row below a patch that shares no pixel with it is row {NEAREST}")
         if isinstance(encoder, ConvNet):
             raise ValueError("net = convnet sees pictures of one size only, and cpc shows it patches; give --net none")
-        super().__init__(encoder, head=head, **knobs)
+        super().__init__(encoder, head=head, **parameters)
         self.tau, self.patch = tau, patch
         width: int = encoder.h_dim  # type: ignore[assignment]
         self.look_up = nn.ModuleList(nn.Conv2d(width, width, 3) for _ in range(2))
@@ -62,7 +62,7 @@ class CPC(Projected):
             raise ValueError(f"patch = {patch} px, ahead = {ahead}: a view of {side} px has fewer than {ahead + 1} rows of patches that overlap by half")
 
     def patches(self, x: Tensor) -> Tensor:
-        """Views (n, c, s, s) -> (n, g, g, c, p, p)."""
+        """Augmentation (n, c, s, s) -> (n, g, g, c, p, p)."""
         self.check_view(x.shape[-1])
         side = self.patch_of(x.shape[-1])
         return x.unfold(2, side, side // 2).unfold(3, side, side // 2).permute(0, 2, 3, 1, 4, 5)

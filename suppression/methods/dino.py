@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from suppression.methods.ema import ema_, follower
-from suppression.methods.projected import Projected
-from suppression.methods.swav import few_prototypes, perplexity, swapped
+from suppression.losses.prototypes import few_prototypes, perplexity, swapped
+from suppression.methods._ema import ema_, follower
+from suppression.methods._projection import Projected
 
 
 class DINO(Projected):
@@ -20,7 +20,7 @@ class DINO(Projected):
     Outputs are the products of z, of length 1, with as many `prototypes` of length 1 (the head's weight-normalised last layer, its gain fixed). The teacher
     sees the global views, the student every one. The teacher's weights move by 1 - `ema`, which goes to 1 as a cosine; the centre is a mean of its outputs
     that keeps `centre` of itself at every step. The paper has 65536 outputs for ImageNet; 4096 here. Not here: its head of three layers with a bottleneck (the head is that of the other methods), a warm-up of the teacher's temperature, a
-    last layer that stays as it is for the first epoch, clipped gradients. ValueError if a knob is out of range.
+    last layer that stays as it is for the first epoch, clipped gradients. ValueError if a parameter is out of range.
     """
 
     centre: Tensor
@@ -34,7 +34,7 @@ class DINO(Projected):
         prototypes: int = 4096,
         ema: float = 0.996,
         centre: float = 0.9,
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
         for name, value in (("tau", tau), ("tau_teacher", tau_teacher)):
             if not value > 0:
@@ -43,7 +43,7 @@ class DINO(Projected):
             raise ValueError(f"centre = {centre} is not in [0, 1]: the share of itself that a moving average keeps")
         if prototypes < 2:
             raise ValueError(f"prototypes = {prototypes}: to tell pictures apart takes 2 at least")
-        super().__init__(encoder, **knobs)
+        super().__init__(encoder, **parameters)
         self.tau, self.tau_teacher, self.ema, self.keeps = tau, tau_teacher, ema, centre
         self.prototypes = nn.Parameter(normalize(torch.randn(prototypes, self.head.z_dim)))
         self.teacher = follower(self.student(), ema)

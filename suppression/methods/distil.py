@@ -21,7 +21,7 @@ class Distil(Supervised):
     pictures of a batch, so that few of them weigh as many do. `distil_on` labelled leaves the other
     pictures out; on all the teacher is heard on every picture. With several labels the loss is the mean over them.
 
-    The teacher is in evaluation mode, is not trained, and is no part of what is stored. Without one, as where only knobs are checked, an untrained network
+    The teacher is in evaluation mode, is not trained, and is no part of what is stored. Without one, as where only parameters are checked, an untrained network
     stands in.
     """
 
@@ -37,7 +37,7 @@ class Distil(Supervised):
         tau: float = 1.0,
         label_weight: float = 0.0,
         distil_on: Literal["all", "labelled"] = "all",
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
@@ -45,7 +45,7 @@ class Distil(Supervised):
             raise ValueError(
                 f"label_weight = {label_weight} is not a share of the loss in [0, 1); without any distillation the method is supervised, or finetune"
             )
-        super().__init__(encoder, blocks, **knobs)
+        super().__init__(encoder, blocks, **parameters)
         self.tau, self.label_weight = tau, label_weight
         stand_in = Supervised(copy.deepcopy(encoder), tuple(self.blocks)) if teacher is None else teacher
         self.teacher = (stand_in.eval(),)  # a tuple hides it: neither trained, nor stored, nor ever in training mode

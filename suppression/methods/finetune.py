@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from suppression.methods.base import Method
 from suppression.methods.supervised import Supervised
-from suppression.nets import Head, ResNet
+from suppression.models.heads import Head
+from suppression.models.resnet import ResNet
 
 
 class Finetune(Supervised):
@@ -31,9 +32,9 @@ class Finetune(Supervised):
         *,
         tune: Literal["linear", "full"] = "full",
         from_layer: Literal["h", "z1", "block4", "block3", "block2", "block1"] = "h",
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
-        super().__init__(encoder, blocks, **knobs)
+        super().__init__(encoder, blocks, **parameters)
         self.tune = tune
         self.classifier_on = "h" if from_layer == "z1" else from_layer
         self.kept: nn.Module = nn.Identity()

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from suppression.losses import info_nce
-from suppression.methods.projected import Projected
+from suppression.losses.contrastive import info_nce
+from suppression.methods._projection import Projected
 
 
 class InstDisc(Projected):
@@ -18,18 +18,18 @@ class InstDisc(Projected):
 
     After each step a picture's place in the bank, of length 1, keeps `bank` of itself and takes the rest from the mean of its two new projections (the paper
     has one view; as its code, then normalised again). Local crops are classified but not remembered. y is the pictures' numbers, (n,) int64. ValueError if a
-    knob is out of range.
+    parameter is out of range.
     """
 
     instanced = True
     bank: Tensor
 
-    def __init__(self, encoder: nn.Module, images: int, *, tau: float = 0.07, bank: float = 0.5, **knobs: Any) -> None:
+    def __init__(self, encoder: nn.Module, images: int, *, tau: float = 0.07, bank: float = 0.5, **parameters: Any) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
         if not 0 <= bank <= 1:
             raise ValueError(f"bank = {bank}: the share that a memory keeps of itself is in [0, 1]")
-        super().__init__(encoder, **knobs)
+        super().__init__(encoder, **parameters)
         self.tau, self.keeps = tau, bank
         self.register_buffer("bank", normalize(torch.randn(images, self.head.z_dim)))
         self.new: tuple[Tensor, Tensor] | None = None  # what the bank learns once the step is done

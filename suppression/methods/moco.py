@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from suppression.methods.ema import ema_, follower
-from suppression.methods.projected import Projected
+from suppression.methods._ema import ema_, follower
+from suppression.methods._projection import Projected
 
 
 class MoCo(Projected):
@@ -35,7 +35,7 @@ class MoCo(Projected):
         symmetric: bool | None = None,
         bn_groups: int = 8,
         head_bn: Literal["off", "hidden", "all"] | None = "off",
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
@@ -43,7 +43,7 @@ class MoCo(Projected):
             raise ValueError(f"queue = {queue}: a queue holds one key at least")
         if bn_groups < 1:
             raise ValueError(f"bn_groups = {bn_groups}: the batch makes one group at least")
-        super().__init__(encoder, head_bn=head_bn, **knobs)
+        super().__init__(encoder, head_bn=head_bn, **parameters)
         self.tau, self.ema, self.symmetric, self.bn_groups = tau, ema, bool(symmetric), bn_groups
         self.keys = follower(nn.Sequential(self.encoder, self.head), ema)
         self.queue: Tensor

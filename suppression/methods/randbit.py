@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from suppression.convnet import as_keras
-from suppression.losses import Scaling, contrastive_metrics, nt_xent
+from suppression.losses.contrastive import Scaling, nt_xent
 from suppression.methods.simclr import SimCLR
-from suppression.nets import Head
+from suppression.metrics.representation import contrastive_metrics
+from suppression.models.convnet import as_keras
+from suppression.models.heads import Head
 
 
 class RandBit(SimCLR):

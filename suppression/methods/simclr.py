@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from suppression.losses import Scaling, contrastive_metrics, nt_xent
-from suppression.methods.projected import Projected
-from suppression.pairwise import pairwise
+from suppression.losses.contrastive import Scaling, nt_xent
+from suppression.losses.pairwise import pairwise
+from suppression.methods._projection import Projected
+from suppression.metrics.representation import contrastive_metrics
 
 MARGIN = 0.4  # of cosines; which value stands behind the paper's table is not known here
 
@@ -31,7 +32,7 @@ class SimCLR(Projected):
         loss: Literal["nt_logistic", "margin"] | None = None,
         negatives: Literal["semi_hard"] | None = None,
         margin: float | None = None,
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
@@ -41,7 +42,7 @@ class SimCLR(Projected):
             raise ValueError(f"margin = {margin} is of loss = margin; the loss is {loss or 'NT-Xent'}")
         if margin is not None and not margin >= 0:
             raise ValueError(f"margin = {margin} is below 0")
-        super().__init__(encoder, **knobs)
+        super().__init__(encoder, **parameters)
         self.tau, self.scaling, self.norm = tau, scaling, norm is None
         self.loss, self.semi_hard, self.margin = loss, negatives is not None, MARGIN if margin is None else margin
 

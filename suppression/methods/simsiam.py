@@ -7,7 +7,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from suppression.methods.predicted import Predicted
+from suppression.methods._prediction import Predicted
 
 
 class SimSiam(Predicted):
@@ -24,9 +24,9 @@ class SimSiam(Predicted):
         head_layers: int = 3,
         head_bn: Literal["off", "hidden", "all"] | None = "all",
         predictor_lr: Literal["decayed"] | None = None,
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
-        super().__init__(encoder, head_layers=head_layers, head_bn=head_bn, **knobs)
+        super().__init__(encoder, head_layers=head_layers, head_bn=head_bn, **parameters)
         self.predictor_lr = predictor_lr
 
     def usual_width(self) -> int:

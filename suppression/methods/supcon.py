@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
-from suppression.methods.projected import Projected
+from suppression.losses.supcon import sup_con
+from suppression.methods._projection import Projected
 
 
 class SupCon(Projected):
@@ -16,25 +16,11 @@ class SupCon(Projected):
 
     labelled = True
 
-    def __init__(self, encoder: nn.Module, blocks: tuple[int, ...] = (10,), *, tau: float = 0.1, **knobs: Any) -> None:
+    def __init__(self, encoder: nn.Module, blocks: tuple[int, ...] = (10,), *, tau: float = 0.1, **parameters: Any) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
-        super().__init__(encoder, **knobs)
+        super().__init__(encoder, **parameters)
         self.blocks, self.tau = list(blocks), tau
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
         return torch.stack([sup_con(z1, z2, block, tau=self.tau) for block in y.split(self.blocks, 1)]).mean()
-
-
-def sup_con(z1: Tensor, z2: Tensor, y: Tensor, *, tau: float) -> Tensor:
-    """L_out of two views' projections, (n, d) each, normalised here, with classes y, (n, classes), one-hot or multi-hot; a scalar, the mean over 2n anchors.
-
-    An anchor's positives are all other projections of pictures that share a class with it, among them always its own other view.
-    """
-    itself = torch.eye(2 * len(z1), dtype=torch.bool, device=z1.device)
-    with torch.autocast(z1.device.type, enabled=False):
-        z = normalize(torch.cat([z1, z2]), dim=1)
-        share = (y.float() @ y.float().T).fill_diagonal_(1).gt(0).repeat(2, 2)  # (2n, 2n)
-        log_p = (z @ z.T / tau).masked_fill(itself, -torch.inf).log_softmax(1).masked_fill(itself, 0)
-    positive = (share & ~itself).to(log_p.dtype)
-    return -((positive * log_p).sum(1) / positive.sum(1)).mean()

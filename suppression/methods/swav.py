@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from suppression.methods.projected import Projected
+from suppression.losses.prototypes import few_prototypes, perplexity, sinkhorn, swapped
+from suppression.methods._projection import Projected
 
 
 class SwAV(Projected):
@@ -18,10 +18,10 @@ class SwAV(Projected):
     Codes are a global view's scores z C' made by `iterations` of Sinkhorn-Knopp at entropy `epsilon` into shares that use all prototypes alike (section 3.1
     and equation 5; no gradient runs through them). The mean over the two code views and the views that predict, local crops only ever predicting (equation
     6). 3000 prototypes are the paper's, on ImageNet in batches of 4096: hundreds do on ten classes. Not here: its queue for small batches, and prototypes
-    that stay as they are for the first epoch. ValueError if a knob is out of range.
+    that stay as they are for the first epoch. ValueError if a parameter is out of range.
     """
 
-    def __init__(self, encoder: nn.Module, *, tau: float = 0.1, prototypes: int = 3000, epsilon: float = 0.05, iterations: int = 3, **knobs: Any) -> None:
+    def __init__(self, encoder: nn.Module, *, tau: float = 0.1, prototypes: int = 3000, epsilon: float = 0.05, iterations: int = 3, **parameters: Any) -> None:
         if not tau > 0:
             raise ValueError(f"tau = {tau}: a temperature is above 0")
         if prototypes < 2:
@@ -30,7 +30,7 @@ class SwAV(Projected):
             raise ValueError(f"epsilon = {epsilon}: the weight of the codes' entropy is above 0")
         if iterations < 1:
             raise ValueError(f"iterations = {iterations}: Sinkhorn-Knopp takes one at least, or all pictures can have the same code")
-        super().__init__(encoder, **knobs)
+        super().__init__(encoder, **parameters)
         self.tau, self.epsilon, self.iterations = tau, epsilon, iterations
         self.prototypes = nn.Parameter(normalize(torch.randn(prototypes, self.head.z_dim)))
 
@@ -49,35 +49,3 @@ class SwAV(Projected):
     @torch.no_grad()
     def after_step(self, progress: float) -> None:
         self.prototypes.copy_(normalize(self.prototypes))
-
-
-def few_prototypes(prototypes: int, classes: int) -> list[str]:
-    """The note on prototypes that cannot stand for the classes one by one."""
-    fewer = f"prototypes = {prototypes} is fewer than the {classes} classes, some of which must then share one; the paper has several for each"
-    return [fewer] if prototypes < classes else []
-
-
-@torch.no_grad()
-def sinkhorn(scores: Tensor, *, epsilon: float, iterations: int) -> Tensor:
-    """Scores (n, k) -> codes (n, k): each sample's sum to 1, and, the more exactly the more iterations, each prototype's to n / k (SwAV, equations 3 to 5).
-
-    In logarithms: exp(scores / epsilon) itself overflows where scores are not cosines.
-    """
-    logs = scores / epsilon
-    for _ in range(iterations):
-        logs = logs - logs.logsumexp(0, keepdim=True)
-        logs = logs.log_softmax(1)
-    return logs.exp()
-
-
-def swapped(codes: Sequence[Tensor], log_p: Sequence[Tensor]) -> Tensor:
-    """Mean cross entropy (n, k) each of the codes of view i with the prediction of view j, over all i and all j other than i; codes are the first views'."""
-    terms = [-(q * log_p[j]).sum(1).mean() for i, q in enumerate(codes) for j in range(len(log_p)) if j != i]
-    return torch.stack(terms).mean()
-
-
-@torch.no_grad()
-def perplexity(p: Tensor) -> Tensor:
-    """How many outputs are in use: exp of the entropy of the mean of (n, k) predictions, from 1 to k."""
-    mean = p.mean(0)
-    return (mean * mean.clamp(min=1e-12).log()).sum().neg().exp()

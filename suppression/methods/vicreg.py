@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, relu
 
-from suppression.methods.projected import Projected
+from suppression.methods._projection import Projected
 
 
 class VICReg(Projected):
@@ -29,12 +29,12 @@ class VICReg(Projected):
         head_layers: int = 3,
         head_width: int | None = 512,
         z_dim: int = 512,
-        **knobs: Any,
+        **parameters: Any,
     ) -> None:
         for name, value in (("invariance", invariance), ("variance", variance), ("covariance", covariance)):
             if not value >= 0:
                 raise ValueError(f"{name} = {value} is below 0")
-        super().__init__(encoder, head_layers=head_layers, head_width=head_width, z_dim=z_dim, **knobs)
+        super().__init__(encoder, head_layers=head_layers, head_width=head_width, z_dim=z_dim, **parameters)
         self.invariance, self.variance, self.covariance = invariance, variance, covariance
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:

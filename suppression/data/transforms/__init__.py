@@ -1,0 +1,1 @@
+"""Augmentations and resampling of batches of pictures."""

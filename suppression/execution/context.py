@@ -1,0 +1,25 @@
+"""Where cells are run and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where cells are run and kept: nothing here changes what a cell is."""
+
+    store: Path
+    device: str = "cpu"
+    root: Path | None = None
+    download: bool = False
+    skip_bad: bool = False  # leave out the files of a source that are no pictures
+    threads: int | None = None
+
+
+def ignore(text: str) -> None:
+    """A note that nobody wants to hear."""

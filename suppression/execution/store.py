@@ -1,0 +1,282 @@
+"""A dict of parameters -> a folder with what was trained and probed, whole or not at all. Nothing else writes there; nothing is ever unpickled.
+
+cells/KEY/      cell.json weights.safetensors trace.jsonl about.json sums.json, published by one rename
+cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
+work/KEY/       a training under way: checkpoint, trace
+damaged/        what failed its checksum, put aside
+locks/          who trains what
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suppression.errors import UserError
+from suppression.experiment.keys import Record, dumps
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STORE_VARIABLE = "SUPPRESSION_HOME"
+CHECKPOINT_SECONDS = 20.0
+
+
+def default_root() -> Path:
+    """`SUPPRESSION_HOME`, else the platform's folder for a user's data."""
+    if os.environ.get(STORE_VARIABLE):
+        return Path(os.environ[STORE_VARIABLE]) / "store"
+    from platformdirs import user_data_path
+
+    return user_data_path("suppression") / "store"
+
+
+class Store:
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = Path(root) if root is not None else default_root()
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def has(self, key: str) -> bool:
+        return (self.root / "cells" / key / "sums.json").is_file()
+
+    def keys(self) -> list[str]:
+        cells = self.root / "cells"
+        return sorted(path.name for path in cells.iterdir()) if cells.is_dir() else []
+
+    def damage(self, key: str) -> str | None:
+        """What is wrong with a published cell, by checksum; None if it is whole."""
+        folder = self.root / "cells" / key
+        try:
+            sums = json.loads((folder / "sums.json").read_text())
+            for name, digest in sums.items():
+                if sha256((folder / name).read_bytes()) != digest:
+                    return f"{folder / name} is not what was written (its checksum differs)"
+        except (OSError, ValueError, AttributeError) as error:
+            return f"{folder} is not whole ({error})"
+        return None
+
+    def set_aside(self, key: str) -> Path:
+        """Move a damaged cell out of the way; nothing is deleted."""
+        aside = self.root / "damaged" / f"{key}-{time.time_ns()}"
+        with self.writing():
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(self.root / "cells" / key, aside)
+        return aside
+
+    def cell(self, key: str) -> Record:
+        """The parameters of a published cell."""
+        return json.loads((self.root / "cells" / key / "cell.json").read_text())
+
+    def about(self, key: str) -> Record:
+        return json.loads((self.root / "cells" / key / "about.json").read_text())
+
+    def trace(self, key: str) -> list[Record]:
+        return read_lines(self.root / "cells" / key / "trace.jsonl")
+
+    def weights(self, key: str) -> dict[str, Tensor]:
+        from safetensors.torch import load
+
+        return load((self.root / "cells" / key / "weights.safetensors").read_bytes())
+
+    def rows(self, key: str, probe: str) -> list[Record] | None:
+        """The rows of a probe, or None where it has not been run or its record is damaged (it is then run again)."""
+        try:
+            record = json.loads((self.root / "cells" / key / "probes" / f"{probe}.json").read_text())
+            return record["rows"] if record["sha256"] == sha256(dumps(record["rows"]).encode()) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def probed(self, key: str, probe: str) -> bool:
+        """Whether there is a record of this probe, whole or damaged."""
+        return (self.root / "cells" / key / "probes" / f"{probe}.json").is_file()
+
+    # --- writing -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns a failure to write into the user's error; what was finished before stays."""
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"the store {self.root} cannot be written: {error.strerror or error}; name another with --store or {STORE_VARIABLE}. What was finished before is kept"
+            ) from error
+
+    def check_writable(self) -> None:
+        with self.writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".write-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+
+    @contextmanager
+    def claim(self, key: str, *, on_wait: Any = lambda: None) -> Iterator[None]:
+        """One process trains a cell; another that wants it waits, calling `on_wait` once. A killed holder's claim ends with it."""
+        from filelock import FileLock, Timeout
+
+        with self.writing():
+            (self.root / "locks").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.root / "locks" / f"{key}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def workplace(self, key: str) -> Workplace:
+        return Workplace(self, key)
+
+    def publish(self, key: str, *, cell: Record, weights: dict[str, Tensor], trace: list[Record], about: Record) -> None:
+        """Write a cell beside its place and rename it there. If another process was first, its folder stays and this one goes."""
+        from safetensors.torch import save
+
+        files = {
+            "cell.json": dumps(cell).encode(),
+            "about.json": json.dumps(about, indent=1).encode(),
+            "trace.jsonl": "".join(dumps(row) + "\n" for row in trace).encode(),
+            "weights.safetensors": save(weights),
+        }
+        beside = self.root / "work" / f"{key}.publish-{os.getpid()}"
+        folder = self.root / "cells" / key
+        with self.writing():
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir(parents=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                write_through(beside / name, content)
+            write_through(beside / "sums.json", dumps({name: sha256(content) for name, content in files.items()}).encode())
+            (beside / "probes").mkdir()
+            try:
+                os.rename(beside, folder)
+            except OSError:
+                if not self.has(key):
+                    raise
+                shutil.rmtree(beside)
+            shutil.rmtree(self.root / "work" / key, ignore_errors=True)
+            for left in (self.root / "work").glob(f"{key}.publish-*"):  # of killed processes; the caller holds the claim
+                shutil.rmtree(left, ignore_errors=True)
+
+    def put_rows(self, key: str, probe: str, rows: list[Record]) -> None:
+        content = json.dumps({"sha256": sha256(dumps(rows).encode()), "rows": rows}, indent=1)
+        with self.writing():
+            replace(self.root / "cells" / key / "probes" / f"{probe}.json", content.encode())
+
+    def machine(self) -> Record:
+        """What was measured once on this machine, by name."""
+        try:
+            return json.loads((self.root / "machine.json").read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def put_machine(self, name: str, value: object) -> None:
+        with self.writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            replace(self.root / "machine.json", json.dumps(self.machine() | {name: value}, indent=1).encode())
+
+    def put_result(self, name: str, content: bytes) -> None:
+        """A figure or a table of a run, under results/."""
+        with self.writing():
+            (self.root / "results").mkdir(parents=True, exist_ok=True)
+            replace(self.root / "results" / name, content)
+
+    def result_digest(self, name: str) -> str | None:
+        """The digest of the rows from which a result was last drawn."""
+        path = self.root / "results" / f"{name}.sha256"
+        return path.read_text() if path.is_file() else None
+
+    def put_keys(self, name: str, keys: list[str]) -> None:
+        """Which cells a recipe has at a scale, for the list that answers without torch."""
+        self.put_result(f"{name}.keys", "\n".join(keys).encode())
+
+    def result_keys(self, name: str) -> list[str]:
+        path = self.root / "results" / f"{name}.keys"
+        return path.read_text().split() if path.is_file() else []
+
+
+class Workplace:
+    """A training under way: its trace as it grows and its last checkpoint (a `train.Keeper`)."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self.store, self.folder = store, store.root / "work" / key
+        self.saved = time.monotonic()
+        self.trace: list[Record] = []
+        self.damaged: str | None = None
+        self.resumed_at = 0
+        with store.writing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def log(self, row: Record) -> None:
+        self.trace.append(row)
+        with self.store.writing(), (self.folder / "trace.jsonl").open("a") as file:
+            file.write(dumps(row) + "\n")
+
+    def due(self) -> bool:
+        return time.monotonic() - self.saved > CHECKPOINT_SECONDS
+
+    def save(self, tensors: dict[str, Tensor], step: int) -> None:
+        """Replace the checkpoint: its sha256, a line feed, then safetensors with the step in its metadata."""
+        from safetensors.torch import save
+
+        content = save(tensors, metadata={"step": str(step)})
+        with self.store.writing():
+            replace(self.folder / "checkpoint", sha256(content).encode() + b"\n" + content)
+        self.saved = time.monotonic()
+
+    def load(self) -> tuple[dict[str, Tensor], int] | None:
+        """The last checkpoint and its step, with the trace cut back to it; None (and `damaged` set) if there is none that is whole."""
+        from safetensors.torch import load
+
+        tensors, step = None, 0
+        path = self.folder / "checkpoint"
+        if path.is_file():
+            digest, _, content = path.read_bytes().partition(b"\n")
+            if sha256(content) == digest.decode(errors="replace"):
+                header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+                tensors, step = load(content), int(header["__metadata__"]["step"])
+            else:
+                self.damaged = f"{path} is not what was written (its checksum differs); the cell starts anew"
+        self.trace = [row for row in read_lines(self.folder / "trace.jsonl") if row["step"] < step]
+        with self.store.writing():
+            replace(self.folder / "trace.jsonl", "".join(dumps(row) + "\n" for row in self.trace).encode())
+        self.resumed_at = step
+        return None if tensors is None else (tensors, step)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_lines(path: Path) -> list[Record]:
+    """JSON lines; a last line cut short by a kill is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    write_through(beside, content)
+    os.replace(beside, path)

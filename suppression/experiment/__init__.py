@@ -1,0 +1,1 @@
+"""Cards and recipes, and the cells that they ask for."""

@@ -1,0 +1,48 @@
+"""Finds cards and recipes (TOML): in the user's folders, in the checkout, in the installed package."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from suppression.errors import UserError, unknown
+
+PATH_VARIABLE = "SUPPRESSION_PATH"  # folders with datasets/ and experiments/ of the user's own, searched first
+HERE = Path(__file__).parent.parent  # the package
+
+
+def folders(shelf: str) -> Iterator[Path]:
+    """Where `shelf` ("datasets" or "experiments") may stand, first come first served."""
+    for place in filter(None, os.environ.get(PATH_VARIABLE, "").split(os.pathsep)):
+        yield Path(place) / shelf
+    if (HERE.parent / "pyproject.toml").exists():
+        yield HERE.parent / shelf
+    yield HERE / "_shelf" / shelf
+
+
+def names(shelf: str) -> list[str]:
+    return sorted({path.stem for folder in folders(shelf) if folder.is_dir() for path in folder.glob("*.toml")})
+
+
+def find(shelf: str, name: str) -> Path:
+    """The file of a card or a recipe, by name or by path."""
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise UserError(f"there is no file {name}")
+        return Path(name)
+    for folder in folders(shelf):
+        if (folder / f"{name}.toml").is_file():
+            return folder / f"{name}.toml"
+    raise unknown({"datasets": "there is no card", "experiments": "there is no recipe"}[shelf], name, names(shelf))
+
+
+def read(path: Path) -> dict:
+    """A TOML file as a dict; UserError naming the file and the line if it is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error

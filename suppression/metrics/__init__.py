@@ -1,0 +1,1 @@
+"""Numbers of what was learned, and their intervals."""

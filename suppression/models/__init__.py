@@ -1,0 +1,1 @@
+"""Compact encoders and their heads."""
