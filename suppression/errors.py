@@ -1,4 +1,4 @@
-"""The user's mistakes: told in one line, without a traceback, with the nearest right name; the doors exit with 2."""
+"""The user's mistakes: one line, no traceback, the nearest right name; the commands exit with 2."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Something the user can mend."""
+    """Something the user can mend: the message says what is wrong and what would be right."""
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
-    """`unknown("two_digits has no parameter", "sise2", [...])` -> "two_digits has no parameter 'sise2'; did you mean 'size2'?" """
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return UserError(f"{what} '{name}'; " + (f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"))
+    """The error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        what: What there is none of, as the message begins.
+        name: The name that was given.
+        known: The names there are.
+
+    Returns:
+        The error, to be raised by the caller.
+
+    >>> unknown("two_digits has no parameter", "sise2", ["size1", "size2", "canvas"])
+    UserError("two_digits has no parameter 'sise2'; did you mean 'size2'?")
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"there are: {', '.join(names)}"
+    if near:
+        hint = f"did you mean '{near[0]}'?"
+    return UserError(f"{what} '{name}'; {hint}")

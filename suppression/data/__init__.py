@@ -1,13 +1,25 @@
-"""Generators of pictures whose features are known, and the sources they draw from."""
+"""Data sets: generators of scenes whose features are known, and the sources they draw from.
+
+>>> from suppression.data import TwoDigits, stream
+>>> scenes = TwoDigits(canvas=64, size1=12, size2=40)
+>>> sample = scenes.sample(8)  # `sample.show()` draws it
+>>> x1, x2, factors = next(iter(stream(scenes, batch=16)))
+>>> x1.shape, sorted(factors)
+(torch.Size([16, 1, 64, 64]), ['digit', 'first', 'instance', 'left', 'second', 'size', 'top'])
+"""
 
 from suppression.data.base import Scenes
 from suppression.data.digits import MultiDigits, TwoDigits
 from suppression.data.digits_on_photos import DigitsOnPhotos
 from suppression.data.dominoes import Dominoes
+from suppression.data.loader import load_pool
 from suppression.data.pool import MissingSource, Pool
 from suppression.data.random_bits import ColouredDigits, RandomBits
+from suppression.data.sample import Sample
 from suppression.data.sources.digits import SOURCES
 from suppression.data.sources.photos import PHOTOGRAPHS, photographs
+from suppression.data.torch_dataset import stream
+from suppression.data.transforms.augmentation import Augmentation
 from suppression.data.trifeature import Trifeature
 
 DATASETS: dict[str, type[Scenes]] = {
@@ -24,6 +36,7 @@ __all__ = [
     "DATASETS",
     "PHOTOGRAPHS",
     "SOURCES",
+    "Augmentation",
     "ColouredDigits",
     "DigitsOnPhotos",
     "Dominoes",
@@ -31,8 +44,11 @@ __all__ = [
     "MultiDigits",
     "Pool",
     "RandomBits",
+    "Sample",
     "Scenes",
     "Trifeature",
     "TwoDigits",
+    "load_pool",
     "photographs",
+    "stream",
 ]

@@ -1,4 +1,4 @@
-"""What scenes of one digit and one photograph have in common, however the two are put together."""
+"""What scenes of one digit and one photograph have in common."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from suppression.data.base import Factors, Question, Scenes
-from suppression.data.pool import SIDE, Pool
+from suppression.data.pool import Pool
 from suppression.data.sources.photos import check_photographs
+from suppression.data.transforms.sprites import central, check_box
 
 
 class DigitAndPhoto(Scenes):
-    """Features `digit` and `scene`, carried by one of `instances` unique digits (all of the source's if None) and one photograph of the source `photos`;
-    `box` is the side of the central square kept of the 28-px digit.
-    """
+    """Features `digit` and `scene`: a unique digit and a photograph carry them."""
 
     sources: ClassVar[tuple[str, ...]] = ("source", "photos")
 
@@ -27,8 +26,7 @@ class DigitAndPhoto(Scenes):
         check_photographs(self.photos)
         if self.instances is not None and self.instances < 1:
             raise ValueError(f"instances = {self.instances}: one unique digit is the least")
-        if not 1 <= self.box <= SIDE:
-            raise ValueError(f"box = {self.box} is not in 1..{SIDE} (the side of the square kept from the {SIDE}-px picture)")
+        check_box(self.box)
 
     @property
     def channels(self) -> int:
@@ -46,15 +44,23 @@ class DigitAndPhoto(Scenes):
         return {"digit": factors["instance"], "scene": factors["photo"]}
 
     def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
-        assert pool.photos is not None
-        return {"digit": pool.names, "scene": pool.photos.names}
+        return {"digit": pool.names, "scene": photos_of(pool).names}
 
     def questions(self) -> list[Question]:
-        """The digit without its photograph, the photograph without its digit, and both as they are."""
-        return [("alone", (0,), ["digit"]), ("alone", (1,), ["scene"]), ("together", None, self.features)]
+        """The digit without its photograph, the photograph without its digit, and both."""
+        return [
+            ("alone", (0,), ["digit"]),
+            ("alone", (1,), ["scene"]),
+            ("together", None, self.features),
+        ]
 
     def sprites(self, factors: Factors, pool: Pool) -> Tensor:
         """The digits, uint8 (n, 1, box, box)."""
-        edge = (SIDE - self.box) // 2
-        keep = slice(edge, edge + self.box)
+        keep = central(self.box)
         return pool.images.index_select(0, factors["instance"])[:, None, keep, keep]
+
+
+def photos_of(pool: Pool) -> Pool:
+    """The photographs beside the digits."""
+    assert pool.photos is not None, "these scenes need a pool with photographs beside the digits"
+    return pool.photos

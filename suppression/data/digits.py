@@ -1,4 +1,4 @@
-"""Scenes of handwritten digits on an empty canvas: how many, how large and where are known for every picture."""
+"""Scenes of handwritten digits on an empty canvas: how many, how large and where is known."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from suppression.data.base import Factors, Question, Scenes
+from suppression.data.base import Factors, Question, Scenes, Visible
 from suppression.data.pool import SIDE, Pool
 from suppression.data.transforms.resample import axis_weights, resample
+from suppression.data.transforms.sprites import central, check_box
 
-TRIES = 1000  # whole scenes are drawn again while boxes lie too close; past this the parameters cannot be met
+TRIES = 1000  # times scenes are drawn again while boxes lie too close; then the overlap is refused
 
 
 class _DigitScenes(Scenes):
@@ -38,68 +39,108 @@ class _DigitScenes(Scenes):
         return {name: factors["instance"][:, j] for j, name in enumerate(self.features)}
 
     def captions(self, factors: Factors, pool: Pool) -> list[str]:
-        return [", ".join(pool.names[int(digit)] for digit in scene) for scene in factors["digit"]]
+        def caption(digits: list[int]) -> str:
+            return ", ".join(pool.names[digit] for digit in digits)
+
+        return list(map(caption, factors["digit"].tolist()))
 
     def spaces(self, pool: Pool) -> tuple[int, ...]:
         return (len(pool.names),)
 
     def targets(self, factors: Factors, pool: Pool) -> Tensor:
-        """The classes of all digits in one block: which of them is the first is not told."""
-        return torch.zeros(len(factors["digit"]), *self.spaces(pool), device=factors["digit"].device).scatter_(1, factors["digit"], 1.0)
+        """The classes of all digits in one multi-hot block: not which digit has which class."""
+        digit = factors["digit"]
+        blank = torch.zeros(len(digit), *self.spaces(pool), device=digit.device)
+        return blank.scatter_(1, digit, 1.0)
 
     def questions(self) -> list[Question]:
-        """Each digit's class where it alone is visible, and, where digits can be told apart, where all are."""
-        alone: list[Question] = [("alone", (j,), [name]) for j, name in enumerate(self.features)]
-        return [*alone, ("together", None, self.features)] if self.told_apart else alone
+        """Each digit's class where it alone is visible, and where all are, if digits differ."""
+        questions: list[Question] = []
+        for j, name in enumerate(self.features):
+            questions.append(("alone", (j,), [name]))
+        if self.sizes_differ:
+            questions.append(("together", None, self.features))
+        return questions
 
     def again(self, factors: Factors, rng: torch.Generator) -> Factors:
         """The same digits, placed anew if `replace`."""
         if not self.replace:
             return factors
-        size = factors["size"]
-        top, left = self._grid_corners(len(size), rng) if self.placement == "in_grid" else self._random_corners(len(size), rng, size)
+        top, left = self._corners(factors["size"], rng)
         return factors | {"top": top, "left": left}
 
     def _check(self) -> None:
-        if min(self.digit_sizes) < 1:
-            raise ValueError(f"a digit size of {min(self.digit_sizes)} px is not drawable; the smallest is 1")
-        if max(self.digit_sizes) > self.canvas:
-            raise ValueError(f"a digit of {max(self.digit_sizes)} px does not fit on a canvas of {self.canvas} px")
+        smallest, largest = min(self.digit_sizes), max(self.digit_sizes)
+        if smallest < 1:
+            raise ValueError(f"a digit size of {smallest} px is not drawable; the smallest is 1")
+        if largest > self.canvas:
+            raise ValueError(
+                f"a digit of {largest} px does not fit on a canvas of {self.canvas} px"
+            )
         if not 0 <= self.overlap <= 1:
-            raise ValueError(f"overlap = {self.overlap} is not in [0, 1] (0: boxes never overlap, 1: they may freely)")
-        if not 1 <= self.box <= SIDE:
-            raise ValueError(f"box = {self.box} is not in 1..{SIDE} (the side of the square kept from the {SIDE}-px picture)")
-        cells = (self.canvas // max(self.digit_sizes)) ** 2
+            raise ValueError(
+                f"overlap = {self.overlap} is not in [0, 1] "
+                "(0: boxes never overlap, 1: they may freely)"
+            )
+        check_box(self.box)
+        cells = (self.canvas // largest) ** 2
         if self.placement == "in_grid" and cells < len(self.digit_sizes):
             raise ValueError(
-                f"{len(self.digit_sizes)} digits of up to {max(self.digit_sizes)} px need as many grid cells; a canvas of {self.canvas} px has {cells}"
+                f"{len(self.digit_sizes)} digits of up to {largest} px need as many grid cells; "
+                f"a canvas of {self.canvas} px has {cells}"
             )
 
     @property
-    def told_apart(self) -> bool:
-        """Whether "the first", "the second" ... have a meaning on a scene that shows all: only where the sizes differ."""
+    def sizes_differ(self) -> bool:
+        """Whether "the first", "the second" ... have a meaning on a scene that shows all."""
         return len(set(self.digit_sizes)) == len(self.digit_sizes)
 
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
-        """Draw n scenes of k digits: `instance` (index into the pool), `digit` (class), `top`, `left` (whole px of the box), `size` (px); each (n, k).
+        """Draw n scenes of k digits.
 
-        Raises ValueError if no placement with so little overlap is found. Scenes with `overlap` < 1 wait for the device once a try, to see whether all
-        are placed; all others wait for nothing.
+        Scenes with `overlap` < 1 wait for the device once a try, to see whether all digits are
+        placed; all others wait for nothing.
+
+        Args:
+            n: Number of scenes, above 0.
+            rng: The only source of random numbers.
+            pool: The digits.
+
+        Returns:
+            `instance` (number of the pool's instance), `digit` (its class), `top`, `left`
+            (whole px, of the box's corner) and `size` (px); each (n, k).
+
+        Raises:
+            ValueError: No placement with so little overlap was found.
         """
         k, device = len(self.digit_sizes), rng.device
         instance = torch.randint(len(pool), (n, k), generator=rng, device=device)
         size = torch.stack([torch.full((n,), side, device=device) for side in self.digit_sizes], 1)
-        corner = self._grid_corners(n, rng) if self.placement == "in_grid" else self._random_corners(n, rng, size)
-        return {"instance": instance, "digit": pool.labels[instance], "top": corner[0], "left": corner[1], "size": size}
+        top, left = self._corners(size, rng)
+        return {
+            "instance": instance,
+            "digit": pool.labels[instance],
+            "top": top,
+            "left": left,
+            "size": size,
+        }
+
+    def _corners(self, size: Tensor, rng: torch.Generator) -> Tensor:
+        """Tops and lefts of digits of these sizes (n, k), (2, n, k) whole px."""
+        if self.placement == "in_grid":
+            return self._grid_corners(len(size), rng)
+        return self._random_corners(len(size), rng, size)
 
     def _grid_corners(self, n: int, rng: torch.Generator) -> Tensor:
         side = max(self.digit_sizes)
         per_row = self.canvas // side
-        cell = torch.rand(n, per_row**2, generator=rng, device=rng.device).argsort(1)[:, : len(self.digit_sizes)]
+        shuffled = torch.rand(n, per_row**2, generator=rng, device=rng.device).argsort(1)
+        cell = shuffled[:, : len(self.digit_sizes)]
         return torch.stack([cell // per_row, cell % per_row]) * side  # (2, n, k)
 
     def _random_corners(self, n: int, rng: torch.Generator, size: Tensor) -> Tensor:
-        k, room = len(self.digit_sizes), (self.canvas - size + 1).float()
+        k = len(self.digit_sizes)
+        room = (self.canvas - size + 1).float()
 
         def corners() -> Tensor:
             return torch.rand(2, n, k, generator=rng, device=room.device).mul_(room).floor_()
@@ -108,63 +149,101 @@ class _DigitScenes(Scenes):
         if self.overlap == 1 or k == 1:
             return corner.long()
         one, other = torch.triu_indices(k, k, 1, device=room.device)  # all pairs of digits
-        limit = (1 - self.overlap) * ((size[:, one] + size[:, other]) / 2)  # (n, pairs), a share of the distance of centres at which boxes touch
+        touching = (size[:, one] + size[:, other]) / 2  # distance of centres at which boxes touch
+        limit = (1 - self.overlap) * touching  # (n, pairs)
         shift = (size[:, one] - size[:, other]) / 2  # from a distance of corners to one of centres
         for _ in range(TRIES):
-            apart = (corner[..., one] - corner[..., other]).add_(shift).abs_().amax(0)  # (n, pairs), the larger of dx, dy
+            between = corner[..., one] - corner[..., other]
+            apart = between.add_(shift).abs_().amax(0)  # (n, pairs), the larger of dx, dy
             bad = (apart < limit).any(1)
             if not bad.any():
                 return corner.long()
-            # Every scene draws again but only the bad ones take it: the shapes, and so the stream of random numbers, stay fixed.
+            # Every scene draws again but only the bad ones take it: the shapes, and so the stream
+            # of random numbers, stay fixed.
             corner = torch.where(bad[:, None], corners(), corner)
+        sizes = ", ".join(map(str, self.digit_sizes))
         raise ValueError(
-            f"no placement of digits of {', '.join(map(str, self.digit_sizes))} px on a canvas of {self.canvas} px with overlap {self.overlap} "
-            f"was found in {TRIES} tries; allow more overlap or a larger canvas"
+            f"no placement of digits of {sizes} px on a canvas of {self.canvas} px with overlap "
+            f"{self.overlap} was found in {TRIES} tries; allow more overlap or a larger canvas"
         )
 
-    def masks(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None) -> Tensor:
-        """How much ink each digit puts on each pixel: (n, k, out, out) in [0, 1]. Parameters as in `render`."""
-        return torch.stack([self._sprite(factors, pool, j, view, out or self.canvas) for j in range(len(self.digit_sizes))], 1)
+    def masks(
+        self,
+        factors: Factors,
+        pool: Pool,
+        *,
+        view: Tensor | None = None,
+        out: int | None = None,
+    ) -> Tensor:
+        """How much ink each digit puts on each pixel, (n, k, out, out) in [0, 1]."""
+        side, digits = out or self.canvas, range(len(self.digit_sizes))
+        return torch.stack([self._sprite(factors, pool, j, view, side) for j in digits], 1)
 
-    def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: tuple[int, ...] | None = None) -> Tensor:
-        """Draw the scenes, (n, 1, out, out) in [0, 1]; no random number is used.
-
-        `view` (n, 4) are crops `top, left, height, width` in canvas px, drawn straight from the sprites at the final size (whole canvas if none);
-        `visible` are the positions of the digits that are shown (all if none).
-        """
-        shown = visible if visible is not None else tuple(range(len(self.digit_sizes)))
+    def render(
+        self,
+        factors: Factors,
+        pool: Pool,
+        *,
+        view: Tensor | None = None,
+        out: int | None = None,
+        visible: Visible = None,
+    ) -> Tensor:
+        """Draw the scenes, (n, 1, out, out); a view is drawn straight at its final size."""
+        shown = tuple(range(len(self.digit_sizes))) if visible is None else visible
+        combine = torch.maximum if self.combine == "max" else torch.add
         picture = self._sprite(factors, pool, shown[0], view, out or self.canvas)
         for j in shown[1:]:
-            sprite = self._sprite(factors, pool, j, view, out or self.canvas)
-            picture = torch.maximum(picture, sprite) if self.combine == "max" else picture + sprite
+            picture = combine(picture, self._sprite(factors, pool, j, view, out or self.canvas))
         return picture.clamp_(0, 1)[:, None]
 
-    def _sprite(self, factors: Factors, pool: Pool, j: int, view: Tensor | None, out: int) -> Tensor:
-        instance, top, left, size = (factors[name][:, j] for name in ("instance", "top", "left", "size"))
-        edge = (SIDE - self.box) // 2
-        keep = slice(edge, edge + self.box)
-        sprites = pool.images.index_select(0, instance)[:, keep, keep] / 255  # (n, box, box)
+    def _sprite(
+        self, factors: Factors, pool: Pool, j: int, view: Tensor | None, out: int
+    ) -> Tensor:
+        """Digit number j of each scene as the view shows it, (n, out, out)."""
+        top, left, size = factors["top"][:, j], factors["left"][:, j], factors["size"][:, j]
+        keep = central(self.box)
+        images = pool.images.index_select(0, factors["instance"][:, j])
+        sprites = images[:, keep, keep] / 255  # (n, box, box)
         if view is None:
-            view = torch.stack([torch.full_like(top, side) for side in (0, 0, self.canvas, self.canvas)], 1)
+            whole = (0, 0, self.canvas, self.canvas)
+            view = torch.stack([torch.full_like(top, side) for side in whole], 1)
         start, side = view.T.split(2)  # (2, n) each: top and left, height and width
         scale = self.box / size  # sprite px per canvas px
-        weights = axis_weights((start - torch.stack([top, left])) * scale, side / out * scale, self.box, out, zeros_around=True)
+        first = (start - torch.stack([top, left])) * scale
+        weights = axis_weights(first, side / out * scale, self.box, out, zeros_around=True)
         return resample(sprites, *weights)
 
 
 @dataclass(frozen=True)
 class MultiDigits(_DigitScenes):
-    """`count` digits on one canvas (the talk's MultiDigits).
+    """Several digits on one canvas.
 
-    `sizes` has one entry for all digits or one for each, in px of the canvas. `placement` is random (boxes wholly inside the canvas) or in_grid (at
-    most one digit a cell of the largest size). `overlap` says how far two boxes may reach into one another, as a share of the distance between centres
-    at which they touch: 1 is free, 0 none. `combine` is how digits that overlap add up. `box` is the side of the central square kept from the 28-px
-    source picture (MNIST's digits fill 20 of 28). With `replace` the second view places the digits anew: which digits they are is then all that two views
-    share.
+    MultiDigits of Ting Chen's talk (Table 3) and of "Intriguing Properties of Contrastive Losses"
+    (Chen, Luo and Li 2021). Digits of one size have no first and second: the one feature is
+    `digit`, asked for of one digit alone. Where each has a size of its own, the features are
+    `digit1`, `digit2` ...
 
-    Digits of one size have no first and second: the one feature is `digit`, asked for of one digit alone.
+    Args:
+        canvas: Side of a scene, px; the largest digit or more.
+        count: Number of digits, 1 or more.
+        sizes: Side of a digit's box, px, 1 to canvas; one for all digits or one for each.
+        placement: Where digits lie: `random`, wholly inside the canvas, or `in_grid`, at most
+            one in a cell of the largest size.
+        overlap: How far two boxes may reach into one another, as a share of the distance of
+            centres at which they touch, in [0, 1]; 0 not at all, 1 freely.
+        combine: How digits that overlap add up: `max`, pixel by pixel, or `add`, cut at white.
+        box: Side of the central square kept of the 28-px source picture, px, 1 to 28; MNIST's
+            digits fill 20.
+        replace: Place the digits anew for the second view, so that two views share only which
+            digits they are.
 
-    MultiDigits(count=2, sizes=(28,)).factors(1, rng, pool) -> {"instance": [[411, 87]], "digit": [[5, 0]], "top": [[3, 61]], "left": [[70, 12]], "size": [[28, 28]]}
+    >>> import torch
+    >>> from suppression.data import SOURCES
+    >>> scenes = MultiDigits(count=2, sizes=(28,))
+    >>> pool = SOURCES["digits"](train=True)
+    >>> drawn = scenes.factors(3, torch.Generator().manual_seed(0), pool)
+    >>> list(drawn), drawn["digit"].shape, scenes.render(drawn, pool).shape
+    (['instance', 'digit', 'top', 'left', 'size'], torch.Size([3, 2]), torch.Size([3, 1, 112, 112]))
     """
 
     canvas: int = 112
@@ -181,7 +260,9 @@ class MultiDigits(_DigitScenes):
         if self.count < 1:
             raise ValueError(f"count = {self.count}: a scene has at least one digit")
         if len(self.sizes) not in (1, self.count):
-            raise ValueError(f"{len(self.sizes)} sizes for {self.count} digits; give one for all or one for each")
+            raise ValueError(
+                f"{len(self.sizes)} sizes for {self.count} digits; give one for all or one for each"
+            )
         self._check()
 
     @property
@@ -190,21 +271,51 @@ class MultiDigits(_DigitScenes):
 
     @property
     def features(self) -> tuple[str, ...]:
-        return ("digit",) if len(set(self.digit_sizes)) == 1 else tuple(f"digit{j + 1}" for j in range(self.count))
+        if len(set(self.digit_sizes)) == 1:
+            return ("digit",)
+        return tuple(f"digit{j + 1}" for j in range(self.count))
 
     def questions(self) -> list[Question]:
-        return [("alone", None, self.features)] if len(self.features) == 1 else super().questions()
+        if len(self.features) == 1:
+            return [("alone", None, self.features)]
+        return super().questions()
 
     def probed(self) -> MultiDigits:
         """One digit where all are alike (the published protocol)."""
-        return dataclasses.replace(self, count=1, sizes=self.sizes[:1]) if len(self.features) == 1 else self
+        if len(self.features) == 1:
+            return dataclasses.replace(self, count=1, sizes=self.sizes[:1])
+        return self
 
 
 @dataclass(frozen=True)
 class TwoDigits(_DigitScenes):
-    """Two digits of `size1` and `size2` px: the talk's competition between a small and a large object (its Table 2). Parameters as in MultiDigits.
+    """Two digits of two sizes, of which the larger competes with the smaller.
 
-    TwoDigits(size1=20, size2=80).factors(1, rng, pool) -> {"instance": [[5, 911]], "digit": [[7, 2]], "top": [[88, 10]], "left": [[3, 25]], "size": [[20, 80]]}
+    The competition between a small and a large object of Ting Chen's talk (Table 2) and of
+    "Intriguing Properties of Contrastive Losses" (Chen, Luo and Li 2021). The features are `first`
+    and `second`.
+
+    Args:
+        canvas: Side of a scene, px; the larger digit or more.
+        size1: Side of the first digit's box, px, 1 to canvas.
+        size2: Side of the second digit's box, px, 1 to canvas.
+        placement: Where digits lie: `random`, wholly inside the canvas, or `in_grid`, at most
+            one in a cell of the larger size.
+        overlap: How far the boxes may reach into one another, as a share of the distance of
+            centres at which they touch, in [0, 1]; 0 not at all, 1 freely.
+        combine: How digits that overlap add up: `max`, pixel by pixel, or `add`, cut at white.
+        box: Side of the central square kept of the 28-px source picture, px, 1 to 28; MNIST's
+            digits fill 20.
+        replace: Place the digits anew for the second view, so that two views share only which
+            digits they are.
+
+    >>> import torch
+    >>> from suppression.data import SOURCES
+    >>> scenes = TwoDigits(size1=20, size2=80)
+    >>> pool = SOURCES["digits"](train=True)
+    >>> drawn = scenes.factors(3, torch.Generator().manual_seed(0), pool)
+    >>> drawn["size"][0].tolist(), scenes.render(drawn, pool).shape
+    ([20, 80], torch.Size([3, 1, 112, 112]))
     """
 
     canvas: int = 112

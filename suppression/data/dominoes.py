@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from suppression.data._digit_and_photo import DigitAndPhoto
+from suppression.data._digit_and_photo import DigitAndPhoto, photos_of
 from suppression.data.base import Factors, Visible
 from suppression.data.pool import SIDE, Pool
 from suppression.data.transforms.sprites import placed
@@ -18,13 +18,30 @@ from suppression.data.transforms.sprites import placed
 
 @dataclass(frozen=True)
 class Dominoes(DigitAndPhoto):
-    """A digit above a photograph, two squares of half the canvas's side, black beside them (Shah et al. 2020, "The Pitfalls of Simplicity Bias").
+    """A digit above a photograph, each a square of half the canvas's side, black beside them.
 
-    On a share `correlation` of the scenes the digit is of the class that goes with the photograph's (the same number, counted on from 0 after the last
-    digit); on the others it is any. Both views share both. Scenes that are probed have no correlation, or one feature would be read off the other.
-    `photos` is as in DigitsOnPhotos, `instances` the number of unique digits (all of the source's if None), `box` the central square kept of a digit.
+    After "The Pitfalls of Simplicity Bias in Neural Networks" (Shah et al. 2020). Both views show
+    the same digit and photograph; the features are `digit` and `scene`, the photograph's class.
+    Scenes that are probed have no correlation, or one feature would be read off the other.
 
-    Dominoes(correlation=1.0).factors(1, rng, pool) -> {"instance": [411], "digit": [3], "photo": [87], "scene": [3]}
+    Args:
+        canvas: Side of a scene, px, 1 or more.
+        photos: Source of the photographs: photos or colour_photos (embedded), cifar10, stl10,
+            imagenette or folder:PATH.
+        correlation: Share of the scenes whose digit has the class that goes with the
+            photograph's (the same number, counted on from 0 after the last digit), in [0, 1];
+            the digits of the others are any.
+        instances: Number of unique digits, 1 or more; all of the source's if none.
+        box: Side of the central square kept of the 28-px digit, px, 1 to 28.
+
+    >>> import torch
+    >>> from dataclasses import replace
+    >>> from suppression.data import SOURCES, photographs
+    >>> pool = replace(SOURCES["digits"](train=True), photos=photographs("photos", True, side=32))
+    >>> scenes = Dominoes(correlation=1.0)
+    >>> drawn = scenes.factors(3, torch.Generator().manual_seed(0), pool)
+    >>> bool((drawn["digit"] == drawn["scene"] % 10).all()), scenes.render(drawn, pool).shape
+    (True, torch.Size([3, 3, 64, 64]))
     """
 
     canvas: int = 64
@@ -44,25 +61,37 @@ class Dominoes(DigitAndPhoto):
         return math.ceil(self.canvas / 2)
 
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
-        """`instance` and `photo` with their classes `digit` and `scene`, (n,)."""
-        assert pool.photos is not None
-        photo = torch.randint(len(pool.photos), (n,), generator=rng, device=rng.device)
-        scene = pool.photos.labels[photo]
+        """Draw n scenes: `instance` and `photo` with their classes `digit` and `scene`, (n,)."""
+        photos = photos_of(pool)
+        photo = torch.randint(len(photos), (n,), generator=rng, device=rng.device)
+        scene = photos.labels[photo]
         which, chance = torch.rand(2, n, generator=rng, device=rng.device)
-        instance = torch.where(chance < self.correlation, pool.of_class(scene % len(pool.names), which), (which * len(pool)).long())
-        return {"instance": instance, "digit": pool.labels[instance], "photo": photo, "scene": scene}
+        matching = pool.of_class(scene % len(pool.names), which)
+        of_all = (which * len(pool)).long()
+        instance = torch.where(chance < self.correlation, matching, of_all)
+        digit = pool.labels[instance]
+        return {"instance": instance, "digit": digit, "photo": photo, "scene": scene}
 
     def probed(self) -> Dominoes:
         return dataclasses.replace(self, correlation=0.0)
 
-    def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:
-        assert pool.photos is not None
+    def render(
+        self,
+        factors: Factors,
+        pool: Pool,
+        *,
+        view: Tensor | None = None,
+        out: int | None = None,
+        visible: Visible = None,
+    ) -> Tensor:
+        """Draw the scenes, (n, 3, out, out); the half of what is not visible is black."""
         half = self.canvas / 2
-        above, below = self.sprites(factors, pool), pool.photos.images.index_select(0, factors["photo"])
+        above = self.sprites(factors, pool)
+        below = photos_of(pool).images.index_select(0, factors["photo"])
         left = torch.full((len(below), 1), half / 2, device=below.device)
-        halves = [
-            placed(sprites, torch.full_like(left, top), left, half, self.canvas, view, out)
-            for i, (sprites, top) in enumerate(((above, 0.0), (below, half)))
-            if visible is None or i in visible
-        ]
+        halves = []
+        for i, (sprites, height) in enumerate(((above, 0.0), (below, half))):
+            if visible is None or i in visible:
+                top = torch.full_like(left, height)
+                halves.append(placed(sprites, top, left, half, self.canvas, view, out))
         return sum(halves[1:], halves[0]).clamp(max=1).expand(-1, 3, -1, -1)

@@ -21,9 +21,18 @@ class MissingSource(UserError):
 
 @dataclass(frozen=True)
 class Pool:
-    """Instances to draw from: `images` uint8 (m, 28, 28), of photographs (m, 3, s, s); `labels` int64 (m,), indices of `names`, what the classes are called.
+    """Instances to draw from, with their classes.
 
-    `photos` are the photographs beside the digits, where scenes need both.
+    Args:
+        images: Digits (m, 28, 28), or photographs (m, 3, s, s), uint8.
+        labels: Their classes (m,) int64, positions in `names`.
+        names: What the classes are called.
+        photos: The photographs beside the digits, where scenes need both.
+
+    >>> import torch
+    >>> pool = Pool(torch.zeros(5, 28, 28, dtype=torch.uint8), torch.arange(5))
+    >>> len(pool), len(pool.first(2))
+    (5, 2)
     """
 
     images: Tensor
@@ -33,54 +42,87 @@ class Pool:
 
     @cached_property
     def hashes(self) -> Tensor:
-        """The first 63 bits of the sha256 of each instance's pixels, int64 (m,), computed once: what is tied to an instance can be read off it."""
+        """The first 63 bits of the sha256 of each instance's pixels, (m,) int64.
+
+        They are computed once, and tie a number to an instance.
+        """
         rows = self.images.flatten(1).cpu().numpy()
-        digests = (hashlib.sha256(row.tobytes()).digest() for row in rows)
-        return torch.tensor([int.from_bytes(digest[:8], "little") >> 1 for digest in digests], dtype=torch.int64, device=self.images.device)
+        numbers = []
+        for row in rows:
+            digest = hashlib.sha256(row.tobytes()).digest()
+            numbers.append(int.from_bytes(digest[:8], "little") >> 1)
+        return torch.tensor(numbers, dtype=torch.int64, device=self.images.device)
 
     @cached_property
     def by_class(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The instances in the order of their classes, where each class begins in it, and how many it has."""
-        count = torch.zeros(len(self.names), dtype=torch.int64, device=self.labels.device).scatter_add_(0, self.labels, torch.ones_like(self.labels))
+        """The instances sorted by class, where each class begins, and how many it has."""
+        count = torch.zeros(len(self.names), dtype=torch.int64, device=self.labels.device)
+        count.scatter_add_(0, self.labels, torch.ones_like(self.labels))
         return self.labels.argsort(stable=True), count.cumsum(0) - count, count
 
     def of_class(self, label: Tensor, which: Tensor) -> Tensor:
-        """An instance of each of these classes (n,), `which` in [0, 1) telling which one; of a class that has none, one of all."""
+        """An instance of each of these classes; any instance for a class that has none.
+
+        Args:
+            label: Classes (n,) int64.
+            which: Which instance of the class, (n,) in [0, 1).
+        """
         order, first, count = self.by_class
-        there = count[label]
-        place = first[label] + (which * there).long().minimum(there - 1)
-        return torch.where(there > 0, order[place.clamp(min=0)], (which * len(self)).long())
+        available = count[label]
+        position = first[label] + (which * available).long().minimum(available - 1)
+        of_all = (which * len(self)).long()
+        return torch.where(available > 0, order[position.clamp(min=0)], of_all)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: str | torch.device) -> Pool:
-        beside = None if self.photos is None else self.photos.to(device)
-        return replace(self, images=self.images.to(device), labels=self.labels.to(device), photos=beside)
+        """The same instances on this device."""
+        photos = None if self.photos is None else self.photos.to(device)
+        images, labels = self.images.to(device), self.labels.to(device)
+        return replace(self, images=images, labels=labels, photos=photos)
 
     def first(self, m: int | None) -> Pool:
-        """Only the first m instances (all if None), the photographs beside them as they are."""
+        """Only the first m instances (all if None); the photographs stay as they are."""
         return replace(self, images=self.images[:m], labels=self.labels[:m])
 
     def only(self, numbers: Tensor) -> Pool:
-        """Only these instances, the photographs beside them as they are."""
+        """Only the instances of these numbers; the photographs stay as they are."""
         return replace(self, images=self.images[numbers], labels=self.labels[numbers])
 
     def stratified(self, share: float, rng: torch.Generator) -> Tensor:
-        """The numbers, ascending, of `share` in (0, 1] of each class's instances (rounded down), drawn by `rng`, a generator of the CPU; those of a smaller
-        share are among those of a larger one that an equal generator draws. UserError where that leaves a class empty, with the least share that does not."""
-        labels, order = self.labels.cpu(), torch.randperm(len(self), generator=rng)
-        classes = [order[labels[order] == label] for label in labels.unique()]
-        kept = [numbers[: int(share * len(numbers) + 1e-9)] for numbers in classes]
+        """The numbers of a random share of each class's instances, ascending.
+
+        Args:
+            share: Of each class, in (0, 1]; rounded down to whole instances.
+            rng: A generator of the CPU. An equal one draws, for a larger share, all that it
+                draws for a smaller one, and more.
+
+        Raises:
+            UserError: A class would be left empty; the message has the least share that works.
+        """
+        labels = self.labels.cpu()
+        order = torch.randperm(len(self), generator=rng)
+        kept = []
+        sizes = []
+        for label in labels.unique():
+            numbers = order[labels[order] == label]
+            sizes.append(len(numbers))
+            kept.append(numbers[: int(share * len(numbers) + 1e-9)])
+        fewest = min(sizes)
         if not all(map(len, kept)):
-            fewest = min(map(len, classes))
+            least = math.ceil(1e6 / fewest) / 1e6
             raise UserError(
-                f"labels = {share:g} leaves a class without any, as its {fewest} instances have {share * fewest:.2g} labels; the least share that works is {math.ceil(1e6 / fewest) / 1e6:g}"
+                f"labels = {share:g} leaves a class without any, as its {fewest} instances have "
+                f"{share * fewest:.2g} labels; the least share that works is {least:g}"
             )
         return torch.cat(kept).sort().values.to(self.labels.device)
 
 
-NOTHING = Pool(torch.empty(0, SIDE, SIDE, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))  # for scenes that are drawn from no source
+_NO_IMAGES = torch.empty(0, SIDE, SIDE, dtype=torch.uint8)
 
+NOTHING = Pool(_NO_IMAGES, torch.empty(0, dtype=torch.int64))
+"""For scenes that are drawn from no source."""
 
-UNSEEN = replace(NOTHING, photos=NOTHING)  # stands for a pool where nothing is drawn and only parameters are checked
+UNSEEN = replace(NOTHING, photos=NOTHING)
+"""Stands for a pool where nothing is drawn and only parameters are checked."""

@@ -1,4 +1,4 @@
-"""Competitors whose strength is a number: bits that are tied to an instance, and so are the same in both of its views."""
+"""Competitors of a known strength: bits tied to an instance, and so the same in both views."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from suppression.data.pool import SIDE, Pool
 from suppression.data.sources.photos import check_photographs, is_photographs
 from suppression.data.transforms.sprites import filling
 
-MOST_BITS = 24  # what float32 planes, colours of 8 bits a channel and patience allow; with 20 every picture of MNIST has its own
+MOST_BITS = 24  # with 20 every picture of MNIST has its own; colours of 8 bits a channel hold 24
 
 DARKEST = 0.4
 
@@ -28,12 +28,18 @@ class _InstanceBits(Scenes):
         if not 0 <= self.bits <= MOST_BITS:
             raise ValueError(f"bits = {self.bits} is not in 0..{MOST_BITS}")
         if self.canvas < 4:
-            raise ValueError(f"canvas = {self.canvas} px is too small for any network here; the least is 4")
+            raise ValueError(
+                f"canvas = {self.canvas} px is too small for any network here; the least is 4"
+            )
 
     @property
     @abstractmethod
     def picture(self) -> str:
-        """What the class of the picture is called as a feature."""
+        """The name of the picture's class as a feature."""
+
+    @property
+    def bit_names(self) -> tuple[str, ...]:
+        return tuple(f"bit{i + 1}" for i in range(self.bits))
 
     @property
     def shared_bits(self) -> float:
@@ -41,7 +47,7 @@ class _InstanceBits(Scenes):
 
     @property
     def features(self) -> tuple[str, ...]:
-        return (self.picture, *(f"bit{i + 1}" for i in range(self.bits)))
+        return (self.picture, *self.bit_names)
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -49,37 +55,68 @@ class _InstanceBits(Scenes):
         return (self.picture,)
 
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
-        """`instance` and its class (n,), and `bits` (n, bits), 0 or 1."""
-        return self.of_instances(torch.randint(len(pool), (n,), generator=rng, device=rng.device), pool)
+        """Draw n scenes: `instance` and its class, (n,), and `bits`, (n, bits), 0 or 1."""
+        instance = torch.randint(len(pool), (n,), generator=rng, device=rng.device)
+        return self.of_instances(instance, pool)
 
     def of_instances(self, instance: Tensor, pool: Pool) -> Factors:
+        """All there is to a scene is its instance, so training can go through the pool."""
         shifts = torch.arange(self.bits, device=instance.device)
-        return {"instance": instance, self.picture: pool.labels[instance], "bits": pool.hashes[instance][:, None] >> shifts & 1}
+        bits = pool.hashes[instance][:, None] >> shifts & 1
+        return {"instance": instance, self.picture: pool.labels[instance], "bits": bits}
 
     def labels(self, factors: Factors) -> dict[str, Tensor]:
-        return {self.picture: factors[self.picture]} | {f"bit{i + 1}": factors["bits"][:, i] for i in range(self.bits)}
+        labels = {self.picture: factors[self.picture]}
+        for i, name in enumerate(self.bit_names):
+            labels[name] = factors["bits"][:, i]
+        return labels
 
     def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.features, ("0", "1")) | {self.picture: pool.names}
+        return {self.picture: pool.names} | dict.fromkeys(self.bit_names, ("0", "1"))
 
     def captions(self, factors: Factors, pool: Pool) -> list[str]:
         names = [pool.names[int(label)] for label in factors[self.picture]]
-        return [f"{name}\n{''.join(map(str, bits))}" for name, bits in zip(names, factors["bits"].tolist(), strict=True)] if self.bits else names
+        if not self.bits:
+            return names
+        captions = []
+        for name, bits in zip(names, factors["bits"].tolist(), strict=True):
+            captions.append(f"{name}\n{''.join(map(str, bits))}")
+        return captions
 
     def questions(self) -> list[Question]:
-        """Everything of scenes as they are; the class where the bits are hidden, and the bits where the picture is, if there are bits."""
-        alone: list[Question] = [("alone", (0,), [self.picture]), ("alone", tuple(range(1, self.bits + 1)), self.features[1:])]
-        return [*(alone if self.bits else []), ("together", None, self.features)]
+        """The class where bits are hidden, the bits where the picture is, and everything."""
+        together: Question = ("together", None, self.features)
+        if not self.bits:
+            return [together]
+        positions = tuple(range(1, self.bits + 1))
+        return [
+            ("alone", (0,), [self.picture]),
+            ("alone", positions, self.bit_names),
+            together,
+        ]
 
 
 @dataclass(frozen=True)
 class RandomBits(_InstanceBits):
-    """A picture and `bits` bits, each a plane of zeros or ones that augmentation does not reach (RandBit of "Intriguing Properties of Contrastive Losses").
+    """A picture and bits of its own, each a plane of zeros or ones beside the picture.
 
-    Bit i is that of the sha256 of the instance's pixels, held-out instances too: a larger number of bits has the smaller one's bits and more. The picture
-    is of any source, digits or photographs, and fills the canvas.
+    RandBit of "Intriguing Properties of Contrastive Losses" (Chen, Luo and Li 2021): augmentation
+    does not reach the planes. Bit i is that of the sha256 of the instance's pixels, of held-out
+    instances too; a larger number of bits has the smaller one's bits and more. The features are
+    `class`, the picture's, and `bit1`, `bit2` ...
 
-    RandomBits(bits=3).factors(1, rng, pool) -> {"instance": [411], "class": [5], "bits": [[1, 0, 1]]}
+    Args:
+        canvas: Side of a scene, px, 4 or more; the picture fills it.
+        source: Source of the pictures: digits or mnist, or photographs (photos, colour_photos,
+            cifar10, stl10, imagenette or folder:PATH).
+        bits: Number of bits, 0 to 24.
+
+    >>> import torch
+    >>> from suppression.data import SOURCES
+    >>> pool, scenes = SOURCES["digits"](train=True), RandomBits(bits=3)
+    >>> drawn = scenes.factors(5, torch.Generator().manual_seed(0), pool)
+    >>> drawn["bits"].shape, scenes.append(scenes.render(drawn, pool), drawn).shape
+    (torch.Size([5, 3]), torch.Size([5, 4, 28, 28]))
     """
 
     canvas: int = SIDE
@@ -95,35 +132,62 @@ class RandomBits(_InstanceBits):
 
     @property
     def channels(self) -> int:
-        return (3 if is_photographs(self.source) else 1) + self.bits
+        colours = 3 if is_photographs(self.source) else 1
+        return colours + self.bits
 
     @property
     def planes(self) -> int:
         return self.bits
 
-    def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:
-        """The pictures without their bits, (n, 1 or 3, out, out); black if the class is not visible."""
+    def render(
+        self,
+        factors: Factors,
+        pool: Pool,
+        *,
+        view: Tensor | None = None,
+        out: int | None = None,
+        visible: Visible = None,
+    ) -> Tensor:
+        """The pictures without their bits, (n, 1 or 3, out, out); black if not visible."""
         pictures = pool.images.index_select(0, factors["instance"])
-        x = filling(pictures if pictures.ndim == 4 else pictures[:, None], self.canvas, view, out)
-        return x if visible is None or 0 in visible else torch.zeros_like(x)
+        if pictures.ndim == 3:
+            pictures = pictures[:, None]
+        x = filling(pictures, self.canvas, view, out)
+        if visible is None or 0 in visible:
+            return x
+        return torch.zeros_like(x)
 
     def append(self, x: Tensor, factors: Factors, *, visible: Visible = None) -> Tensor:
-        """A plane a bit, (n, 1 or 3 + bits, s, s); zeros for bits that are not visible."""
+        """Add a plane for each bit, (n, 1 or 3 + bits, s, s); zeros for bits not visible."""
         bits = factors["bits"]
         if visible is not None and self.bits:
-            bits = torch.stack([bits[:, i] * (i + 1 in visible) for i in range(self.bits)], 1)
-        planes = bits[:, None, None].to(x.dtype).expand(-1, *x.shape[2:], -1)  # (n, s, s, bits): with the channels last, as the net wants them
+            shown = [bits[:, i] * (i + 1 in visible) for i in range(self.bits)]
+            bits = torch.stack(shown, 1)
+        # With the channels last, as the network wants them: (n, s, s, bits).
+        planes = bits[:, None, None].to(x.dtype).expand(-1, *x.shape[2:], -1)
         return torch.cat([x.movedim(1, 3), planes], 3).movedim(3, 1)
 
 
 @dataclass(frozen=True)
 class ColouredDigits(_InstanceBits):
-    """A digit in one of 2 ** `bits` colours, the same whenever that instance is drawn: random bits as an object shows them, so that crops and jitter reach them.
+    """A digit in one of 2 ** bits colours, the same whenever that instance is drawn.
 
-    Bits go to red, green, blue, red, ... in turn, the first of a channel being its most significant: few bits give colours far apart, and more bits are
-    the fewer and finer shades. No channel is darker than 0.4, so that the digit can be seen in every colour. It fills the canvas.
+    These are the bits of RandomBits as an object shows them, so that crops and jitter reach them.
+    Bits go to red, green, blue, red ... in turn, the first of a channel being its most
+    significant: few bits give colours far apart, and more bits are the fewer and finer shades. No
+    channel is darker than 0.4, so that the digit can be seen in every colour. The features are
+    `digit` and `bit1`, `bit2` ...
 
-    ColouredDigits(bits=3).factors(1, rng, pool) -> {"instance": [411], "digit": [5], "bits": [[1, 0, 1]]}
+    Args:
+        canvas: Side of a scene, px, 4 or more; the digit fills it.
+        bits: Number of bits, 0 to 24.
+
+    >>> import torch
+    >>> from suppression.data import SOURCES
+    >>> pool, scenes = SOURCES["digits"](train=True), ColouredDigits(bits=3)
+    >>> drawn = scenes.factors(5, torch.Generator().manual_seed(0), pool)
+    >>> drawn["bits"].shape, scenes.render(drawn, pool).shape
+    (torch.Size([5, 3]), torch.Size([5, 3, 28, 28]))
     """
 
     canvas: int = SIDE
@@ -140,16 +204,36 @@ class ColouredDigits(_InstanceBits):
         return 3
 
     def colours(self, factors: Factors) -> Tensor:
-        """(n, 3), in [DARKEST, 1]; a channel without bits is 1."""
+        """The colour of each digit, (n, 3) in [0.4, 1]; a channel without bits is 1."""
         channels = []
-        for bits in (factors["bits"][:, channel::3] for channel in range(3)):
-            weights = 0.5 ** torch.arange(1, bits.shape[1] + 1, device=bits.device)
-            channels.append(DARKEST + (1 - DARKEST) * (bits * weights).sum(1) / weights.sum() if bits.shape[1] else torch.ones(len(bits), device=bits.device))
+        for channel in range(3):
+            bits = factors["bits"][:, channel::3]
+            places = bits.shape[1]
+            if places == 0:
+                channels.append(torch.ones(len(bits), device=bits.device))
+                continue
+            weights = 0.5 ** torch.arange(1, places + 1, device=bits.device)
+            level = (1 - DARKEST) * (bits * weights).sum(1) / weights.sum()
+            channels.append(DARKEST + level)
         return torch.stack(channels, 1)
 
-    def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:
-        """(n, 3, out, out); a white digit if no bit is visible, all of the canvas in the colour if the digit is not."""
-        ink = filling(pool.images.index_select(0, factors["instance"])[:, None], self.canvas, view, out).expand(-1, 3, -1, -1)
+    def render(
+        self,
+        factors: Factors,
+        pool: Pool,
+        *,
+        view: Tensor | None = None,
+        out: int | None = None,
+        visible: Visible = None,
+    ) -> Tensor:
+        """Draw the scenes, (n, 3, out, out).
+
+        The digit is white if no bit is visible; if the digit is not, its colour fills the canvas.
+        """
+        digits = pool.images.index_select(0, factors["instance"])[:, None]
+        ink = filling(digits, self.canvas, view, out).expand(-1, 3, -1, -1)
         if visible is not None and 0 not in visible:
             ink = torch.ones_like(ink)
-        return ink if visible == (0,) else ink * self.colours(factors)[:, :, None, None]
+        if visible == (0,):
+            return ink
+        return ink * self.colours(factors)[:, :, None, None]

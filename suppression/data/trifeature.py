@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from suppression.data.base import Factors, Question, Scenes, Visible
+from suppression.data.base import Factors, Scenes, Visible
 from suppression.data.pool import Pool
 from suppression.data.transforms.sprites import placed
 
@@ -29,21 +29,30 @@ def polygon(corners: int, radius: float) -> Where:
     """Regular, one corner up."""
 
     def inside(x: Tensor, y: Tensor) -> Tensor:
-        sector = (torch.atan2(x, -y) + math.pi / corners) % (2 * math.pi / corners) - math.pi / corners  # angle from the nearest corner
-        return torch.hypot(x, y) * torch.cos(math.pi / corners - sector.abs()) < radius * math.cos(math.pi / corners)
+        half = math.pi / corners
+        sector = (torch.atan2(x, -y) + half) % (2 * math.pi / corners) - half  # from a corner
+        return torch.hypot(x, y) * torch.cos(half - sector.abs()) < radius * math.cos(half)
 
     return inside
 
 
 def star(x: Tensor, y: Tensor, outer: float = 0.98, inner: float = 0.42, points: int = 5) -> Tensor:
     half = math.pi / points
-    sector = ((torch.atan2(x, -y) + half) % (2 * half) - half).abs()  # 0 at a point, `half` in a notch
+    sector = ((torch.atan2(x, -y) + half) % (2 * half) - half).abs()  # 0 at a point
     u, v = torch.hypot(x, y) * sector.cos(), torch.hypot(x, y) * sector.sin()
     notch_u, notch_v = inner * math.cos(half), inner * math.sin(half)
     return (u - outer) * notch_v - v * (notch_u - outer) < 0
 
 
-def box(x: Tensor, y: Tensor, half_width: float, half_height: float, right: float = 0.0, down: float = 0.0) -> Tensor:
+def box(
+    x: Tensor,
+    y: Tensor,
+    half_width: float,
+    half_height: float,
+    right: float = 0.0,
+    down: float = 0.0,
+) -> Tensor:
+    """A rectangle, its centre moved to the right and down."""
     return ((x - right).abs() < half_width) & ((y - down).abs() < half_height)
 
 
@@ -76,6 +85,11 @@ def noise(x: Tensor, y: Tensor) -> Tensor:
     return cells[((y + 1.6) / 0.2).long().clamp(0, 15), ((x + 1.6) / 0.2).long().clamp(0, 15)]
 
 
+def pluses(x: Tensor, y: Tensor) -> Tensor:
+    across, down = wave(x, 0.5), wave(y, 0.5)
+    return box(across, down, 0.12, 0.36) | box(across, down, 0.36, 0.12)
+
+
 TEXTURES: dict[str, Where] = {
     "solid": lambda x, y: torch.ones_like(x, dtype=torch.bool),
     "stripes": lambda x, y: wave(y).abs() < 0.25,
@@ -86,7 +100,7 @@ TEXTURES: dict[str, Where] = {
     "zigzags": lambda x, y: wave(y + 0.5 * wave(x, 0.6).abs()).abs() < 0.22,
     "bricks": bricks,
     "noise": noise,
-    "pluses": lambda x, y: box(wave(x, 0.5), wave(y, 0.5), 0.12, 0.36) | box(wave(x, 0.5), wave(y, 0.5), 0.36, 0.12),
+    "pluses": pluses,
 }
 
 COLOURS: dict[str, tuple[float, float, float]] = {
@@ -106,28 +120,45 @@ ATTRIBUTES = {"shape": tuple(SHAPES), "texture": tuple(TEXTURES), "colour": tupl
 
 @lru_cache(maxsize=4)
 def sprites(device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Every shape and every texture at every turn, uint8 (10 * TURNS, SIDE, SIDE) each, and the colours (10, 3)."""
+    """Every shape and texture at every turn, uint8 (10 * TURNS, SIDE, SIDE), colours (10, 3)."""
     place = (torch.arange(SIDE * FINER) + 0.5) / (SIDE * FINER / 2) - 1
     angle = torch.linspace(-TURN, TURN, TURNS).deg2rad()[:, None, None]
     y, x = torch.meshgrid(place, place, indexing="ij")
-    x, y = angle.cos() * x + angle.sin() * y, angle.cos() * y - angle.sin() * x  # (TURNS, side, side)
-    drawn = [
-        torch.cat([torch.nn.functional.avg_pool2d(255.0 * inside(x, y)[:, None], FINER)[:, 0].round().to(torch.uint8) for inside in kinds.values()])
-        for kinds in (SHAPES, TEXTURES)
-    ]
-    return drawn[0].to(device), drawn[1].to(device), torch.tensor(list(COLOURS.values())).to(device)
+    cos, sin = angle.cos(), angle.sin()
+    x, y = cos * x + sin * y, cos * y - sin * x  # (TURNS, side, side)
+    shapes = [coverage(inside(x, y)) for inside in SHAPES.values()]
+    textures = [coverage(inside(x, y)) for inside in TEXTURES.values()]
+    colours = torch.tensor(list(COLOURS.values()))
+    return torch.cat(shapes).to(device), torch.cat(textures).to(device), colours.to(device)
+
+
+def coverage(inside: Tensor) -> Tensor:
+    """How much of each pixel is inside, uint8 (TURNS, SIDE, SIDE), by FINER x FINER points."""
+    shares = torch.nn.functional.avg_pool2d(255.0 * inside[:, None], FINER)[:, 0]
+    return shares.round().to(torch.uint8)
 
 
 @dataclass(frozen=True)
 class Trifeature(Scenes):
-    """One object, its side a `share` of the canvas, anywhere on black, its shape and its texture turned by up to 30 degrees each (after Hermann and
-    Lampinen 2020, "What shapes feature representations?", whose shapes, textures and colours are others).
+    """One object, anywhere on black, with a shape, a texture and a colour that may go together.
 
-    The shape is any; on a share `correlation` of the scenes the texture is the one of the shape's number, and likewise the colour, else any. Scenes that are
-    probed have no correlation, or one feature would be read off another. Each feature has ten values, log2(10) bits.
+    After "What shapes feature representations?" (Hermann and Lampinen 2020), whose shapes,
+    textures and colours are others. Shape and texture are turned by up to 30 degrees each. The
+    shape is any; each of the features `shape`, `texture` and `colour` has ten values, log2(10)
+    bits. Scenes that are probed have no correlation, or one feature would be read off another.
 
-    Trifeature().factors(1, rng, pool) ->
-        {"shape": [3], "texture": [0], "colour": [7], "turn": [[4, 8]], "top": [[2.]], "left": [[11.]], "instance": [0]}
+    Args:
+        canvas: Side of a scene, px, 1 or more.
+        correlation: Share of the scenes whose texture has the shape's number, and, drawn apart,
+            of those whose colour has it, in [0, 1]; in the others they are any.
+        share: Side of the object as a share of the canvas's, in (0, 1].
+
+    >>> import torch
+    >>> from suppression.data.pool import NOTHING
+    >>> scenes = Trifeature()
+    >>> drawn = scenes.factors(3, torch.Generator().manual_seed(0), NOTHING)
+    >>> drawn["shape"].shape, scenes.render(drawn, NOTHING).shape
+    (torch.Size([3]), torch.Size([3, 3, 64, 64]))
     """
 
     canvas: int = 64
@@ -140,7 +171,10 @@ class Trifeature(Scenes):
         if not 0 <= self.correlation <= 1:
             raise ValueError(f"correlation = {self.correlation} is not in [0, 1]")
         if not 0 < self.share <= 1:
-            raise ValueError(f"share = {self.share} is not in (0, 1] (the side of the object as a share of the canvas)")
+            raise ValueError(
+                f"share = {self.share} is not in (0, 1] "
+                "(the side of the object as a share of the canvas)"
+            )
 
     @property
     def channels(self) -> int:
@@ -155,15 +189,28 @@ class Trifeature(Scenes):
         return math.log2(10)
 
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
-        """The classes `shape`, `texture`, `colour` (n,); `turn` of shape and texture (n, 2); `top`, `left` (n, 1), whole px. Every scene is an instance."""
+        """Draw n scenes, each of which is an instance.
+
+        Returns:
+            The classes `shape`, `texture`, `colour` and `instance`, (n,); `turn` of shape and of
+            texture, (n, 2), one of 9; `top`, `left`, (n, 1) whole px.
+        """
         shape, *others = torch.randint(10, (3, n), generator=rng, device=rng.device)
         together = torch.rand(2, n, generator=rng, device=rng.device) < self.correlation
-        texture, colour = (torch.where(same, shape, other) for same, other in zip(together, others, strict=True))
+        texture = torch.where(together[0], shape, others[0])
+        colour = torch.where(together[1], shape, others[1])
         turn = torch.randint(TURNS, (n, 2), generator=rng, device=rng.device)
         room = math.floor(self.canvas * (1 - self.share)) + 1
         top, left = torch.rand(2, n, 1, generator=rng, device=rng.device).mul_(room).floor_()
-        instance = torch.arange(n, device=rng.device)
-        return {"shape": shape, "texture": texture, "colour": colour, "turn": turn, "top": top, "left": left, "instance": instance}
+        return {
+            "shape": shape,
+            "texture": texture,
+            "colour": colour,
+            "turn": turn,
+            "top": top,
+            "left": left,
+            "instance": torch.arange(n, device=rng.device),
+        }
 
     def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
         return ATTRIBUTES
@@ -171,17 +218,24 @@ class Trifeature(Scenes):
     def captions(self, factors: Factors, pool: Pool) -> list[str]:
         return [caption.replace(", ", "\n") for caption in super().captions(factors, pool)]
 
-    def questions(self) -> list[Question]:
-        return [("together", None, self.features)]
-
     def probed(self) -> Trifeature:
         return dataclasses.replace(self, correlation=0.0)
 
-    def render(self, factors: Factors, pool: Pool, *, view: Tensor | None = None, out: int | None = None, visible: Visible = None) -> Tensor:
-        """(n, 3, out, out); no feature can be hidden."""
+    def render(
+        self,
+        factors: Factors,
+        pool: Pool,
+        *,
+        view: Tensor | None = None,
+        out: int | None = None,
+        visible: Visible = None,
+    ) -> Tensor:
+        """Draw the scenes, (n, 3, out, out); no feature can be hidden."""
         shapes, textures, colours = sprites(str(factors["shape"].device))
-        shape = shapes.index_select(0, factors["shape"] * TURNS + factors["turn"][:, 0])
-        texture = textures.index_select(0, factors["texture"] * TURNS + factors["turn"][:, 1]) / 255
+        turn_of_shape, turn_of_texture = factors["turn"].unbind(1)
+        shape = shapes.index_select(0, factors["shape"] * TURNS + turn_of_shape)
+        texture = textures.index_select(0, factors["texture"] * TURNS + turn_of_texture) / 255
         brightness = shape * (BACKGROUND + (1 - BACKGROUND) * texture)
-        object_ = placed(brightness[:, None], factors["top"], factors["left"], self.share * self.canvas, self.canvas, view, out)
+        top, left, size = factors["top"], factors["left"], self.share * self.canvas
+        object_ = placed(brightness[:, None], top, left, size, self.canvas, view, out)
         return object_ * colours[factors["colour"]][:, :, None, None]

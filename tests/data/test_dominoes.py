@@ -15,8 +15,16 @@ def pool_of(*, side=28, scenes=4, counts=(3, 1, 6, 2, 0, 5, 1, 4, 2, 7)) -> Pool
     labels = torch.tensor([label for label, count in enumerate(counts) for _ in range(count)])
     rng = torch.Generator().manual_seed(0)
     labels = labels[torch.randperm(len(labels), generator=rng)]
-    photos = Pool(torch.randint(1, 256, (20, 3, side, side), generator=rng, dtype=torch.uint8), torch.arange(20) % scenes, tuple("abcdefghijkl"[:scenes]))
-    return Pool(torch.randint(1, 256, (len(labels), 28, 28), generator=rng, dtype=torch.uint8), labels, photos=photos)
+    photos = Pool(
+        torch.randint(1, 256, (20, 3, side, side), generator=rng, dtype=torch.uint8),
+        torch.arange(20) % scenes,
+        tuple("abcdefghijkl"[:scenes]),
+    )
+    return Pool(
+        torch.randint(1, 256, (len(labels), 28, 28), generator=rng, dtype=torch.uint8),
+        labels,
+        photos=photos,
+    )
 
 
 def test_a_domino_is_a_digit_above_a_photograph_in_the_middle_of_the_canvas():
@@ -34,7 +42,7 @@ def test_a_domino_is_a_digit_above_a_photograph_in_the_middle_of_the_canvas():
     assert scene.photo_side == 28
 
 
-def test_without_correlation_digits_and_photographs_are_independent_and_every_instance_is_as_frequent():
+def test_without_correlation_digits_and_photographs_are_independent_and_instances_uniform():
     pool = pool_of()
     drawn = Dominoes().factors(6000, torch_rng("test"), pool)
     assert chisquare(drawn["instance"].bincount(minlength=len(pool))).pvalue > 1e-3
@@ -42,7 +50,9 @@ def test_without_correlation_digits_and_photographs_are_independent_and_every_in
     counts = (drawn["scene"] * 10 + drawn["digit"]).bincount(minlength=40).view(4, 10)
     expected = counts.sum(1, keepdim=True) * pool.labels.bincount(minlength=10) / len(pool)
     kept = expected > 0
-    assert ((counts - expected)[kept] ** 2 / expected[kept]).sum() < 60  # chi-squared of 27 degrees: 60 is beyond 0.999
+    assert (
+        (counts - expected)[kept] ** 2 / expected[kept]
+    ).sum() < 60  # chi-squared of 27 degrees: 60 is beyond 0.999
 
 
 def test_with_full_correlation_the_digit_is_of_the_photographs_class_wherever_there_is_one():
@@ -54,7 +64,10 @@ def test_with_full_correlation_the_digit_is_of_the_photographs_class_wherever_th
         instances = (pool.labels == scene % 10).nonzero().flatten()
         if len(instances):
             assert set(some.tolist()) == set(instances.tolist())
-            assert len(instances) == 1 or chisquare(some.bincount(minlength=len(pool))[instances]).pvalue > 1e-3
+            assert (
+                len(instances) == 1
+                or chisquare(some.bincount(minlength=len(pool))[instances]).pvalue > 1e-3
+            )
         else:
             assert len(some.unique()) > 10  # no digit of this class, so any
     there = pool.labels.bincount(minlength=10)[wanted] > 0
@@ -80,7 +93,12 @@ def test_dominoes_are_probed_without_correlation_and_told_both_labels():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"), [({"correlation": 1.5}, "correlation = 1.5"), ({"instances": 0}, "instances = 0"), ({"photos": "x"}, "no source")]
+    ("parameters", "told"),
+    [
+        ({"correlation": 1.5}, "correlation = 1.5"),
+        ({"instances": 0}, "instances = 0"),
+        ({"photos": "x"}, "no source"),
+    ],
 )
 def test_dominoes_that_cannot_be_drawn_are_refused(parameters, told):
     with pytest.raises(ValueError, match=told):

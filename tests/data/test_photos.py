@@ -1,4 +1,4 @@
-"""Sources of photographs: what is read of a tree, how pictures of every kind become RGB, and what is said of those that cannot."""
+"""Sources of photographs: trees of folders, pictures of every kind as RGB, and bad files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from PIL import Image
 from suppression import exp, show
 from suppression.data import MissingSource
 from suppression.data.sources import decoding as pictures
-from suppression.data.sources import photos
+from suppression.data.sources import embedded
 from suppression.data.sources.decoding import as_rgb, squared
-from suppression.data.sources.photos import EMBEDDED, embedded_at, photographs
+from suppression.data.sources.embedded import EMBEDDED, embedded_at
+from suppression.data.sources.photos import photographs
 from suppression.errors import UserError
 from suppression.execution.batches import load_pools
 from suppression.execution.context import Context
@@ -26,7 +27,10 @@ from suppression.execution.runner import run_cell
 from suppression.experiment.builders import build_method
 from suppression.experiment.plan import make_plan
 
-needs_cifar = pytest.mark.skipif(not (Path(os.environ.get("SUPPRESSION_DATA", "")) / "cifar10_jpeg").is_dir(), reason="no cifar10_jpeg under SUPPRESSION_DATA")
+needs_cifar = pytest.mark.skipif(
+    not (Path(os.environ.get("SUPPRESSION_DATA", "")) / "cifar10_jpeg").is_dir(),
+    reason="no cifar10_jpeg under SUPPRESSION_DATA",
+)
 
 
 def picture(path: Path, colour=(200, 100, 50), size=(24, 16), mode="RGB", **how) -> Path:
@@ -37,7 +41,10 @@ def picture(path: Path, colour=(200, 100, 50), size=(24, 16), mode="RGB", **how)
 
 @pytest.fixture
 def top(tmp_path):
-    """A tree of two classes, ten plain pictures each, without parts: class `a` is red, of as many levels as there are pictures, and `b` blue."""
+    """A tree of two classes, ten plain pictures each, without parts.
+
+    Class `a` is red, of as many levels as there are pictures, and `b` blue.
+    """
     for i in range(10):
         picture(tmp_path / "tree" / "a" / f"{i}.png", (100 + 10 * i, 0, 0))
         picture(tmp_path / "tree" / "b" / f"{i}.png", (0, 0, 100 + 10 * i))
@@ -59,7 +66,10 @@ def test_a_fifth_of_each_class_of_a_tree_without_parts_is_held_out_whatever_the_
     train, test = load(top), load(top, False)
     assert train.names == test.names == ("a", "b")
     for label in (0, 1):
-        kept, held = (sorted(pool.images[pool.labels == label].amax((1, 2, 3)).tolist()) for pool in (train, test))
+        kept, held = (
+            sorted(pool.images[pool.labels == label].amax((1, 2, 3)).tolist())
+            for pool in (train, test)
+        )
         assert sorted(kept + held) == list(range(100, 200, 10))
         assert len(held) == 2
     before = levels(test)
@@ -99,7 +109,9 @@ def test_a_folder_without_class_folders_is_told(tmp_path):
 
 def test_a_folder_with_one_class_is_told(top):
     shutil.rmtree(top / "b")
-    with pytest.raises(UserError, match="has one class folder only, 'a'; a probe needs two classes at least"):
+    with pytest.raises(
+        UserError, match="has one class folder only, 'a'; a probe needs two classes at least"
+    ):
         load(top)
 
 
@@ -124,7 +136,12 @@ def test_a_class_that_only_the_test_part_has_is_told(top, tmp_path):
 def test_the_jpeg_tree_of_cifar10_is_whole():
     for train, each in ((True, 800), (False, 200)):
         pool = photographs("folder:cifar10_jpeg", train, side=64)
-        assert pool.images.shape == (10 * each, 3, 32, 32)  # held at its own size: nothing is gained by enlarging it beforehand
+        assert pool.images.shape == (
+            10 * each,
+            3,
+            32,
+            32,
+        )  # held at its own size: nothing is gained by enlarging it beforehand
         assert pool.labels.bincount().tolist() == [each] * 10
         assert pool.names[:2] == ("airplane", "automobile")
     assert 0.4 < pool.images.float().mean() / 255 < 0.55
@@ -135,10 +152,15 @@ def test_the_jpeg_tree_of_cifar10_is_whole():
 
 @pytest.fixture
 def spoilt(top):
-    """The tree with a text, a truncated picture and an empty file among its training files, and a hidden one that nobody minds."""
+    """The tree with a text, a truncated picture, an empty file and a hidden one in training."""
     whole = picture(top / "a" / "whole.jpg", size=(64, 64), quality=95).read_bytes()
     (top / "a" / "whole.jpg").unlink()
-    for name, content in (("notes.txt", b"not a picture"), ("cut.jpg", whole[: len(whole) // 2]), ("empty.png", b""), (".DS_Store", b"x")):
+    for name, content in (
+        ("notes.txt", b"not a picture"),
+        ("cut.jpg", whole[: len(whole) // 2]),
+        ("empty.png", b""),
+        (".DS_Store", b"x"),
+    ):
         (top / "a" / name).write_bytes(content)
     shutil.copytree(top, top.parent / "parts" / "train")
     shutil.copytree(top / "b", top.parent / "parts" / "test" / "b")
@@ -147,9 +169,16 @@ def spoilt(top):
 
 
 def test_files_that_are_no_pictures_are_named_and_counted(spoilt):
-    with pytest.raises(UserError, match=r"3 of 23 files in .* \(training part\) cannot be used") as error:
+    with pytest.raises(
+        UserError, match=r"3 of 23 files in .* \(training part\) cannot be used"
+    ) as error:
         load(spoilt)
-    for told in ("train/a/notes.txt (no picture)", "train/a/cut.jpg (", "train/a/empty.png (no picture)", "--skip-bad"):
+    for told in (
+        "train/a/notes.txt (no picture)",
+        "train/a/cut.jpg (",
+        "train/a/empty.png (no picture)",
+        "--skip-bad",
+    ):
         assert told in str(error.value)
     assert ".DS_Store" not in str(error.value)
 
@@ -180,22 +209,43 @@ def test_a_class_of_which_nothing_is_left_is_told(spoilt):
         load(spoilt, skip_bad=True)
 
 
+@pytest.mark.slow
 def test_the_doors_tell_bad_files_and_go_on_with_skip_bad(spoilt, tmp_path, capsys):
     (tmp_path / "mine.toml").write_text(
-        'title = "Mine"\nclaim = "none"\ndata = "random_bits"\naxis = "bits"\narms = [{ method = "untrained" }]\n'
-        f'[scale.smoke]\nsource = "folder:{spoilt}"\ncanvas = 16\nbits = [1]\nwidth = 4\nprobe = {{ train = 60, test = 30 }}\n'
+        'title = "Mine"\nclaim = "none"\ndata = "random_bits"\naxis = "bits"\n'
+        'arms = [{ method = "untrained" }]\n'
+        f'[scale.smoke]\nsource = "folder:{spoilt}"\ncanvas = 16\nbits = [1]\nwidth = 4\n'
+        "probe = { train = 60, test = 30 }\n"
     )
-    asked = [str(tmp_path / "mine.toml"), "--scale", "smoke", "--store", str(tmp_path / "store"), "--workers", "1"]
+    asked = [
+        str(tmp_path / "mine.toml"),
+        "--scale",
+        "smoke",
+        "--store",
+        str(tmp_path / "store"),
+        "--workers",
+        "1",
+    ]
     assert exp.main(asked) == 2
     assert "3 of 23 files" in capsys.readouterr().err
     assert exp.main([*asked, "--skip-bad"]) == 0
     assert capsys.readouterr().err.count("note: 3 of 23 files") == 1
-    sheet = ["random_bits", "--source", f"folder:{spoilt}", "--canvas", "16", "--out", str(tmp_path / "x.png")]
+    sheet = [
+        "random_bits",
+        "--source",
+        f"folder:{spoilt}",
+        "--canvas",
+        "16",
+        "--out",
+        str(tmp_path / "x.png"),
+    ]
     assert show.main(sheet) == 2
     assert show.main([*sheet, "--skip-bad"]) == 0
 
 
-def test_pictures_much_smaller_than_the_canvas_are_told_and_others_are_enlarged_as_they_are_drawn(top):
+def test_pictures_much_smaller_than_the_canvas_are_told_and_others_are_enlarged_as_they_are_drawn(
+    top,
+):
     assert load(top, side=64).images.shape[-1] == 16  # a quarter of it
     picture(top / "a" / "small.png", size=(100, 15))
     picture(top / "a" / "small2.png", size=(100, 15))
@@ -204,7 +254,9 @@ def test_pictures_much_smaller_than_the_canvas_are_told_and_others_are_enlarged_
     assert parts == [16, 16]
     bad = set()
     for train in (True, False):
-        with pytest.raises(UserError, match="its shorter side is 15 px, too small for 64 px; the least is 16") as error:
+        with pytest.raises(
+            UserError, match="its shorter side is 15 px, too small for 64 px; the least is 16"
+        ) as error:
             load(top, train, side=64)
         bad.add(str(error.value))
     assert bad
@@ -212,7 +264,11 @@ def test_pictures_much_smaller_than_the_canvas_are_told_and_others_are_enlarged_
 
 def test_more_pictures_than_fit_into_memory_are_told_before_any_is_read(top, monkeypatch):
     monkeypatch.setattr(pictures, "memory", lambda: 10_000.0)
-    with pytest.raises(UserError, match=r"16 pictures of 16 px need .* GB of memory and this machine has .*; take a smaller canvas"):
+    with pytest.raises(
+        UserError,
+        match=r"16 pictures of 16 px need .* GB of memory and this machine has .*; "
+        "take a smaller canvas",
+    ):
         load(top)
 
 
@@ -223,11 +279,26 @@ def png16(path: Path, pixels: np.ndarray) -> None:
     """A PNG of 16 bits a channel, written byte by byte: grey (h, w) or RGB (h, w, 3)."""
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, 0 if pixels.ndim == 2 else 2, 0, 0, 0)),
+        (
+            b"IHDR",
+            struct.pack(
+                ">IIBBBBB",
+                pixels.shape[1],
+                pixels.shape[0],
+                16,
+                0 if pixels.ndim == 2 else 2,
+                0,
+                0,
+                0,
+            ),
+        ),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     ]
-    packed = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks]
+    packed = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
 
 
@@ -244,7 +315,11 @@ def test_grey_palette_transparent_and_cmyk_pictures_become_rgb(tmp_path):
     assert seen(picture(path, 77, mode="L")) == [77] * 3
     assert seen(picture(path, 1, mode="1")) == [255] * 3
     assert seen(picture(path, (200, 100, 50, 255), mode="RGBA")) == [200, 100, 50]
-    assert seen(picture(path, (200, 100, 50, 102), mode="RGBA")) == [80, 40, 20]  # two fifths of it, on black
+    assert seen(picture(path, (200, 100, 50, 102), mode="RGBA")) == [
+        80,
+        40,
+        20,
+    ]  # two fifths of it, on black
     assert seen(picture(path, (200, 102), mode="LA")) == [80] * 3
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, 200, 100, 50])
@@ -260,7 +335,9 @@ def test_16_bits_are_scaled_to_8_and_not_cut_off(tmp_path, level):
     png16(tmp_path / "grey.png", np.full((5, 6), level))
     png16(tmp_path / "rgb.png", np.full((5, 6, 3), [level, 65535, 0]))
     assert seen(tmp_path / "grey.png") == [round(level / 257)] * 3
-    assert abs(seen(tmp_path / "rgb.png")[0] - level / 257) <= 1  # PIL keeps the upper byte of these
+    assert (
+        abs(seen(tmp_path / "rgb.png")[0] - level / 257) <= 1
+    )  # PIL keeps the upper byte of these
     assert seen(tmp_path / "rgb.png")[1:] == [255, 0]
 
 
@@ -300,7 +377,9 @@ def test_a_picture_is_cut_to_its_central_square_and_shrunk_with_antialiasing(tmp
 def test_the_embedded_photographs_are_one_class_each_and_need_no_network(monkeypatch):
     import socket
 
-    monkeypatch.setattr(socket, "socket", lambda *args, **kw: pytest.fail("a connection was opened"))
+    monkeypatch.setattr(
+        socket, "socket", lambda *args, **kw: pytest.fail("a connection was opened")
+    )
     embedded_at.cache_clear()
     for train in (True, False):
         pool = photographs("photos", train, side=20)
@@ -315,11 +394,11 @@ def test_the_embedded_photographs_are_one_class_each_and_need_no_network(monkeyp
 
 
 def test_training_and_test_windows_of_a_photograph_do_not_touch(monkeypatch):
-    """A photograph that is red on the left, green for a tenth in the middle and blue on the right: training sees red alone, testing blue."""
+    """Red on the left, green for a tenth in the middle, blue on the right: trained on red only."""
     painted = Image.new("RGB", (200, 120), (0, 255, 0))
     painted.paste((255, 0, 0), (0, 0, 90, 120))
     painted.paste((0, 0, 255), (110, 0, 200, 120))
-    monkeypatch.setattr(photos, "as_rgb", lambda image: painted)
+    monkeypatch.setattr(embedded, "as_rgb", lambda image: painted)
     embedded_at.cache_clear()
     try:
         for train, channel in ((True, 0), (False, 2)):
@@ -335,9 +414,20 @@ def test_a_canvas_too_large_for_the_embedded_photographs_is_told():
         photographs("photos", True, side=1000)
 
 
-@pytest.mark.parametrize(("name", "folder"), [("cifar10", "cifar-10-batches-py"), ("stl10", "stl10_binary"), ("imagenette", "imagenette2-160")])
-def test_a_data_set_of_torchvision_that_is_not_there_is_told_with_what_to_place_where(name, folder, tmp_path):
-    with pytest.raises(MissingSource, match=rf"source '{name}' is not in .*{folder}.*--download") as error:
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("cifar10", "cifar-10-batches-py"),
+        ("stl10", "stl10_binary"),
+        ("imagenette", "imagenette2-160"),
+    ],
+)
+def test_a_data_set_of_torchvision_that_is_not_there_is_told_with_what_to_place_where(
+    name, folder, tmp_path
+):
+    with pytest.raises(
+        MissingSource, match=rf"source '{name}' is not in .*{folder}.*--download"
+    ) as error:
         photographs(name, True, tmp_path, side=32)
     assert str(tmp_path) in str(error.value)
 
@@ -350,7 +440,10 @@ def test_cifar10_and_stl10_are_what_torchvision_reads(monkeypatch):
             self.data = np.random.default_rng(0).integers(256, size=(6, 32, 32, 3), dtype=np.uint8)
             self.targets = [0, 1] * 3
             if split:
-                self.data, self.labels = self.data.transpose(0, 3, 1, 2), np.array(self.targets, dtype=np.uint8)
+                self.data, self.labels = (
+                    self.data.transpose(0, 3, 1, 2),
+                    np.array(self.targets, dtype=np.uint8),
+                )
 
     for name in ("CIFAR10", "STL10"):
         monkeypatch.setattr(f"torchvision.datasets.{name}", Fake)
@@ -360,7 +453,10 @@ def test_cifar10_and_stl10_are_what_torchvision_reads(monkeypatch):
         assert pool.labels.dtype == torch.int64
         assert pool.names == ("cat", "dog")
     small = photographs("cifar10", True, side=8).images
-    expected = [np.asarray(Image.fromarray(image).resize((8, 8), Image.Resampling.BILINEAR)) for image in Fake("").data]
+    expected = [
+        np.asarray(Image.fromarray(image).resize((8, 8), Image.Resampling.BILINEAR))
+        for image in Fake("").data
+    ]
     assert np.abs(small.permute(0, 2, 3, 1).numpy().astype(int) - np.stack(expected)).max() <= 1
 
 
@@ -368,15 +464,23 @@ def test_imagenette_is_read_from_the_smallest_of_its_folders_that_need_not_be_en
     for size, level in ((160, 50), (320, 150)):
         for part in ("train", "val"):
             for i in range(10):
-                picture(tmp_path / f"imagenette2-{size}" / part / f"n{i}" / "x.jpeg", (level, level, level), size=(size, size))
-    assert photographs("imagenette", True, tmp_path, side=100).images.float().mean().item() == pytest.approx(50, abs=2)
+                picture(
+                    tmp_path / f"imagenette2-{size}" / part / f"n{i}" / "x.jpeg",
+                    (level, level, level),
+                    size=(size, size),
+                )
+    assert photographs(
+        "imagenette", True, tmp_path, side=100
+    ).images.float().mean().item() == pytest.approx(50, abs=2)
     large = photographs("imagenette", False, tmp_path, side=200)
     assert large.images.float().mean().item() == pytest.approx(150, abs=2)
     assert large.names[0] == "tench"
 
 
 def test_a_source_of_photographs_that_is_not_known_is_told_with_the_nearest():
-    with pytest.raises(UserError, match="there is no source of photographs 'foto'; did you mean 'photos'"):
+    with pytest.raises(
+        UserError, match="there is no source of photographs 'foto'; did you mean 'photos'"
+    ):
         photographs("foto", True, side=8)
 
 
@@ -390,20 +494,35 @@ def test_two_cells_of_one_process_read_a_folder_once_and_again_when_it_changes(t
 
 def test_a_cell_on_photographs_has_the_number_of_classes_of_its_source(top, tmp_path):
     (tmp_path / "mine.toml").write_text(
-        'title = "Mine"\nclaim = "none"\ndata = "random_bits"\naxis = "bits"\narms = [{ method = "supervised" }]\n'
-        f'[scale.smoke]\nsource = "folder:{top}"\ncanvas = 16\nbits = [2]\nwidth = 4\nsamples = 64\nbatch = 8\nprecision = "fp32"\nprobe = {{ train = 60, test = 30 }}\n'
+        'title = "Mine"\nclaim = "none"\ndata = "random_bits"\naxis = "bits"\n'
+        'arms = [{ method = "supervised" }]\n'
+        f'[scale.smoke]\nsource = "folder:{top}"\ncanvas = 16\nbits = [2]\nwidth = 4\n'
+        'samples = 64\nbatch = 8\nprecision = "fp32"\nprobe = { train = 60, test = 30 }\n'
     )
     plan = make_plan(str(tmp_path / "mine.toml"), scale="smoke")
     rows = run_cell(plan.cells[0], plan.probe, Context(store=tmp_path / "store"))
     named = ("class", "bit1", "bit2", "bit")
-    assert [(row["scenes"], row["feature"]) for row in rows] == [(scenes, name) for scenes in ("alone", "together") for name in named]
-    assert build_method(plan.cells[0], load_pools(plan.cells[0], Context(store=tmp_path), torch.device("cpu"))[True]).head.out_features == 2
+    assert [(row["scenes"], row["feature"]) for row in rows] == [
+        (scenes, name) for scenes in ("alone", "together") for name in named
+    ]
+    assert (
+        build_method(
+            plan.cells[0],
+            load_pools(plan.cells[0], Context(store=tmp_path), torch.device("cpu"))[True],
+        ).head.out_features
+        == 2
+    )
 
 
 def test_the_photographs_in_colour_are_those_whose_channels_differ():
     for train in (True, False):
-        everything, coloured = (photographs(name, train, side=32) for name in ("photos", "colour_photos"))
+        everything, coloured = (
+            photographs(name, train, side=32) for name in ("photos", "colour_photos")
+        )
         spread = everything.images.float().std(1).mean((1, 2))  # over red, green, blue
-        medians = {name: float(spread[everything.labels == i].median()) for i, name in enumerate(everything.names)}
+        medians = {
+            name: float(spread[everything.labels == i].median())
+            for i, name in enumerate(everything.names)
+        }
         assert set(coloured.names) == {name for name, median in medians.items() if median > 5}
         assert len(coloured) == len(coloured.names) * len(everything) // len(everything.names)

@@ -1,1 +1,1 @@
-"""Where the instances come from: embedded digits and photographs, MNIST, torchvision's data sets, folders."""
+"""Sources of instances: digits and photographs, for training and held out."""

@@ -1,4 +1,4 @@
-"""Files of pictures of any kind -> squares of uint8 RGB, and what is wrong with those that are none."""
+"""Files of pictures of any kind as squares of uint8 RGB, and why some files are no pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,32 +15,67 @@ from torch import Tensor
 
 from suppression.errors import UserError
 
-MOST_ENLARGED = 4  # times: CIFAR's 32 px on the published canvas of 112 px are 3.5; a picture enlarged further shows nothing but its pixels
+MOST_ENLARGED = 4
+"""Times. CIFAR's 32 px on the published canvas of 112 px are 3.5; a picture enlarged further shows
+nothing but its pixels."""
+
 ORIENTATION = 0x0112  # of Exif
+
+T = TypeVar("T")
+
+DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # from PIL's decoders
 
 
 @lru_cache(maxsize=8)
 def decoded(files: tuple[tuple[str, int], ...], side: int) -> tuple[Tensor, dict[str, str]]:
-    """The pictures of files (path and time of change), uint8 (m, 3, s, s), s the largest of them if that is less than `side`; and why others are none."""
+    """The pictures of files.
+
+    Args:
+        files: Path and time of change of each.
+        side: Side at which pictures are held, px; less where the largest picture is smaller.
+
+    Returns:
+        The pictures, uint8 (m, 3, s, s), and, by path, why the other files are none.
+
+    Raises:
+        UserError: They do not fit into the memory of this machine.
+    """
     bad: dict[str, str] = {}
-    shorter: dict[str, int] = {}
-    for file, _ in files:
-        attempt(file, bad, lambda image, file=file: shorter.update({file: min(image.size)}))  # type: ignore[misc]
+    shorter = shorter_sides([file for file, _ in files], bad)
     for file, length in shorter.items():
         if length * MOST_ENLARGED < side:
-            bad[file] = f"its shorter side is {length} px, too small for {side} px; the least is {-(-side // MOST_ENLARGED)}"
-    held = min(side, max((length for file, length in shorter.items() if file not in bad), default=side))
-    if (need := 3 * held**2 * len(shorter)) > (have := memory()):
+            least = -(-side // MOST_ENLARGED)
+            bad[file] = (
+                f"its shorter side is {length} px, too small for {side} px; the least is {least}"
+            )
+    usable = [file for file, _ in files if file not in bad]
+    held = side
+    if usable:
+        held = min(side, max(shorter[file] for file in usable))
+    need, have = 3 * held**2 * len(shorter), memory()
+    if need > have:
         raise UserError(
-            f"{len(shorter)} pictures of {held} px need {need / 1e9:.1f} GB of memory and this machine has {have / 1e9:.1f}; take a smaller canvas, or a tree of fewer"
+            f"{len(shorter)} pictures of {held} px need {need / 1e9:.1f} GB of memory and this "
+            f"machine has {have / 1e9:.1f}; take a smaller canvas, or a tree of fewer"
         )
-    pictures = torch.empty(len(files) - len(bad), 3, held, held, dtype=torch.uint8)
+    pictures = torch.empty(len(usable), 3, held, held, dtype=torch.uint8)
     row = 0
-    for file, _ in files:
-        if file not in bad:
-            attempt(file, bad, lambda image: pictures[row].copy_(torch.from_numpy(np.array(squared(image, held))).permute(2, 0, 1)))  # noqa: B023 (used at once)
-            row += file not in bad
+    for file in usable:
+        pixels = attempt(file, bad, lambda image: np.array(squared(image, held)))
+        if pixels is not None:
+            pictures[row] = torch.from_numpy(pixels).permute(2, 0, 1)
+            row += 1
     return pictures[:row], bad
+
+
+def shorter_sides(files: list[str], bad: dict[str, str]) -> dict[str, int]:
+    """The shorter side of each picture, px; what is wrong with a file goes into `bad`."""
+    shorter = {}
+    for file in files:
+        length = attempt(file, bad, lambda image: min(image.size))
+        if length is not None:
+            shorter[file] = length
+    return shorter
 
 
 def memory() -> float:
@@ -50,32 +86,41 @@ def memory() -> float:
         return math.inf
 
 
-def attempt(file: str, bad: dict[str, str], use: Callable[[Image.Image], object]) -> None:
-    """Open a file and use its picture; what is wrong with it goes into `bad`."""
+def attempt(file: str, bad: dict[str, str], use: Callable[[Image.Image], T]) -> T | None:
+    """What `use` makes of a file's picture; None, and the reason in `bad`, where it cannot."""
     try:
         with Image.open(file) as image:
-            use(image)
+            return use(image)
     except Image.UnidentifiedImageError:
         bad[file] = "no picture"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what PIL's decoders raise at files that are not whole
+    except DAMAGED as error:
         bad[file] = str(error).removeprefix("cannot identify image file") or type(error).__name__
+    return None
 
 
 def squared(image: Image.Image, side: int) -> Image.Image:
     """The central square at `side` px, RGB."""
-    image.draft(None, (2 * side, 2 * side))  # type: ignore[arg-type]  # a JPEG is decoded at a half, a quarter or an eighth where that is still twice as large
+    # A JPEG is decoded at a half, a quarter or an eighth where that is still twice as large.
+    image.draft(None, (2 * side, 2 * side))  # type: ignore[arg-type]
     image = as_rgb(image)
     length = min(image.size)
-    return cut(image, (image.width - length) // 2, (image.height - length) // 2, length, side)
+    left, top = (image.width - length) // 2, (image.height - length) // 2
+    return cut(image, left, top, length, side)
 
 
 def cut(image: Image.Image, left: int, top: int, length: int, side: int) -> Image.Image:
-    """A square of `length` px at `side` px. It is cut out first: `resize(box=...)` would look at what is around it."""
-    return image.crop((left, top, left + length, top + length)).resize((side, side), Image.Resampling.BILINEAR)
+    """A square of `length` px, at `side` px."""
+    # Cut out first: `resize(box=...)` would look at what is around it.
+    square = image.crop((left, top, left + length, top + length))
+    return square.resize((side, side), Image.Resampling.BILINEAR)
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """Any picture of 8 or 16 bits as RGB: turned as its camera was held, grey repeated, a palette looked up, what is transparent laid on black."""
+    """Any picture of 8 or 16 bits as RGB.
+
+    It is turned as its camera was held; grey is repeated, a palette looked up, and what is
+    transparent laid on black.
+    """
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode == "F":
@@ -87,5 +132,6 @@ def as_rgb(image: Image.Image) -> Image.Image:
         image = Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image)
     return image.convert("RGB")

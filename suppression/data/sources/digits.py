@@ -1,78 +1,80 @@
-"""Pools of real instances to draw scenes from, and the sources of digits: 28 x 28 grey pictures with their class, train and test apart."""
+"""Sources of digits: 28 x 28 grey pictures with their class, for training and held out."""
 
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate, pad
 
 from suppression.data.pool import SIDE, MissingSource, Pool
+from suppression.data.sources.root import DATA_VARIABLE, data_root
 
-DATA_VARIABLE = "SUPPRESSION_DATA"
+IMAGES = {True: "train-images-idx3-ubyte", False: "t10k-images-idx3-ubyte"}  # of MNIST
+LABELS = {True: "train-labels-idx1-ubyte", False: "t10k-labels-idx1-ubyte"}
+INSTANCES = {True: 60_000, False: 10_000}
 
 
 def digits(train: bool, root: Path | None = None, download: bool = False) -> Pool:
-    """scikit-learn's 1,797 handwritten 8 x 8 digits, brought to MNIST's layout (20 x 20 in a 28 x 28 box).
+    """scikit-learn's 1,797 handwritten 8 x 8 digits, 20 x 20 in a 28 x 28 box as MNIST's are.
 
-    1,297 instances for training and 500 for testing, disjoint, stratified by class, the same on every machine. `root` and `download` are not needed.
+    1,297 instances for training and 500 held out, disjoint, stratified by class, the same on every
+    machine. `root` and `download` are not needed.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     images, labels = load_digits(return_X_y=True)
-    indices = train_test_split(range(len(labels)), test_size=500, stratify=labels, random_state=0)[0 if train else 1]
-    small = torch.tensor(images[indices].reshape(-1, 1, 8, 8) / 16 * 255, dtype=torch.float32)
-    large = torch.nn.functional.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False)
-    boxed = torch.nn.functional.pad(large, (4, 4, 4, 4)).clamp(0, 255).round().to(torch.uint8)
+    numbers = range(len(labels))
+    parts = train_test_split(numbers, test_size=500, stratify=labels, random_state=0)
+    indices = parts[0] if train else parts[1]
+    scaled = images[indices].reshape(-1, 1, 8, 8) / 16 * 255
+    small = torch.tensor(scaled, dtype=torch.float32)
+    large = interpolate(small, size=(20, 20), mode="bicubic", align_corners=False)
+    boxed = pad(large, (4, 4, 4, 4)).clamp(0, 255).round().to(torch.uint8)
     return Pool(boxed[:, 0], torch.tensor(labels[indices], dtype=torch.int64))
 
 
-def data_root(root: Path | str | None) -> Path:
-    """Where downloaded sources lie: `root`, else `SUPPRESSION_DATA`, else the user's data folder."""
-    if root is not None:
-        return Path(root)
-    if os.environ.get(DATA_VARIABLE):
-        return Path(os.environ[DATA_VARIABLE])
-    from platformdirs import user_data_path
-
-    return user_data_path("suppression") / "data"
-
-
-MNIST_FILES = {True: ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 60_000), False: ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 10_000)}
-
-
 def mnist(train: bool, root: Path | None = None, download: bool = False) -> Pool:
-    """MNIST in torchvision's layout (`ROOT/MNIST/raw`): 60,000 instances for training, 10,000 for testing.
+    """MNIST in torchvision's layout (`ROOT/MNIST/raw`): 60,000 instances, 10,000 held out.
 
-    The pictures are mapped from the file, not read: every process on the machine looks at the same copy.
+    The pictures are mapped from the file, not read: every process on the machine looks at the same
+    copy.
     """
     raw = data_root(root) / "MNIST" / "raw"
-    images, labels, n = MNIST_FILES[train]
-    if download and not ((raw / images).is_file() and (raw / labels).is_file()):
+    images, labels = raw / IMAGES[train], raw / LABELS[train]
+    if download and not (images.is_file() and labels.is_file()):
         from torchvision.datasets import MNIST
 
         try:
             MNIST(data_root(root), download=True)
         except (RuntimeError, OSError) as error:
-            raise MissingSource(f"MNIST could not be fetched into {data_root(root)}: {error}") from error
-    return Pool(idx(raw / images, (n, SIDE, SIDE)), idx(raw / labels, (n,)).long())
+            raise MissingSource(
+                f"MNIST could not be fetched into {data_root(root)}: {error}"
+            ) from error
+    n = INSTANCES[train]
+    return Pool(idx(images, (n, SIDE, SIDE)), idx(labels, (n,)).long())
 
 
 def idx(path: Path, shape: tuple[int, ...]) -> Tensor:
-    """The uint8 array of an idx file of this shape (after a header of 4 bytes and 4 a dimension), mapped copy-on-write."""
+    """The uint8 array of an idx file of this shape, mapped copy-on-write."""
     if not path.is_file():
+        files = ", ".join([IMAGES[True], LABELS[True], IMAGES[False], LABELS[False]])
         raise MissingSource(
-            f"source 'mnist' is not in {path.parent}, which has no {path.name}: place the four idx files (train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-            f"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte) there, name another folder (the one that holds MNIST/raw) with --root or {DATA_VARIABLE}, "
-            "or add --download to fetch them"
+            f"source 'mnist' is not in {path.parent}, which has no {path.name}: place the four idx "
+            f"files ({files}) there, name another folder (the one that holds MNIST/raw) with "
+            f"--root or {DATA_VARIABLE}, or add --download to fetch them"
         )
-    header, size = 4 + 4 * len(shape), path.stat().st_size
-    if size != header + math.prod(shape):
-        raise MissingSource(f"{path} has {size:,} bytes where MNIST has {header + math.prod(shape):,}; fetch it again")
-    return torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)[header:].view(shape)
+    header = 4 + 4 * len(shape)  # bytes
+    size, expected = path.stat().st_size, header + math.prod(shape)
+    if size != expected:
+        raise MissingSource(
+            f"{path} has {size:,} bytes where MNIST has {expected:,}; fetch it again"
+        )
+    content = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
+    return content[header:].view(shape)
 
 
 SOURCES = {"digits": digits, "mnist": mnist}

@@ -1,4 +1,4 @@
-"""Two views of one picture: augmentations with their own random parameters for every sample, on any device, from a generator that is handed in."""
+"""Two views of one picture: augmentations with random parameters of their own for every sample."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from suppression.data.transforms.resample import crop
 
 LOCAL_AREA = (0.05, 0.14)  # SwAV, appendix A.2
 
-# One augmentation at a time, on every picture (SimCLR, Fig. 5: "Color" is jitter with gray, "Rotate" a number of quarter turns,
-# of which none is one of four here, where it leaves a picture as it is, and not one in the paper).
+# One augmentation at a time, on every picture (SimCLR, Fig. 5). "Color" is jitter with gray there,
+# "Rotate" a number of quarter turns; one that turns nothing is among the four here, not there.
 OPS: dict[str, dict[str, float]] = {
     "cutout": {"cutout": 1.0},
     "jitter": {"jitter": 1.0, "jitter_p": 1.0, "gray": 0.2},
@@ -40,6 +40,19 @@ OPS: dict[str, dict[str, float]] = {
     "rotate": {"quarter": 1.0},
 }
 
+PROBABILITIES = (
+    "flip",
+    "jitter_p",
+    "gray",
+    "blur",
+    "quarter",
+    "cutout",
+    "cutout_side",
+    "noise",
+    "sobel",
+)
+
+Op = Literal["cutout", "jitter", "sobel", "noise", "blur", "rotate"]
 Drawn = dict[str, Tensor]
 
 
@@ -47,16 +60,48 @@ Drawn = dict[str, Tensor]
 class Augmentation:
     """Which augmentations, how strong; each sample of a batch draws its own parameters.
 
-    In this order: random resized crop to `view` px (the canvas's own size if None) of a share of the area in [area_min, area_max] and an aspect ratio in
-    [1/aspect, aspect], drawn by torchvision's law or, with `boxes`, by TensorFlow's; horizontal `flip`; colour jitter of strength `jitter` (SimCLR's s: brightness, contrast, saturation 0.8 s, hue 0.2 s, in this order)
-    on a share `jitter_p`; grayscale on a share `gray`; Gaussian `blur`, sigma 0.1..2 px; a turn by 0, 90, 180 or 270 degrees on a share `quarter`; a
-    rotation within +-`rotate` degrees; a `cutout` square of side `cutout_side` of the picture's; Gaussian `noise` of standard deviation `noise_std`;
-    `sobel` gradient magnitude; a share `mask`, rounded, of the patches of `mask_patch` px (an eighth of the picture's side, rounded up, if None) set to 0,
-    strewn (He et al. 2022, section 3) or, with `mask_kind` block, as one rectangle of about that area (BEiT, section 2.3, of a single block). Names without
-    a unit are probabilities in [0, 1]. On pictures of one channel, saturation, hue and grayscale change nothing.
+    They come in the order of the parameters below, from the crop to the mask. A probability is
+    the share of the pictures that an augmentation is done to. On pictures of one channel,
+    saturation, hue and grayscale change nothing.
 
-    `op1` and `op2` put one augmentation each at full strength on every picture (`OPS`). With `one_branch` the second view is cropped only (SimCLR, Fig. 5). Multi-crop (Caron et al. 2020, appendix A.2) adds `local` more views: crops of a
-    share of the area in [local_min, local_max] (0.05..0.14 if None), shown at `local_view` px (half of the view, rounded up, if None).
+    Args:
+        view: Side of a view, px, 4 to canvas; the canvas's if none.
+        area_min: Least area of a crop as a share of the picture's, above 0, at most area_max.
+        area_max: Largest area of a crop as a share of the picture's, at most 1.
+        aspect: Largest aspect ratio of a crop, 1 or more; they range from 1/aspect to aspect.
+        flip: Probability of a horizontal flip, in [0, 1].
+        jitter: Strength s of colour jitter (SimCLR, appendix A), in [0, 1.25]: brightness,
+            contrast and saturation by 0.8 s, hue by 0.2 s, in this order.
+        jitter_p: Probability of colour jitter, in [0, 1].
+        gray: Probability of grayscale, in [0, 1].
+        blur: Probability of a Gaussian blur, in [0, 1]; its sigma is 0.1 to 2 px.
+        quarter: Probability of a turn by 0, 90, 180 or 270 degrees, in [0, 1].
+        rotate: Largest rotation either way, degrees, 0 or more.
+        cutout: Probability of a square cut out, in [0, 1].
+        cutout_side: Side of that square as a share of the picture's, in [0, 1].
+        noise: Probability of Gaussian noise, in [0, 1].
+        noise_std: Standard deviation of the noise (white is 1), 0 or more.
+        sobel: Probability of the magnitude of Sobel gradients, in [0, 1].
+        boxes: Law by which crops are drawn: `tensorflow`'s, or torchvision's if none.
+        op1: One augmentation at full strength on every picture (SimCLR, Fig. 5), in place of
+            its own parameters: cutout, jitter, sobel, noise, blur or rotate (quarter turns).
+        op2: A second one, done as well.
+        one_branch: Only crop the second view (SimCLR, Fig. 5).
+        local: Number of local crops besides the two views (multi-crop, SwAV, appendix A.2), 1 or
+            more; no multi-crop if none.
+        local_view: Side of a local crop, px, 4 to view; half of the view, rounded up, if none.
+        local_min: Least area of a local crop as a share of the picture's, above 0; 0.05 if none.
+        local_max: Largest area of a local crop as a share of the picture's, at most 1; 0.14 if
+            none.
+        mask: Share of a view's patches that are set to 0, in [0, 1); rounded to whole patches.
+        mask_patch: Side of a patch, px, 1 or more; an eighth of the view's, rounded up, if none.
+        mask_kind: Where masked patches lie: `block`, one rectangle of about that area (BEiT,
+            section 2.3), or strewn (He et al. 2022, section 3) if none.
+
+    >>> import torch
+    >>> augmentation = Augmentation(view=16, flip=0.5, jitter=0.5)
+    >>> augmentation(torch.rand(4, 3, 32, 32), torch.Generator().manual_seed(0)).shape
+    torch.Size([4, 3, 16, 16])
     """
 
     view: int | None = None
@@ -76,8 +121,8 @@ class Augmentation:
     noise_std: float = 0.1
     sobel: float = 0.0
     boxes: Literal["tensorflow"] | None = None  # None is torchvision's law
-    op1: Literal["cutout", "jitter", "sobel", "noise", "blur", "rotate"] | None = None
-    op2: Literal["cutout", "jitter", "sobel", "noise", "blur", "rotate"] | None = None
+    op1: Op | None = None
+    op2: Op | None = None
     one_branch: bool | None = None
     local: int | None = None
     local_view: int | None = None
@@ -86,40 +131,80 @@ class Augmentation:
     mask: float | None = None
     mask_patch: int | None = None
     mask_kind: Literal["block"] | None = None  # None strews the patches
-    idle: ClassVar[dict[str, tuple[str, ...]]] = {"mask": ("mask_kind", "mask_patch")}  # parameters without effect where another is off
-    version: ClassVar[int] = 2  # 2: `draw` draws the noise itself, where version 1 drew a seed for it
+    idle: ClassVar[dict[str, tuple[str, ...]]] = {"mask": ("mask_kind", "mask_patch")}
+    """Parameters without effect where another one is off."""
+    version: ClassVar[int] = 2  # 2: `draw` draws the noise itself, where version 1 drew a seed
 
     def __post_init__(self) -> None:
+        self._check_crop()
+        self._check_strengths()
+        self._check_local()
+        self._check_mask()
+
+    def _check_crop(self) -> None:
         if self.view is not None and self.view < 4:
-            raise ValueError(f"view = {self.view} px is too small for any network here; the least is 4")
+            raise ValueError(
+                f"view = {self.view} px is too small for any network here; the least is 4"
+            )
         if not 0 < self.area_min <= self.area_max <= 1:
-            raise ValueError(f"area_min = {self.area_min}, area_max = {self.area_max}: a crop's share of the area needs 0 < area_min <= area_max <= 1")
+            raise ValueError(
+                f"area_min = {self.area_min}, area_max = {self.area_max}: "
+                "a crop's share of the area needs 0 < area_min <= area_max <= 1"
+            )
         if self.aspect < 1:
-            raise ValueError(f"aspect = {self.aspect}: the largest aspect ratio is 1 or more (crops range from 1/aspect to aspect)")
-        for name in ("flip", "jitter_p", "gray", "blur", "quarter", "cutout", "cutout_side", "noise", "sobel"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} = {getattr(self, name)} is not in [0, 1]")
+            raise ValueError(
+                f"aspect = {self.aspect}: the largest aspect ratio is 1 or more "
+                "(crops range from 1/aspect to aspect)"
+            )
+
+    def _check_strengths(self) -> None:
+        for name in PROBABILITIES:
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} = {value} is not in [0, 1]")
         if min(self.jitter, self.rotate, self.noise_std) < 0 or self.jitter > 1.25:
             raise ValueError("jitter is in [0, 1.25], rotate and noise_std are 0 or more")
-        if self.local is not None and self.local < 1:
-            raise ValueError(f"local = {self.local}: one local crop is the least; none leaves multi-crop out")
-        if self.local is not None:
-            self.small(self.view or 8)  # with errors of its own
-        alone = [name for name in ("local_view", "local_min", "local_max") if getattr(self, name) is not None]
-        if alone and self.local is None:
-            raise ValueError(f"{', '.join(alone)} says how local crops are made, and there are none: give local, how many a picture has")
 
+    def _check_local(self) -> None:
+        if self.local is not None:
+            if self.local < 1:
+                raise ValueError(
+                    f"local = {self.local}: one local crop is the least; none leaves multi-crop out"
+                )
+            self.small(self.view or 8)  # checks what the local crops are
+            return
+        names = ("local_view", "local_min", "local_max")
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise ValueError(
+                f"{', '.join(given)} says how local crops are made, and there are none: "
+                "give local, how many a picture has"
+            )
+
+    def _check_mask(self) -> None:
         if self.mask is not None and not 0 <= self.mask < 1:
-            raise ValueError(f"mask = {self.mask}: the share of patches that are hidden is in [0, 1)")
+            raise ValueError(
+                f"mask = {self.mask}: the share of patches that are hidden is in [0, 1)"
+            )
         if self.mask_patch is not None and self.mask_patch < 1:
             raise ValueError(f"mask_patch = {self.mask_patch} px: a patch has one pixel at least")
-        if (self.mask_patch is not None or self.mask_kind is not None) and self.mask is None:
-            raise ValueError("mask_patch and mask_kind say how patches are hidden, and none are: give mask, the share of them")
+        has_kind = self.mask_patch is not None or self.mask_kind is not None
+        if has_kind and self.mask is None:
+            raise ValueError(
+                "mask_patch and mask_kind say how patches are hidden, and none are: "
+                "give mask, the share of them"
+            )
 
     @property
     def crop_only(self) -> Augmentation:
         """The views of a branch that only crops."""
-        return Augmentation(view=self.view, area_min=self.area_min, area_max=self.area_max, aspect=self.aspect, boxes=self.boxes)
+        return Augmentation(
+            view=self.view,
+            area_min=self.area_min,
+            area_max=self.area_max,
+            aspect=self.aspect,
+            boxes=self.boxes,
+        )
 
     @property
     def global_only(self) -> Augmentation:
@@ -127,68 +212,103 @@ class Augmentation:
         return replace(self, local=None, local_view=None, local_min=None, local_max=None)
 
     def small(self, canvas: int) -> Augmentation:
-        """The local crops of canvas-px pictures."""
-        low, high = (given if given is not None else usual for given, usual in zip((self.local_min, self.local_max), LOCAL_AREA, strict=True))
-        side = self.local_view or -(-(self.view or canvas) // 2)
+        """The augmentation of the local crops of canvas-px pictures."""
+        low = LOCAL_AREA[0] if self.local_min is None else self.local_min
+        high = LOCAL_AREA[1] if self.local_max is None else self.local_max
+        half = -(-(self.view or canvas) // 2)
+        side = self.local_view or half
         return replace(self.global_only, view=side, area_min=low, area_max=high)
 
     def draw(self, n: int, canvas: int, rng: torch.Generator, *, channels: int = 1) -> Drawn:
-        """The parameters of n views of canvas-px pictures: `crop` (n, 4) = top, left, height, width in px, and, for each augmentation that is switched on,
-        what it did to each sample. They are labels for probes of what a view's transformation was. `channels` is that of the pictures, of which each channel
-        gets noise of its own: `noise_field` (n, channels, view, view), of standard deviation 1.
+        """Draw the parameters of n views: what their transformations were, as labels for probes.
+
+        Args:
+            n: Number of views.
+            canvas: Side of the pictures, px.
+            rng: The only source of random numbers.
+            channels: Of the pictures; each gets noise of its own.
+
+        Returns:
+            `crop` (n, 4) = top, left, height, width in px, and, for each augmentation that is
+            switched on, what it does to each sample, (n, ...). `noise_field` (n, channels, view,
+            view) has a standard deviation of 1.
         """
         if self.op1 or self.op2:
             both: dict[str, Any] = OPS.get(self.op1 or "", {}) | OPS.get(self.op2 or "", {})
-            return replace(self, op1=None, op2=None, **both).draw(n, canvas, rng, channels=channels)
+            alone = replace(self, op1=None, op2=None, **both)
+            return alone.draw(n, canvas, rng, channels=channels)
 
         def uniform(low: float, high: float, *shape: int) -> Tensor:
-            return torch.rand(n, *shape, generator=rng, device=rng.device).mul_(high - low).add_(low)
+            shares = torch.rand(n, *shape, generator=rng, device=rng.device)
+            return shares.mul_(high - low).add_(low)
 
         def chance(p: float) -> Tensor:
             return uniform(0, 1) < p
 
+        side = self.view or canvas
         law = torchvision if self.boxes is None else tensorflow
-        drawn = {"crop": law(canvas, uniform, area=(self.area_min, self.area_max), aspect=self.aspect)}
+        area = (self.area_min, self.area_max)
+        drawn = {"crop": law(canvas, uniform, area=area, aspect=self.aspect)}
         if self.flip:
             drawn["flip"] = chance(self.flip)
         if self.jitter:
             jitter = uniform(-1, 1, 4).mul_(self.jitter) * chance(self.jitter_p)[:, None]
-            jitter[:, :3].mul_(0.8).add_(1).clamp_(min=0)  # factors of brightness, contrast, saturation
+            jitter[:, :3].mul_(0.8).add_(1).clamp_(min=0)  # brightness, contrast, saturation
             jitter[:, 3].mul_(0.2)  # hue in turns
             drawn["jitter"] = jitter
         if self.gray:
             drawn["gray"] = chance(self.gray)
         if self.blur:
-            drawn["blur"] = uniform(*BLUR_SIGMA) * chance(self.blur)  # sigma in px, 0 where it is off
+            drawn["blur"] = uniform(*BLUR_SIGMA) * chance(self.blur)  # sigma in px, 0 where off
         if self.quarter:
-            drawn["quarter"] = (uniform(0, 4).long().clamp(max=3)) * chance(self.quarter)  # number of quarter turns
+            turns = uniform(0, 4).long().clamp(max=3)
+            drawn["quarter"] = turns * chance(self.quarter)  # number of quarter turns
         if self.rotate:
             drawn["rotate"] = uniform(-self.rotate, self.rotate)  # degrees, counter-clockwise
         if self.cutout:
-            drawn["cutout"] = torch.cat([uniform(0, 1 - self.cutout_side, 2), chance(self.cutout)[:, None]], 1)  # top, left as shares; on
+            corner = uniform(0, 1 - self.cutout_side, 2)  # top, left as shares
+            drawn["cutout"] = torch.cat([corner, chance(self.cutout)[:, None]], 1)
         if self.noise:
             drawn["noise"] = chance(self.noise)
-            drawn["noise_field"] = torch.randn(n, channels, *[self.view or canvas] * 2, generator=rng, device=rng.device)
+            shape = (n, channels, side, side)
+            drawn["noise_field"] = torch.randn(shape, generator=rng, device=rng.device)
         if self.sobel:
             drawn["sobel"] = chance(self.sobel)
         if self.mask:
-            side = self.view or canvas
             cells = -(-side // self.patch(side))
-            drawn["mask"] = strewn(uniform(0, 1, cells, cells), self.mask) if self.mask_kind is None else block(uniform(0, 1, 3), self.mask, cells)
+            if self.mask_kind is None:
+                drawn["mask"] = strewn(uniform(0, 1, cells, cells), self.mask)
+            else:
+                drawn["mask"] = block(uniform(0, 1, 3), self.mask, cells)
         return drawn
 
     def patch(self, side: int) -> int:
-        """The side of a masking patch in px, on pictures of side px; where patches do not fill a picture, those at its right and lower rim are cut."""
-        return min(self.mask_patch or -(-side // 8), side)
+        """The side of a masking patch on pictures of `side` px, px.
 
-    def __call__(self, x: Tensor, rng: torch.Generator, *, return_drawn: bool = False) -> Tensor | tuple[Tensor, Drawn]:
-        """One view of each picture: (n, c, s, s) in [0, 1] -> (n, c, view, view) in [0, 1]; on request with the parameters drawn."""
+        Where patches do not fill a picture, those at its right and lower rim are cut.
+        """
+        eighth = -(-side // 8)
+        return min(self.mask_patch or eighth, side)
+
+    def __call__(
+        self, x: Tensor, rng: torch.Generator, *, return_drawn: bool = False
+    ) -> Tensor | tuple[Tensor, Drawn]:
+        """One view of each picture.
+
+        Args:
+            x: Pictures (n, c, s, s) in [0, 1].
+            rng: The only source of random numbers.
+            return_drawn: Give the parameters that were drawn, too.
+
+        Returns:
+            Views (n, c, view, view) in [0, 1]; on request with what `draw` drew.
+        """
         drawn = self.draw(len(x), x.shape[-1], rng, channels=x.shape[1])
         seen = self.apply(crop(x, drawn["crop"], self.view or x.shape[-1]), drawn)
         return (seen, drawn) if return_drawn else seen
 
     def apply(self, x: Tensor, drawn: Drawn) -> Tensor:
-        """Everything after the crop, with parameters from `draw`; no random number beyond them is used."""
+        """Everything after the crop, with parameters from `draw`; draws no random number."""
         if "flip" in drawn:
             x = on(drawn["flip"], x.flip(-1), x)
         if "jitter" in drawn:
@@ -207,7 +327,8 @@ class Augmentation:
         if "cutout" in drawn:
             x = cutout(x, drawn["cutout"], self.cutout_side)
         if "noise" in drawn:
-            x = on(drawn["noise"], (x + drawn["noise_field"] * self.noise_std).clamp_(0, 1), x)
+            noisy = (x + drawn["noise_field"] * self.noise_std).clamp_(0, 1)
+            x = on(drawn["noise"], noisy, x)
         if "sobel" in drawn:
             x = on(drawn["sobel"], sobel(x).clamp_(0, 1), x)
         if "mask" in drawn:

@@ -1,4 +1,4 @@
-"""Which box of a picture a random resized crop takes: torchvision's law, and TensorFlow's."""
+"""The boxes of random resized crops: drawn by torchvision's law, and by TensorFlow's."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ Uniform = Callable[..., Tensor]  # (low, high, *shape) -> (n, *shape)
 
 
 def torchvision(side: int, uniform: Uniform, *, area: tuple[float, float], aspect: float) -> Tensor:
-    """Boxes `top, left, height, width` (n, 4), px of a square picture, of a share of its area in `area` and an aspect ratio in [1/aspect, aspect].
+    """Boxes by the law of torchvision's RandomResizedCrop.
 
-    Area uniform, ratio uniform in its logarithm; of ten tries a sample, the first that fits; the whole picture where none does.
+    The area is uniform, the ratio uniform in its logarithm. The first of ten tries that fits is
+    taken, and the whole picture where none does.
+
+    Args:
+        side: Of a square picture, px.
+        uniform: Draws uniform numbers.
+        area: Least and largest area of a box as a share of the picture's.
+        aspect: Largest ratio of width to height; the least is 1 / aspect.
+
+    Returns:
+        `top, left, height, width`, (n, 4) px.
     """
     shares = uniform(*area, TRIES)
     ratio = uniform(-math.log(aspect), math.log(aspect), TRIES).exp()
@@ -28,14 +38,16 @@ def torchvision(side: int, uniform: Uniform, *, area: tuple[float, float], aspec
 
 
 def tensorflow(side: int, uniform: Uniform, *, area: tuple[float, float], aspect: float) -> Tensor:
-    """The same by the rule of `tf.image.sample_distorted_bounding_box` (its kernel's GenerateRandomCrop): whole pixels; ratio of width to height uniform,
-    height uniform between the least and the largest that the area and the picture allow. Corners never reach the last place, as there.
+    """Boxes by the law of `tf.image.sample_distorted_bounding_box`; parameters as above.
 
-    TensorFlow has a hundred tries (by default); of ten, none fails where the picture is no smaller than a digit.
+    As its kernel's GenerateRandomCrop: whole pixels; the ratio of width to height uniform; the
+    height uniform between the least and the largest that the area and the picture allow. Corners
+    never reach the last place, as there. TensorFlow has a hundred tries (by default); of ten, none
+    fails where the picture is no smaller than a digit.
     """
-    least, most = (share * side**2 for share in area)
+    least, most = area[0] * side**2, area[1] * side**2
     ratio = uniform(1 / aspect, aspect, TRIES)
-    low, high = ((size / ratio).sqrt_().round_() for size in (least, most))
+    low, high = (least / ratio).sqrt_().round_(), (most / ratio).sqrt_().round_()
     widest = ((side + 0.5 - 1e-7) / ratio).floor_()
     widest = widest - ((widest * ratio).round_() > side).float()
     high = torch.where((high * ratio).round_() > side, widest, high).clamp_(max=side)
@@ -44,13 +56,15 @@ def tensorflow(side: int, uniform: Uniform, *, area: tuple[float, float], aspect
     height = height + (height * (height * ratio).round_() < least).float()
     height = height - (height * (height * ratio).round_() > most).float()
     width = (height * ratio).round_()
-    fits = (height * width >= least) & (height * width <= most) & (torch.maximum(height, width) <= side) & (torch.minimum(height, width) > 0)
+    size = height * width
+    inside = (torch.maximum(height, width) <= side) & (torch.minimum(height, width) > 0)
+    fits = (size >= least) & (size <= most) & inside
     sides = first(torch.stack([height, width]), fits, float(side))
     corner = (torch.stack([uniform(0, 1), uniform(0, 1)]) * (side - sides)).floor_()
     return torch.stack([*corner, *sides], 1)
 
 
 def first(sides: Tensor, fits: Tensor, otherwise: float) -> Tensor:
-    """Of (2, n, tries) sides the first that fits (n, tries), (2, n)."""
+    """The first of (2, n, tries) sides that fits (n, tries), (2, n)."""
     chosen = fits.int().argmax(1, keepdim=True)
     return torch.where(fits, sides, otherwise).gather(2, chosen.expand(2, -1, 1))[:, :, 0]

@@ -1,4 +1,4 @@
-"""What is done to the pixels of a batch, with parameters of its own for each picture; no random number is drawn here."""
+"""What is done to the pixels of a batch, each picture with parameters of its own; draws nothing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ GRAY = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision
 
 def on(mask: Tensor, then: Tensor, otherwise: Tensor) -> Tensor:
     """Choose by sample: mask (n,), finite pictures (n, c, h, w)."""
+    # Exact, and a third of the time that `torch.where` takes with a mask that is broadcast.
     share = mask[:, None, None, None].to(otherwise.dtype)
-    return (otherwise * (1 - share)).add_(then * share)  # exact; a third of the time that `torch.where` takes with a mask that is broadcast
+    return (otherwise * (1 - share)).add_(then * share)
 
 
 def adjust_brightness(x: Tensor, factor: Tensor) -> Tensor:
@@ -49,8 +50,9 @@ def grayscale(x: Tensor) -> Tensor:
 def adjust_hue(x: Tensor, turn: Tensor) -> Tensor:
     """Shift the hue by a share of the colour circle, as through HSV.
 
-    On a circle of six a colour lies 1 + (g + b - r - least) / chroma from red, on the side of the larger of g and b: HSV's six cases in one. From a hue
-    back, each channel rises from least to least + chroma within two of its own place (red 0, green 2, blue 4).
+    On a circle of six a colour lies 1 + (g + b - r - least) / chroma from red, on the side of the
+    larger of g and b: HSV's six cases in one. From a hue back, each channel rises from least to
+    least + chroma within two of its own place (red 0, green 2, blue 4).
     """
     if x.shape[1] == 1:
         return x
@@ -60,20 +62,29 @@ def adjust_hue(x: Tensor, turn: Tensor) -> Tensor:
     far = (green + blue).sub_(red).sub_(least).div_(chroma.clamp(min=1e-8)).add_(1)
     hue = far.copysign_(green - blue).add_(6 * turn[:, None, None])
     hue.sub_((hue / 6).floor_(), alpha=6)  # 0..6; `%` takes ten times as long on a CPU
-    shares = ((hue - 3).abs_().sub_(1), (hue - 2).abs_().neg_().add_(2), (hue - 4).abs_().neg_().add_(2))
+    shares = (
+        (hue - 3).abs_().sub_(1),
+        (hue - 2).abs_().neg_().add_(2),
+        (hue - 4).abs_().neg_().add_(2),
+    )
     return torch.stack([share.clamp_(0, 1).mul_(chroma).add_(least) for share in shares], 1)
 
 
 def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
-    """Blur each picture with its own sigma (px; 0 leaves it as it is), kernel cut at 3 of the largest sigma, edge reflected."""
+    """Blur each picture with its own sigma (px; 0 leaves it as it is), edge reflected.
+
+    The kernel is cut at 3 of the largest sigma.
+    """
     reach = min(math.ceil(3 * BLUR_SIGMA[1]), min(x.shape[2:]) - 1)
     apart = torch.arange(-reach, reach + 1, device=x.device)
-    kernel = torch.exp(-0.5 * (apart / sigma.clamp(min=0.01)[:, None]) ** 2)  # (n, 2 reach + 1); below a sigma of 0.07 a float32 is 0 next to its centre
+    # Below a sigma of 0.07 a float32 is 0 next to the kernel's centre.
+    kernel = torch.exp(-0.5 * (apart / sigma.clamp(min=0.01)[:, None]) ** 2)  # (n, 2 reach + 1)
     kernel = kernel / kernel.sum(1, keepdim=True)
     weights = []
     for side in x.shape[2:]:
         edged = pad(torch.eye(side, device=x.device)[None], (reach, reach), mode="reflect")[0]
-        taps = edged.unfold(1, len(apart), 1).transpose(0, 1)  # (side, side, 2 reach + 1): whether output u has input i at each place of its kernel
+        # Whether output u has input i at each place of its kernel, (side, side, 2 reach + 1).
+        taps = edged.unfold(1, len(apart), 1).transpose(0, 1)
         weights.append((kernel @ taps.reshape(-1, len(apart)).T).view(-1, side, side))
     return resample(x, *weights)
 
@@ -82,12 +93,17 @@ def rotate(x: Tensor, degrees: Tensor) -> Tensor:
     """Rotate counter-clockwise about the centre, bilinear, zeros from outside."""
     angle = torch.deg2rad(degrees)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    matrix = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)  # (n, 2, 3)
-    return grid_sample(x, affine_grid(matrix, list(x.shape), align_corners=False), align_corners=False)
+    upper, lower = torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)
+    matrix = torch.stack([upper, lower], 1)  # (n, 2, 3)
+    grid = affine_grid(matrix, list(x.shape), align_corners=False)
+    return grid_sample(x, grid, align_corners=False)
 
 
 def cutout(x: Tensor, drawn: Tensor, side: float) -> Tensor:
-    """Zero a square whose `top, left` are shares of the picture, (n, 3) with `on` last; pixels count by their centres."""
+    """Zero a square; pixels count by their centres.
+
+    `drawn` (n, 3) are top and left as shares of the picture, and whether the square is cut out.
+    """
     top, left, switched = drawn.unbind(1)
     v = (torch.arange(x.shape[2], device=x.device) + 0.5) / x.shape[2]
     h = (torch.arange(x.shape[3], device=x.device) + 0.5) / x.shape[3]
@@ -98,20 +114,24 @@ def cutout(x: Tensor, drawn: Tensor, side: float) -> Tensor:
 
 
 def strewn(chance: Tensor, share: float) -> Tensor:
-    """Of each sample's (n, g, g) random numbers the least `share`, rounded to whole patches: (n, g, g) bool."""
+    """The least `share` of each sample's (n, g, g) random numbers, rounded, (n, g, g) bool."""
     flat = chance.flatten(1)
-    return (flat.argsort(1).argsort(1) < round(share * flat.shape[1])).view_as(chance)
+    rank = flat.argsort(1).argsort(1)
+    return (rank < round(share * flat.shape[1])).view_as(chance)
 
 
 def block(chance: Tensor, share: float, cells: int) -> Tensor:
-    """One rectangle of about `share` of cells x cells patches, (n, cells, cells) bool: aspect, top and left from three random numbers a sample, (n, 3).
+    """One rectangle of about `share` of cells x cells patches, (n, cells, cells) bool.
 
-    The ratio of height to width is uniform in its logarithm, from BEiT's 0.3 to 1 / 0.3 or as far as a rectangle of that area fits.
+    Aspect, top and left come from three random numbers a sample, (n, 3). The ratio of height to
+    width is uniform in its logarithm, from BEiT's 0.3 to 1 / 0.3 or as far as a rectangle of that
+    area fits.
     """
     area, far = share * cells**2, math.log(1 / max(0.3, share))
     height = (area * (far * (2 * chance[:, 0] - 1)).exp()).sqrt().round().clamp(1, cells)
     width = (area / height).round().clamp(1, cells)
-    place, bounds = torch.arange(cells, device=chance.device), []
+    place = torch.arange(cells, device=chance.device)
+    bounds = []
     for size, at in ((height, chance[:, 1]), (width, chance[:, 2])):
         start = (at * (cells - size + 1)).floor()[:, None]
         bounds.append((place >= start) & (place < start + size[:, None]))
@@ -119,7 +139,7 @@ def block(chance: Tensor, share: float, cells: int) -> Tensor:
 
 
 def hide(x: Tensor, mask: Tensor, patch: int) -> Tensor:
-    """Zero the patches of `patch` px that `mask`, (n, g, g) bool, names; g patch is the picture's side or more."""
+    """Zero the patches of `patch` px where `mask` (n, g, g) is true; g patches cover a side."""
     rows, cols = (torch.arange(side, device=x.device) // patch for side in x.shape[2:])
     return x.masked_fill(mask[:, rows][:, :, cols][:, None], 0.0)
 

@@ -1,35 +1,65 @@
-"""Pictures that fill the canvas, and sprites that lie on it: each drawn through a view straight at the size at which it is seen."""
+"""Pictures that fill the canvas, and sprites that lie on it, drawn at the size of the view."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from suppression.data.transforms.resample import axis_weights, resample
+from suppression.data.pool import SIDE
+from suppression.data.transforms.resample import axis_weights, crop, resample
 
 
 def filling(pictures: Tensor, canvas: int, view: Tensor | None, out: int | None) -> Tensor:
-    """Pictures (n, c, s, s) in 0..255, each stretched over the canvas, seen through views `top, left, height, width` (n, 4) in px of the canvas:
-    (n, c, out, out) in [0, 1].
+    """Pictures stretched over the canvas and seen through views.
+
+    Args:
+        pictures: (n, c, s, s), 0 to 255.
+        canvas: Side of the canvas, px.
+        view: Crops `top, left, height, width`, (n, 4) px of the canvas; all of it if None.
+        out: Side of the result, px; the canvas's if None.
+
+    Returns:
+        (n, c, out, out) in [0, 1].
     """
-    from suppression.data.transforms.resample import crop
-
     view = whole(canvas, pictures) if view is None else view
-    return crop(pictures / 255, view * (pictures.shape[-1] / canvas), out or canvas).clamp_(max=1)  # weights add up to 1 but for rounding
+    boxes = view * (pictures.shape[-1] / canvas)
+    seen = crop(pictures / 255, boxes, out or canvas)
+    return seen.clamp_(max=1)  # weights add up to 1 but for rounding
 
 
-def placed(sprites: Tensor, top: Tensor, left: Tensor, size: float, canvas: int, view: Tensor | None, out: int | None) -> Tensor:
-    """Sprites (n, c, s, s) in 0..255, of `size` px of the canvas, with zeros around, seen through views as in `filling`: (n, c, out, out) in [0, 1].
+def placed(
+    sprites: Tensor,
+    top: Tensor,
+    left: Tensor,
+    size: float,
+    canvas: int,
+    view: Tensor | None,
+    out: int | None,
+) -> Tensor:
+    """Sprites on an empty canvas, seen through views.
 
-    `top` and `left` are (n, k) in px of the canvas: a sprite lies at each of the k * k places, which must not overlap.
+    Args:
+        sprites: (n, c, s, s), 0 to 255.
+        top: (n, k) px of the canvas. A sprite lies at each of the k * k places, which must not
+            overlap.
+        left: (n, k) px of the canvas.
+        size: Side at which a sprite is drawn, px of the canvas.
+        canvas: As in `filling`.
+        view: As in `filling`.
+        out: As in `filling`.
+
+    Returns:
+        (n, c, out, out) in [0, 1].
     """
     side, out = sprites.shape[-1], out or canvas
-    start, length = (whole(canvas, sprites) if view is None else view).T.split(2)  # (2, n) each: top and left, height and width
+    view = whole(canvas, sprites) if view is None else view
+    start, length = view.T.split(2)  # (2, n) each: top and left, height and width
     scale = side / size  # px of the sprite in one of the canvas
     step = length * (scale / out)
     weights: Tensor | None = None
     for corner in zip(top.unbind(1), left.unbind(1), strict=True):
-        each = axis_weights((start - torch.stack(corner)) * scale, step, side, out, zeros_around=True)  # (2, n, out, side)
+        first = (start - torch.stack(corner)) * scale
+        each = axis_weights(first, step, side, out, zeros_around=True)  # (2, n, out, side)
         weights = each if weights is None else weights.add_(each)
     assert weights is not None
     return resample(sprites / 255, *weights).clamp_(max=1)
@@ -38,4 +68,20 @@ def placed(sprites: Tensor, top: Tensor, left: Tensor, size: float, canvas: int,
 def whole(canvas: int, like: Tensor) -> Tensor:
     """The view that shows the whole canvas, (n, 4)."""
     side = torch.full((len(like),), float(canvas), device=like.device)
-    return torch.stack([torch.zeros_like(side), torch.zeros_like(side), side, side], 1)
+    zero = torch.zeros_like(side)
+    return torch.stack([zero, zero, side, side], 1)
+
+
+def central(box: int) -> slice:
+    """The rows, and the columns, of the central square of `box` px of a 28-px digit."""
+    edge = (SIDE - box) // 2
+    return slice(edge, edge + box)
+
+
+def check_box(box: int) -> None:
+    """ValueError where no such square can be cut out of a digit."""
+    if not 1 <= box <= SIDE:
+        raise ValueError(
+            f"box = {box} is not in 1..{SIDE} "
+            f"(the side of the square kept from the {SIDE}-px picture)"
+        )
