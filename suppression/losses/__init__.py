@@ -1,8 +1,33 @@
-"""Losses between batches of embeddings."""
+"""Losses between batches of embeddings: contrastive, pairwise, supervised, over prototypes.
+
+Distances of embeddings from a distribution are here, too.
+
+Every loss takes `(n, d)` tensors, row `i` of both views being the same scene, and returns a scalar
+tensor to call `backward()` on:
+
+    >>> import torch
+    >>> from suppression.losses import nt_xent
+    >>> z1 = torch.eye(4, requires_grad=True)
+    >>> z2 = torch.eye(4)
+    >>> loss = nt_xent(z1, z2, tau=0.5)
+    >>> loss.backward()
+    >>> z1.grad.shape
+    torch.Size([4, 4])
+"""
 
 from suppression.losses.contrastive import info_nce, nt_xent
+from suppression.losses.distribution import mean_logsumexp, sliced_wasserstein
 from suppression.losses.pairwise import pairwise
-from suppression.losses.prototypes import swapped
+from suppression.losses.prototypes import sinkhorn, swapped
 from suppression.losses.supcon import sup_con
 
-__all__ = ["info_nce", "nt_xent", "pairwise", "sup_con", "swapped"]
+__all__ = [
+    "info_nce",
+    "mean_logsumexp",
+    "nt_xent",
+    "pairwise",
+    "sinkhorn",
+    "sliced_wasserstein",
+    "sup_con",
+    "swapped",
+]

@@ -1,4 +1,4 @@
-"""Losses on projections, and the quantities that tell how training goes."""
+"""NT-Xent and InfoNCE, computed a block of similarities at a time."""
 
 from __future__ import annotations
 
@@ -11,57 +11,146 @@ from torch.nn.functional import normalize
 
 Scaling = Literal["algorithm1", "repository", "notebook"]
 
-BLOCK = 2**20  # similarities at a time: 4 MB, about what a core's cache holds, and enough rows for a fast matrix product
+# Similarities at a time. 4 MB is about what the cache of a core holds, and enough rows for a
+# matrix product to be fast.
+BLOCK = 2**20
 
 
-def nt_xent(z1: Tensor, z2: Tensor, *, tau: float, scaling: Scaling = "algorithm1", norm: bool = True) -> Tensor:
-    """NT-Xent of two views' projections, (n, d) each, normalised here unless `norm` is off; a scalar, in the projections' own precision even under autocast.
+def nt_xent(
+    z1: Tensor,
+    z2: Tensor,
+    *,
+    tau: float,
+    scaling: Scaling = "algorithm1",
+    norm: bool = True,
+) -> Tensor:
+    """NT-Xent, the loss of SimCLR, between the projections of two views.
 
-    The three published scalings, which must not be mixed when losses or learning rates are compared (facts: SimCLR Algorithm 1, its repository, and the
-    notebook of "Intriguing Properties of Contrastive Losses"):
-    `algorithm1` the mean over 2n anchors, each against 2n - 1 others; `repository` the sum of the two views' means, which is twice that;
-    `notebook` the sum of two means in which negatives come from the other view only.
+    An anchor `i`, whose other view is `j`, has the loss
+    `-log(exp(s_ij / tau) / sum_k exp(s_ik / tau))`, with `s` the cosine similarity. There are three
+    published scalings, which must not be mixed where losses or learning rates are compared:
+
+    * `algorithm1`: the mean over the 2n anchors, `k` running over the 2n - 1 other projections;
+    * `repository`: the sum of the means over the anchors of either view, twice `algorithm1`;
+    * `notebook`: the same sum, but `k` runs over the n projections of the other view only.
+
+    The similarities have the precision of the projections, even under autocast. The whole matrix
+    of similarities is never held, and there is no second derivative.
+
+    Args:
+        z1: Projections of the first views, (n, d).
+        z2: Projections of the second views, (n, d), in the same order.
+        tau: Temperature, above 0.
+        scaling: One of the three above.
+        norm: Whether the projections are normalized here. If not, `s` is the inner product.
+
+    Returns:
+        The loss in nats, a scalar.
+
+    Source:
+        Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations",
+        equation 1 and Algorithm 1, and its repository; the notebook of Chen et al. 2021,
+        "Intriguing Properties of Contrastive Losses".
+
+    Example:
+        Pairs on axes of their own, and pairs that have all collapsed to one point, whose loss is
+        log(2n - 1):
+
+        >>> pairs, collapsed = torch.eye(4), torch.ones(4, 4)
+        >>> print(f"{nt_xent(pairs, pairs, tau=0.2):.3f}")
+        0.040
+        >>> print(f"{nt_xent(collapsed, collapsed, tau=0.2):.3f}")
+        1.946
     """
     n = len(z1)
-    with torch.autocast(z1.device.type, enabled=False):  # bf16 similarities are off by 0.004, which tau = 0.05 makes 0.08 nats
+    # Similarities in bf16 are off by 0.004, which is 0.08 nats at tau = 0.05.
+    with torch.autocast(z1.device.type, enabled=False):
         if norm:
-            z1, z2 = normalize(z1, dim=1), normalize(z2, dim=1)
+            z1 = normalize(z1, dim=1)
+            z2 = normalize(z2, dim=1)
         if scaling == "notebook":
             other = torch.arange(n, device=z1.device)
             return info_nce(z1, z2, other, tau=tau) + info_nce(z2, z1, other, tau=tau)
-        z = torch.cat([z1, z2])
+        z = torch.cat([z1, z2])  # (2n, d)
         loss = info_nce(z, z, positives(n, z.device), tau=tau, among_themselves=True)
     return 2 * loss if scaling == "repository" else loss
 
 
-def info_nce(anchors: Tensor, candidates: Tensor, positive: Tensor, *, tau: float, among_themselves: bool = False) -> Tensor:
-    """Mean cross entropy of each anchor (m, d) to its `positive` (m,) among the candidates (k, d), by inner product over tau; a scalar.
+def info_nce(
+    anchors: Tensor,
+    candidates: Tensor,
+    positive: Tensor,
+    *,
+    tau: float,
+    among_themselves: bool = False,
+) -> Tensor:
+    """InfoNCE: the mean cross entropy of telling each anchor's positive among the candidates.
 
-    `among_themselves` says that anchors and candidates are the same vectors, and leaves each anchor out of its own candidates. Never holds more than
-    `BLOCK` of the m k similarities; has no second derivative.
+    The logits are inner products over `tau`, so normalize the vectors first where cosines are
+    meant. At most `BLOCK` of the m k similarities are held at a time; there is no second
+    derivative.
+
+    Args:
+        anchors: Vectors, (m, d).
+        candidates: Vectors, (k, d): the positives and the negatives.
+        positive: The row among the candidates of each anchor's positive, (m,) int64.
+        tau: Temperature, above 0.
+        among_themselves: Whether anchors and candidates are the same vectors. If so, an anchor is
+            left out of its own candidates.
+
+    Returns:
+        The loss in nats, a scalar.
+
+    Source:
+        van den Oord et al. 2018, "Representation Learning with Contrastive Predictive Coding",
+        equation 4.
+
+    Example:
+        One candidate of four has a similarity of 1 and the others have 0, so the loss is
+        log(1 + 3 exp(-1)):
+
+        >>> z = torch.eye(4)
+        >>> print(f"{info_nce(z, z, torch.arange(4), tau=1.0):.4f}")
+        0.7437
     """
     return _InfoNCE.apply(anchors, candidates, positive, tau, among_themselves)
 
 
 class _InfoNCE(torch.autograd.Function):
-    """The gradient is (softmax - one-hot) times the other side's vectors, so it is summed up while a block of similarities is at hand, which is then forgotten."""
+    """InfoNCE in blocks of anchors; the forward pass computes the gradient, too.
+
+    The gradient with respect to the logits is softmax - one-hot. It is multiplied with the other
+    side's vectors while a block of similarities is at hand, so that the block can be forgotten.
+    """
 
     @staticmethod
-    def forward(ctx: Any, anchors: Tensor, candidates: Tensor, positive: Tensor, tau: float, among_themselves: bool) -> Tensor:
-        m, rows = len(anchors), max(1, BLOCK // len(candidates))
-        d_anchors, d_candidates, total = torch.empty_like(anchors), torch.zeros_like(candidates), anchors.new_zeros(())
+    def forward(
+        ctx: Any,
+        anchors: Tensor,
+        candidates: Tensor,
+        positive: Tensor,
+        tau: float,
+        among_themselves: bool,
+    ) -> Tensor:
+        m = len(anchors)
+        rows = max(1, BLOCK // len(candidates))
+        d_anchors = torch.empty_like(anchors)
+        d_candidates = torch.zeros_like(candidates)
+        total = anchors.new_zeros(())
         for start in range(0, m, rows):
-            block, column = anchors[start : start + rows], positive[start : start + rows, None]
+            block = anchors[start : start + rows]
+            column = positive[start : start + rows, None]
             logits = (block / tau) @ candidates.T  # (rows, k)
             if among_themselves:
                 logits.diagonal(start).fill_(-torch.inf)
             logits -= logits.amax(1, keepdim=True)
             total -= logits.gather(1, column).sum()
             p = logits.exp_()
-            normaliser = p.sum(1, keepdim=True)
-            total += normaliser.log().sum()
-            p /= normaliser
-            p.scatter_add_(1, column, p.new_full((1, 1), -1.0).expand_as(column))
+            normalizer = p.sum(1, keepdim=True)
+            total += normalizer.log().sum()
+            p /= normalizer
+            minus_one = p.new_full((1, 1), -1.0).expand_as(column)
+            p.scatter_add_(1, column, minus_one)  # softmax - one-hot
             torch.mm(p, candidates, out=d_anchors[start : start + rows])
             d_candidates.addmm_(p.T, block)
         ctx.save_for_backward(d_anchors.div_(m * tau), d_candidates.div_(m * tau))
@@ -75,5 +164,5 @@ class _InfoNCE(torch.autograd.Function):
 
 
 def positives(n: int, device: torch.device) -> Tensor:
-    """The column that holds each anchor's other view, (2n,)."""
+    """The row of each anchor's other view among the 2n projections of both views, (2n,)."""
     return torch.arange(2 * n, device=device).roll(n)

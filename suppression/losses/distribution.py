@@ -1,4 +1,4 @@
-"""Distances of a batch of embeddings from a distribution."""
+"""Distances of a batch of embeddings from a distribution, and samples of the distributions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,68 @@ from suppression.losses.contrastive import info_nce
 
 
 def mean_logsumexp(z: Tensor, *, tau: float) -> Tensor:
-    """The mean over i of log sum_k exp(z_i z_k / tau), k = i included, of vectors (m, d); a scalar that never needs the whole m x m matrix."""
+    """How unevenly vectors are spread: the mean over i of log sum_k exp(z_i z_k / tau).
+
+    It is the distribution term of NT-Xent, with k = i included; of unit vectors the smaller, the
+    more uniform. The whole m x m matrix of similarities is never held.
+
+    Args:
+        z: Vectors, (m, d).
+        tau: Temperature, above 0.
+
+    Returns:
+        The mean in nats, a scalar.
+
+    Source:
+        Chen et al. 2021, "Intriguing Properties of Contrastive Losses", the decoupled NT-Xent
+        of its generalized contrastive losses.
+
+    Example:
+        Of m equal unit vectors it is log(m) + 1 / tau:
+
+        >>> z = torch.tensor([[1.0, 0.0]]).expand(8, 2)
+        >>> print(f"{mean_logsumexp(z, tau=1.0):.4f}")
+        3.0794
+    """
     with torch.autocast(z.device.type, enabled=False):
         own = torch.arange(len(z), device=z.device)
-        return info_nce(z, z, own, tau=tau) + z.square().sum(1).mean() / tau  # the cross entropy to oneself, with that similarity put back
+        # The cross entropy of telling oneself, with the similarity to oneself put back.
+        return info_nce(z, z, own, tau=tau) + z.square().sum(1).mean() / tau
 
 
 def sliced_wasserstein(a: Tensor, b: Tensor, directions: Tensor) -> Tensor:
-    """The mean over k directions, the columns of (d, k), of the squared 2-Wasserstein distance between the projections of samples a and b, (m, d) each."""
+    """The sliced Wasserstein distance between two samples of the same size, squared.
+
+    It is the mean over the directions of the squared 2-Wasserstein distance between the samples
+    projected on them, which in one dimension is found by sorting.
+
+    Args:
+        a: Vectors, (m, d).
+        b: Vectors, (m, d).
+        directions: The columns of (d, k), of length 1.
+
+    Returns:
+        The squared distance, a scalar.
+
+    Source:
+        Chen et al. 2021, "Intriguing Properties of Contrastive Losses", the SWD losses of its
+        generalized contrastive losses.
+
+    Example:
+        The order of a sample does not count, and a shift by 2 is a squared distance of 4 along it:
+
+        >>> a = torch.tensor([[0.0], [1.0], [5.0]])
+        >>> sliced_wasserstein(a, a.flip(0) + 2, torch.eye(1))
+        tensor(4.)
+    """
     with torch.autocast(a.device.type, enabled=False):
-        return ((a @ directions).sort(0).values - (b @ directions).sort(0).values).square().mean()
+        sorted_a = (a @ directions).sort(0).values  # (m, k)
+        sorted_b = (b @ directions).sort(0).values
+        return (sorted_a - sorted_b).square().mean()
 
 
 def sample(prior: str, like: Tensor, rng: torch.Generator) -> Tensor:
-    """As many vectors of a prior (as in `SWD`) as `like` has rows, (m, d)."""
+    """As many vectors of a prior (see `SWD`) as `like` has rows, (m, d)."""
     x = torch.empty_like(like)
     if prior == "cube":
         return x.uniform_(-1, 1, generator=rng)
@@ -32,7 +80,11 @@ def sample(prior: str, like: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def orthogonal(like: Tensor, rng: torch.Generator) -> Tensor:
-    """A random orthogonal matrix, (d, d) for `like` of (m, d), uniform over the rotations and reflections (the sign makes it so: Mezzadri 2007)."""
+    """A random orthogonal matrix, (d, d) for `like` of (m, d), uniform over all of them.
+
+    That it is uniform is due to the signs (Mezzadri 2007).
+    """
     d = like.shape[1]
-    q, r = torch.linalg.qr(like.new_empty(d, d).normal_(generator=rng))
+    gaussian = like.new_empty(d, d).normal_(generator=rng)
+    q, r = torch.linalg.qr(gaussian)
     return q * r.diagonal().sign()

@@ -9,16 +9,44 @@ from torch import Tensor
 
 
 def few_prototypes(prototypes: int, classes: int) -> list[str]:
-    """The note on prototypes that cannot stand for the classes one by one."""
-    fewer = f"prototypes = {prototypes} is fewer than the {classes} classes, some of which must then share one; the paper has several for each"
-    return [fewer] if prototypes < classes else []
+    """A note for the user where there are fewer prototypes than classes, else nothing."""
+    if prototypes >= classes:
+        return []
+    note = (
+        f"prototypes = {prototypes} is fewer than the {classes} classes, some of which must then "
+        "share one; the paper has several for each"
+    )
+    return [note]
 
 
 @torch.no_grad()
 def sinkhorn(scores: Tensor, *, epsilon: float, iterations: int) -> Tensor:
-    """Scores (n, k) -> codes (n, k): each sample's sum to 1, and, the more exactly the more iterations, each prototype's to n / k (SwAV, equations 3 to 5).
+    """Codes of a batch: soft assignments to prototypes that use all prototypes equally.
 
-    In logarithms: exp(scores / epsilon) itself overflows where scores are not cosines.
+    Each sample's code sums to 1, and each prototype's share of the batch to n / k, the more
+    exactly the more iterations. The computation is in logarithms, as exp(scores / epsilon)
+    overflows where the scores are not cosines. The codes have no gradient.
+
+    Args:
+        scores: Similarities of samples and prototypes, (n, k).
+        epsilon: Entropy regularization, in units of the scores, above 0. The smaller it is, the
+            nearer a code is to one-hot.
+        iterations: Number of Sinkhorn-Knopp iterations, at least 1.
+
+    Returns:
+        The codes, (n, k).
+
+    Source:
+        Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster
+        Assignments", equations 3 to 5.
+
+    Example:
+        Both samples are nearer to the first prototype, yet each prototype gets one of them:
+
+        >>> scores = torch.tensor([[0.9, 0.1], [0.8, 0.7]])
+        >>> sinkhorn(scores, epsilon=0.05, iterations=50).round()
+        tensor([[1., 0.],
+                [0., 1.]])
     """
     logs = scores / epsilon
     for _ in range(iterations):
@@ -28,13 +56,41 @@ def sinkhorn(scores: Tensor, *, epsilon: float, iterations: int) -> Tensor:
 
 
 def swapped(codes: Sequence[Tensor], log_p: Sequence[Tensor]) -> Tensor:
-    """Mean cross entropy (n, k) each of the codes of view i with the prediction of view j, over all i and all j other than i; codes are the first views'."""
-    terms = [-(q * log_p[j]).sum(1).mean() for i, q in enumerate(codes) for j in range(len(log_p)) if j != i]
+    """Swapped prediction: the code of one view is predicted from the other views.
+
+    Args:
+        codes: Codes of the first views, (n, k) each; a view without a code (a local crop) only
+            predicts.
+        log_p: Logarithms of the predictions of all views, (n, k) each, those with a code first.
+
+    Returns:
+        The cross entropy of code i with prediction j in nats, averaged over the samples and over
+        all i and all j other than i; a scalar.
+
+    Source:
+        Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster
+        Assignments", section 3.1 and, for multi-crop, equation 6.
+
+    Example:
+        Predictions that know nothing have a cross entropy of log(k):
+
+        >>> codes = [torch.eye(4), torch.eye(4)]
+        >>> log_p = [torch.zeros(4, 4).log_softmax(1)] * 3
+        >>> print(f"{swapped(codes, log_p):.4f}")
+        1.3863
+    """
+    terms = []
+    for i, code in enumerate(codes):
+        for j, prediction in enumerate(log_p):
+            if j == i:
+                continue
+            cross_entropy = -(code * prediction).sum(1)  # (n,)
+            terms.append(cross_entropy.mean())
     return torch.stack(terms).mean()
 
 
 @torch.no_grad()
 def perplexity(p: Tensor) -> Tensor:
-    """How many outputs are in use: exp of the entropy of the mean of (n, k) predictions, from 1 to k."""
+    """How many outputs are in use: exp of the entropy of the mean of (n, k) predictions, 1 to k."""
     mean = p.mean(0)
     return (mean * mean.clamp(min=1e-12).log()).sum().neg().exp()

@@ -1,1 +1,46 @@
-"""Numbers of what was learned, and their intervals."""
+"""Measures of what was learned: retention of a feature, intervals, state of a representation.
+
+    >>> from suppression.metrics import retention
+    >>> print(f"{retention(together=0.6, alone=0.9, untrained=0.1):.3f}")
+    0.625
+
+Those of embeddings (`contrastive_metrics`, `participation_ratio`, `effective_rank`) are imported
+when they are first asked for, as they need torch and a table of results does not.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from suppression.metrics.intervals import mean_interval, verdict, wilson
+from suppression.metrics.retention import Threshold, incentive, retention, threshold
+
+if TYPE_CHECKING:
+    from suppression.metrics.representation import (
+        contrastive_metrics,
+        effective_rank,
+        participation_ratio,
+    )
+
+__all__ = [
+    "Threshold",
+    "contrastive_metrics",
+    "effective_rank",
+    "incentive",
+    "mean_interval",
+    "participation_ratio",
+    "retention",
+    "threshold",
+    "verdict",
+    "wilson",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'suppression.metrics' has no attribute {name!r}")
+    from suppression.metrics import representation
+
+    return getattr(representation, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Intervals for accuracies and for means over seeds, whether a published accuracy could be ours, and what is left of a feature."""
+"""Intervals for accuracies and means over seeds; whether a published accuracy could be ours."""
 
 from __future__ import annotations
 
@@ -8,42 +8,119 @@ from typing import Literal
 
 
 def wilson(accuracy: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % score interval for an accuracy in [0, 1] measured on n independent cases (Wilson 1927)."""
-    centre = (accuracy + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    """The Wilson score interval of an accuracy, 95 % unless `z` says otherwise.
+
+    Args:
+        accuracy: Share of the cases that were right, in [0, 1].
+        n: Number of independent cases that it was measured on, at least 1.
+        z: Quantile of the standard normal distribution; 1.959964 is that of 95 %.
+
+    Returns:
+        The bounds `(low, high)`, in [0, 1].
+
+    Raises:
+        ValueError: If there are no cases.
+
+    Source:
+        Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
+
+    Example:
+        >>> low, high = wilson(0.9, 100)
+        >>> print(f"{low:.3f} to {high:.3f}")
+        0.826 to 0.945
+    """
+    if n < 1:
+        raise ValueError(f"n = {n}: an accuracy is measured on one case at least")
+    shrinkage = 1 + z * z / n
+    center = (accuracy + z * z / (2 * n)) / shrinkage
+    deviation = math.sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
+    half_width = z / shrinkage * deviation
+    return max(0.0, center - half_width), min(1.0, center + half_width)
 
 
 def mean_interval(values: Sequence[float], *, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and t-interval over seeds (with few seeds a bootstrap is only [min, max]); one value has no interval and gives NaN bounds."""
-    from scipy.special import stdtrit  # Student's quantile; importing scipy.stats for it takes as long as half of torch
+    """The mean of several seeds and its t-interval.
 
-    n = len(values)
-    mean = sum(values) / n
-    if n < 2:
-        return mean, math.nan, math.nan
-    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1))
-    half = float(stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)
-    return mean, mean - half, mean + half
+    (With few seeds a bootstrap would be only the least and the greatest of them.)
 
+    Args:
+        values: One value a seed, at least one.
+        level: Confidence level, in (0, 1).
 
-def verdict(ours: Sequence[float], published: float, *, cases: int, margin: float = 0.05) -> Literal["agrees", "cannot tell", "disagrees"]:
-    """Whether an accuracy published from one run could be one of ours, which are of several seeds; all in [0, 1].
+    Returns:
+        `(mean, low, high)`. The bounds are NaN if there is only one value, which has no interval.
 
-    The rule, fixed beforehand: the prediction interval for one further run of ours is mean +- t(0.975, n - 1) sqrt(s^2 (1 + 1/n) + p (1 - p) / cases), with s the
-    standard deviation over our n seeds, p our mean, and `cases` the test pictures of a run. Outside of it, published `disagrees`; inside, it `agrees` if the
-    interval's half-width is at most `margin`, else we `cannot tell`, as with one seed, whose interval has no end.
+    Raises:
+        ValueError: If there are no values.
+
+    Example:
+        >>> mean, low, high = mean_interval([0.90, 0.91, 0.93])
+        >>> print(f"{mean:.3f} [{low:.3f}, {high:.3f}]")
+        0.913 [0.875, 0.951]
     """
-    from scipy.special import stdtrit
+    n = len(values)
+    if n == 0:
+        raise ValueError("a mean is of one value at least")
+    mean = sum(values) / n
+    if n == 1:
+        return mean, math.nan, math.nan
+    deviation = math.sqrt(_variance(values, mean))
+    half_width = _t_quantile((1 + level) / 2, n - 1) * deviation / math.sqrt(n)
+    return mean, mean - half_width, mean + half_width
 
+
+def verdict(
+    ours: Sequence[float], published: float, *, cases: int, margin: float = 0.05
+) -> Literal["agrees", "cannot tell", "disagrees"]:
+    """Whether an accuracy published from one run could be that of one more run of ours.
+
+    The rule, fixed beforehand: the 95 % prediction interval of one more run of ours is
+    mean +- t(0.975, n - 1) sqrt(s^2 (1 + 1/n) + p (1 - p) / cases), with `s` the standard deviation
+    over our `n` seeds and `p` their mean. A published accuracy outside of it disagrees. One inside
+    of it agrees if the half-width is at most `margin`, else nothing can be told, just as with one
+    seed, whose interval is unbounded.
+
+    Args:
+        ours: One accuracy a seed, in [0, 1]; at least one.
+        published: The published accuracy, in [0, 1].
+        cases: Number of test pictures of a run, at least 1.
+        margin: The greatest half-width of the interval that can agree, in (0, 1].
+
+    Returns:
+        `agrees`, `disagrees` or `cannot tell`.
+
+    Raises:
+        ValueError: If there is no run of ours.
+
+    Example:
+        >>> verdict([0.905, 0.91, 0.915], 0.93, cases=10_000)
+        'agrees'
+        >>> verdict([0.905, 0.91, 0.915], 0.99, cases=10_000)
+        'disagrees'
+        >>> verdict([0.905], 0.99, cases=10_000)
+        'cannot tell'
+    """
     if not ours:
         raise ValueError("a verdict wants one run of ours at least")
     n = len(ours)
-    mean = sum(ours) / n
-    if n < 2:
+    if n == 1:
         return "cannot tell"
-    variance = sum((v - mean) ** 2 for v in ours) / (n - 1) * (1 + 1 / n) + mean * (1 - mean) / cases
-    half = float(stdtrit(n - 1, 0.975)) * math.sqrt(variance)
-    if abs(published - mean) > half:
+    mean = sum(ours) / n
+    variance = _variance(ours, mean) * (1 + 1 / n) + mean * (1 - mean) / cases
+    half_width = _t_quantile(0.975, n - 1) * math.sqrt(variance)
+    if abs(published - mean) > half_width:
         return "disagrees"
-    return "agrees" if half <= margin else "cannot tell"
+    return "agrees" if half_width <= margin else "cannot tell"
+
+
+def _variance(values: Sequence[float], mean: float) -> float:
+    """The unbiased sample variance."""
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def _t_quantile(p: float, degrees: int) -> float:
+    """The quantile of Student's t distribution."""
+    # Importing scipy.stats for it would take as long as half of importing torch.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, p))

@@ -1,107 +1,248 @@
-"""What is left of a feature beside a competitor, where half of it is left, and what a second feature can still gain."""
+"""What is left of a feature beside a competitor, and where half of it is left.
+
+Besides, the most that a second feature can still gain.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+# The fewest positions along the axis at which a fit means anything: four parameters go through
+# four points whatever the values are.
+MIN_POSITIONS = 5
+
 
 def retention(together: float, alone: float, untrained: float) -> float:
-    """R = (together - untrained) / (alone - untrained): accuracies with and without a competitor in training, and the untrained network's on the pictures of
-    the first.
+    """What is left of a feature when a competitor is there during training.
 
-    1 where the competitor costs the feature nothing, 0 where it is as if nothing had been learned, below 0 where training has erased what the untrained network
-    held. NaN where the feature is not learned even alone.
+    R = (together - untrained) / (alone - untrained), of the accuracies of a probe of the feature.
+
+    Args:
+        together: Accuracy after training on scenes that have the competitor, in [0, 1].
+        alone: Accuracy after training on scenes without the competitor, in [0, 1].
+        untrained: Accuracy of the untrained network on the scenes with the competitor, in [0, 1].
+
+    Returns:
+        1 where the competitor costs the feature nothing, 0 where it is as if nothing had been
+        learned, below 0 where training has erased what the untrained network held, and NaN where
+        the feature is not learned even alone.
+
+    Example:
+        >>> retention(together=0.5, alone=0.75, untrained=0.25)
+        0.5
+        >>> retention(together=0.5, alone=0.25, untrained=0.25)
+        nan
     """
-    return (together - untrained) / (alone - untrained) if alone > untrained else math.nan
+    if not alone > untrained:
+        return math.nan
+    return (together - untrained) / (alone - untrained)
 
 
 def incentive(bits: float, *, batch: int, tau: float) -> float:
-    """What NT-Xent can at most still gain, in nats, from a second feature once the first, of `bits` shared bits, is used: with delta = 2^-bits, K = 2 (batch - 1)
-    negatives and different codes at a cosine of 0 at most, log[(1 + K delta + K (1 - delta) e^(-1/tau)) / (1 + K e^(-1/tau))] <= K delta.
+    """The most that NT-Xent can still gain from a second feature once the first one is used.
+
+    With delta = 2^-bits the share of scenes that agree in the first feature, K = 2 (batch - 1)
+    negatives, and different values of the first feature at a cosine of 0 at most, the gain is at
+    most log[(1 + K delta + K (1 - delta) e^(-1/tau)) / (1 + K e^(-1/tau))] <= K delta.
+
+    Args:
+        bits: What the first feature says of a scene and both views share, in bits, at least 0.
+        batch: Scenes in a batch, at least 2.
+        tau: Temperature, above 0.
+
+    Returns:
+        The gain in nats.
+
+    Source:
+        Derived here; `algorithm1` scaling of `suppression.losses.nt_xent`.
+
+    Example:
+        >>> for bits in (0, 4, 8):
+        ...     print(f"{bits} bits: {incentive(bits, batch=256, tau=0.2):.2f} nats")
+        0 bits: 4.75 nats
+        4 bits: 2.10 nats
+        8 bits: 0.37 nats
     """
-    delta, negatives, apart = 2.0**-bits, 2 * (batch - 1), math.exp(-1 / tau)
-    return math.log((1 + negatives * delta + negatives * (1 - delta) * apart) / (1 + negatives * apart))
+    delta = 2.0**-bits
+    negatives = 2 * (batch - 1)
+    weight = math.exp(-1 / tau)  # of a negative at a cosine of 0, where a positive has 1
+    first_alone = 1 + negatives * delta + negatives * (1 - delta) * weight
+    both = 1 + negatives * weight
+    return math.log(first_alone / both)
 
 
-def logistic(u: Any, upper: float, lower: float, middle: float, slope: float) -> Any:
-    """The four-parameter logistic that falls from `upper` to `lower`, half of it at `middle`."""
+def logistic(x: Any, upper: float, lower: float, midpoint: float, slope: float) -> Any:
+    """The four-parameter logistic that falls from `upper` to `lower`, half of it at `midpoint`."""
     from scipy.special import expit
 
-    return lower + (upper - lower) * expit(-slope * (u - middle))
+    return lower + (upper - lower) * expit(-slope * (x - midpoint))
 
 
-def fit_logistic(u: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[list[float]]]:
-    """Least-squares parameters of `logistic` through the points, and their covariance (which says nothing of a parameter that the points leave open)."""
+def fit_logistic(
+    x: Sequence[float], y: Sequence[float]
+) -> tuple[list[float], list[list[float]]] | None:
+    """Least squares of `logistic` through the points: its parameters and their covariance.
+
+    The covariance says nothing of a parameter that the points leave open. None if no start of the
+    search leads to a fit.
+    """
     import warnings
 
     import numpy as np
     from scipy.optimize import OptimizeWarning, curve_fit
 
-    x, values = np.asarray(u, float), np.asarray(y, float)
-    width, low, high = np.ptp(x), values.min(), values.max()
-    tall = max(high - low, 1e-9)
-    middles = [float(x[np.abs(values - (low + high) / 2).argmin()]), float(x.mean())]
-    best: Any = None
+    u, v = np.asarray(x, float), np.asarray(y, float)
+    width = np.ptp(u)
+    low, high = v.min(), v.max()
+    height = max(high - low, 1e-9)
+    least = [low - height, low - height, u.min() - width, 0]
+    greatest = [high + height, high + height, u.max() + width, 100 / width]
+    nearest_half = float(u[np.abs(v - (low + high) / 2).argmin()])
+    midpoints = [nearest_half, float(u.mean())]
+    best = None
+    best_residual = math.inf
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", (OptimizeWarning, RuntimeWarning))
-        for middle in middles:
-            for steep in (4, 12, 36):
-                start = [high, low, middle, steep / width]
-                bounds = ([low - tall, low - tall, x.min() - width, 0], [high + tall, high + tall, x.max() + width, 100 / width])
-                try:
-                    found, covariance = curve_fit(logistic, x, values, start, bounds=bounds, max_nfev=2000)
-                except RuntimeError:  # this start led nowhere
-                    continue
-                left = float(((logistic(x, *found) - values) ** 2).sum())
-                if best is None or left < best[0]:
-                    best = left, found.tolist(), covariance.tolist()
-    return best[1], best[2]
+        for midpoint, steepness in itertools.product(midpoints, (4, 12, 36)):
+            start = [high, low, midpoint, steepness / width]
+            try:
+                parameters, covariance = curve_fit(
+                    logistic, u, v, start, bounds=(least, greatest), max_nfev=2000
+                )
+            except RuntimeError:  # this start led nowhere
+                continue
+            residual = float(((logistic(u, *parameters) - v) ** 2).sum())
+            if residual < best_residual:
+                best_residual = residual
+                best = parameters.tolist(), covariance.tolist()
+    return best
 
 
 class Threshold(NamedTuple):
-    """Where a falling curve goes through a level, and between which places; `settled` if by a fit with a 95 % interval, else by its two neighbours."""
+    """Where a falling curve goes through a level.
 
-    at: float
+    Args:
+        value: The position along the axis.
+        low: Lower bound of the position.
+        high: Upper bound of the position.
+        fitted: Whether the position comes from the fitted logistic, and the bounds are its 95 %
+            interval. If not, it is interpolated between the two neighboring positions that the
+            means fall between, and these are the bounds.
+
+    Example:
+        >>> Threshold(5.0, 4.0, 6.0, fitted=False)
+        Threshold(value=5.0, low=4.0, high=6.0, fitted=False)
+    """
+
+    value: float
     low: float
     high: float
-    settled: bool
+    fitted: bool
 
 
-FIT_PLACES = 5  # the fewest that four parameters do not go through whatever the values are
+def threshold(x: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> Threshold | None:
+    """Where y falls through a level as x grows, from a fitted four-parameter logistic.
 
+    The 95 % interval is by the delta method, with a t quantile. The fit is not trusted where no
+    position lies on its slope (a step between two neighbors leaves it open), where it crosses the
+    level elsewhere than the means do, or where its interval is wider than the axis. Then the means
+    are interpolated: see `Threshold`.
 
-def threshold(u: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> Threshold | None:
-    """Where y falls through `level`: by the fitted logistic, with a 95 % interval (delta method, t). None if the means do not fall through it.
+    Args:
+        x: Positions along the axis, one a value; a position may have several values.
+        y: The values, as many.
+        level: The level to fall through, in units of y.
 
-    A fit does not settle it where no place lies on the slope (a step between two neighbours leaves it open), where it crosses elsewhere than the means do, or
-    where its interval is wider than the axis: then it is the straight line between the two places that the means fall between, and these are its bounds.
-    Needs values at `FIT_PLACES` places at least.
+    Returns:
+        The threshold; None if the means do not fall through the level, or if there are fewer than
+        `MIN_POSITIONS` positions.
+
+    Example:
+        >>> y = [1.00, 0.97, 0.80, 0.35, 0.08, 0.02]
+        >>> half = threshold([0, 2, 4, 6, 8, 10], y)
+        >>> print(f"{half.value:.1f} [{half.low:.1f}, {half.high:.1f}]")
+        5.4 [5.3, 5.4]
+        >>> threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0])
+        Threshold(value=5.0, low=4, high=6, fitted=False)
+        >>> threshold([0, 2, 4, 6, 8], [1.0, 0.9, 1.0, 0.9, 0.8]) is None
+        True
     """
+    positions = sorted(set(x))
+    if len(positions) < MIN_POSITIONS:
+        return None
+    interpolated = _interpolate(positions, _means(positions, x, y), level)
+    if interpolated is None:
+        return None
+    fit = fit_logistic(x, y)
+    if fit is None:
+        return interpolated
+    parameters, covariance = fit
+    value = _crossing(parameters, level)
+    crosses_with_means = interpolated.low <= value <= interpolated.high  # not so if it is NaN
+    if not crosses_with_means or not _on_slope(positions, parameters):
+        return interpolated
+    half_width = _half_width(parameters, covariance, level, degrees=len(x) - len(parameters))
+    if not half_width < positions[-1] - positions[0]:
+        return interpolated
+    return Threshold(value, value - half_width, value + half_width, fitted=True)
+
+
+def _means(positions: list[float], x: Sequence[float], y: Sequence[float]) -> list[float]:
+    """The mean of the values at each position."""
+    import numpy as np
+
+    values: dict[float, list[float]] = {position: [] for position in positions}
+    for position, value in zip(x, y, strict=True):
+        values[position].append(value)
+    return [float(np.mean(values[position])) for position in positions]
+
+
+def _interpolate(positions: list[float], means: list[float], level: float) -> Threshold | None:
+    """Where the straight lines through the means first fall through the level."""
+    for i in range(len(positions) - 1):
+        if means[i] >= level > means[i + 1]:
+            left, right = positions[i], positions[i + 1]
+            share = (means[i] - level) / (means[i] - means[i + 1])
+            return Threshold(left + share * (right - left), left, right, fitted=False)
+    return None
+
+
+def _crossing(parameters: Sequence[float], level: float) -> float:
+    """Where the logistic of these parameters crosses the level; NaN if it does not."""
+    upper, lower, midpoint, slope = parameters
+    if not (upper > lower and slope > 0):
+        return math.nan
+    share = (level - lower) / (upper - lower)
+    if not 0 < share < 1:
+        return math.nan
+    return midpoint + math.log(1 / share - 1) / slope
+
+
+def _on_slope(positions: list[float], parameters: Sequence[float]) -> bool:
+    """Whether any position lies where the logistic is neither at its top nor at its bottom."""
+    _, _, midpoint, slope = parameters
+    return any(0.02 < logistic(u, 1, 0, midpoint, slope) < 0.98 for u in positions)
+
+
+def _half_width(
+    parameters: list[float], covariance: list[list[float]], level: float, *, degrees: int
+) -> float:
+    """Half the width of the 95 % interval of the crossing, infinite if it cannot be told."""
     import numpy as np
     from scipy.special import stdtrit
 
-    places = sorted(set(u))
-    means = [float(np.mean([value for x, value in zip(u, y, strict=True) if x == place])) for place in places]
-    falls = [i for i in range(len(places) - 1) if means[i] >= level > means[i + 1]]
-    if len(places) < FIT_PLACES or not falls:
-        return None
-    left, right = places[falls[0]], places[falls[0] + 1]
-    share = (means[falls[0]] - level) / (means[falls[0]] - means[falls[0] + 1])
-    between = Threshold(left + share * (right - left), left, right, False)
-
-    def crossing(upper: float, lower: float, middle: float, slope: float) -> float:
-        part = (level - lower) / (upper - lower) if upper > lower else math.nan
-        return middle + math.log(1 / part - 1) / slope if 0 < part < 1 and slope > 0 else math.nan
-
-    found, covariance = fit_logistic(u, y)
-    at, on_the_slope = crossing(*found), [0.02 < logistic(place, 1, 0, *found[2:]) < 0.98 for place in places]
-    if not left <= at <= right or not any(on_the_slope):
-        return between
-    step = [1e-5 * max(abs(value), 1e-3) for value in found]
-    nudged = [[value + (i == j) * step[i] for j, value in enumerate(found)] for i in range(4)]
-    gradient = np.array([(crossing(*each) - at) / step[i] for i, each in enumerate(nudged)])
-    variance, free = float(gradient @ np.array(covariance) @ gradient), len(u) - 4
-    half = float(stdtrit(free, 0.975)) * math.sqrt(variance) if free > 0 and variance >= 0 else math.inf
-    return Threshold(at, at - half, at + half, True) if half < places[-1] - places[0] else between
+    value = _crossing(parameters, level)
+    derivatives = []
+    for i, parameter in enumerate(parameters):
+        step = 1e-5 * max(abs(parameter), 1e-3)
+        moved = list(parameters)
+        moved[i] += step
+        derivatives.append((_crossing(moved, level) - value) / step)
+    gradient = np.array(derivatives)
+    variance = float(gradient @ np.array(covariance) @ gradient)
+    if degrees < 1 or not variance >= 0:
+        return math.inf
+    return float(stdtrit(degrees, 0.975)) * math.sqrt(variance)

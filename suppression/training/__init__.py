@@ -1,1 +1,1 @@
-"""The training loop and its optimizers."""
+"""One visible training loop for every method, and the optimizers that torch does not have."""

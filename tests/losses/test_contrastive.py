@@ -18,7 +18,7 @@ SCALINGS = ("algorithm1", "repository", "notebook")
 
 
 def projections(n: int = 5, d: int = 4, *, near: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Two views' projections, not normalised; the smaller `near`, the more alike the two views are."""
+    """Two views' projections, not normalized; the smaller `near`, the more alike they are."""
     rng = torch.Generator().manual_seed(0)
     z1, noise = (torch.randn(n, d, generator=rng, dtype=torch.float64) for _ in range(2))
     return 3 * z1, z1 + near * noise
@@ -31,8 +31,11 @@ def cosine(a: Tensor, b: Tensor) -> float:
 
 
 def pair_loss(anchor: Tensor, positive: Tensor, candidates: list[Tensor], tau: float) -> float:
-    """l(i, j) of SimCLR, equation 1: `candidates` is what the denominator runs over, the positive included."""
-    return -math.log(math.exp(cosine(anchor, positive) / tau) / sum(math.exp(cosine(anchor, z) / tau) for z in candidates))
+    """l(i, j) of SimCLR, equation 1: the denominator runs over all `candidates`."""
+    return -math.log(
+        math.exp(cosine(anchor, positive) / tau)
+        / sum(math.exp(cosine(anchor, z) / tau) for z in candidates)
+    )
 
 
 def loop(z1: Tensor, z2: Tensor, tau: float, scaling: str) -> float:
@@ -43,7 +46,9 @@ def loop(z1: Tensor, z2: Tensor, tau: float, scaling: str) -> float:
             total += pair_loss(z1[i], z2[i], list(z2), tau) + pair_loss(z2[i], z1[i], list(z1), tau)
         else:
             others1, others2 = ([z[k] for k in range(n) if k != i] for z in (z1, z2))
-            total += pair_loss(z1[i], z2[i], [*others1, *z2], tau) + pair_loss(z2[i], z1[i], [*z1, *others2], tau)
+            total += pair_loss(z1[i], z2[i], [*others1, *z2], tau) + pair_loss(
+                z2[i], z1[i], [*z1, *others2], tau
+            )
     return total / (2 * n) if scaling == "algorithm1" else total / n
 
 
@@ -52,27 +57,37 @@ def loop(z1: Tensor, z2: Tensor, tau: float, scaling: str) -> float:
 @pytest.mark.parametrize("n", [2, 5])
 def test_nt_xent_equals_the_loop_over_pairs(n, scaling, tau):
     z1, z2 = projections(n)
-    assert nt_xent(z1, z2, tau=tau, scaling=scaling).item() == pytest.approx(loop(z1, z2, tau, scaling), rel=1e-12)
+    assert nt_xent(z1, z2, tau=tau, scaling=scaling).item() == pytest.approx(
+        loop(z1, z2, tau, scaling), rel=1e-12
+    )
 
 
 def test_the_scaling_is_that_of_algorithm_1_unless_told():
     z1, z2 = projections()
-    assert nt_xent(z1, z2, tau=0.3).item() == pytest.approx(loop(z1, z2, 0.3, "algorithm1"), rel=1e-12)
+    assert nt_xent(z1, z2, tau=0.3).item() == pytest.approx(
+        loop(z1, z2, 0.3, "algorithm1"), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("n", [2, 7, 64])
 def test_equal_projections_give_log_2n_minus_1(n):
     z = torch.ones(n, 3, dtype=torch.float64)
     assert nt_xent(z, z, tau=0.1).item() == pytest.approx(math.log(2 * n - 1))
-    assert nt_xent(z, z, tau=0.1, scaling="repository").item() == pytest.approx(2 * math.log(2 * n - 1))
+    assert nt_xent(z, z, tau=0.1, scaling="repository").item() == pytest.approx(
+        2 * math.log(2 * n - 1)
+    )
     assert nt_xent(z, z, tau=0.1, scaling="notebook").item() == pytest.approx(2 * math.log(n))
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.7])
 def test_orthogonal_pairs_have_a_closed_form(tau):
     z, n = torch.eye(6, dtype=torch.float64), 6
-    assert nt_xent(z, z, tau=tau).item() == pytest.approx(math.log(1 + (2 * n - 2) * math.exp(-1 / tau)))
-    assert nt_xent(z, z, tau=tau, scaling="notebook").item() == pytest.approx(2 * math.log(1 + (n - 1) * math.exp(-1 / tau)))
+    assert nt_xent(z, z, tau=tau).item() == pytest.approx(
+        math.log(1 + (2 * n - 2) * math.exp(-1 / tau))
+    )
+    assert nt_xent(z, z, tau=tau, scaling="notebook").item() == pytest.approx(
+        2 * math.log(1 + (n - 1) * math.exp(-1 / tau))
+    )
 
 
 def test_the_repositorys_loss_is_twice_that_of_algorithm_1_and_the_notebooks_is_another():
@@ -100,10 +115,15 @@ def test_a_loss_in_blocks_equals_autograd_through_the_whole_matrix(scaling, bloc
         whole = cross_entropy(logits, target) + cross_entropy(logits.T, target)
     else:
         logits = (z @ z.T / 0.2).masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
-        whole = cross_entropy(logits, torch.arange(2 * n).roll(n)) * (2 if scaling == "repository" else 1)
+        whole = cross_entropy(logits, torch.arange(2 * n).roll(n)) * (
+            2 if scaling == "repository" else 1
+        )
     ours = nt_xent(z1, z2, tau=0.2, scaling=scaling)
     assert ours.item() == pytest.approx(whole.item(), rel=1e-12)
-    expected, found = torch.autograd.grad(3 * whole, (z1, z2)), torch.autograd.grad(3 * ours, (z1, z2))
+    expected, found = (
+        torch.autograd.grad(3 * whole, (z1, z2)),
+        torch.autograd.grad(3 * ours, (z1, z2)),
+    )
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
 
 
@@ -130,9 +150,13 @@ def test_similarities_keep_their_precision_under_autocast():
     """In bf16 they would be off by up to 0.004, which tau = 0.05 makes 0.08 nats."""
     z1, z2 = (z.float() for z in projections(64, 16))
     with torch.autocast("cpu", torch.bfloat16):
-        assert nt_xent(z1, z2, tau=0.05).item() == pytest.approx(nt_xent(z1.double(), z2.double(), tau=0.05).item(), rel=1e-5)
+        assert nt_xent(z1, z2, tau=0.05).item() == pytest.approx(
+            nt_xent(z1.double(), z2.double(), tau=0.05).item(), rel=1e-5
+        )
         metrics = contrastive_metrics(z1, z2, tau=0.05)
-    assert metrics["contrast_entropy"].item() == pytest.approx(contrastive_metrics(z1, z2, tau=0.05)["contrast_entropy"].item(), rel=1e-5)
+    assert metrics["contrast_entropy"].item() == pytest.approx(
+        contrastive_metrics(z1, z2, tau=0.05)["contrast_entropy"].item(), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("tau", [0.01, 0.02])
@@ -149,7 +173,9 @@ def test_a_temperature_near_0_neither_overflows_nor_loses_the_gradient(tau):
 def test_the_length_of_a_projection_does_not_count(scaling):
     z1, z2 = projections()
     stretched = z1 * torch.arange(1, 6, dtype=torch.float64)[:, None]
-    assert nt_xent(stretched, 0.01 * z2, tau=0.5, scaling=scaling).item() == pytest.approx(loop(z1, z2, 0.5, scaling))
+    assert nt_xent(stretched, 0.01 * z2, tau=0.5, scaling=scaling).item() == pytest.approx(
+        loop(z1, z2, 0.5, scaling)
+    )
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.5])
@@ -165,13 +191,26 @@ def test_the_metrics_equal_their_loops_over_anchors(near, tau):
         total = sum(math.exp(near_to[j] / tau) for j in others)
         p = [math.exp(near_to[j] / tau) / total for j in others]
         entropy -= sum(q * math.log(q) for q in p) / (2 * n)
-        uniform += sum(math.exp(-2 * sum((x - y) ** 2 for x, y in zip(normalize(z[i], dim=0), normalize(z[j], dim=0), strict=True))) for j in others)
+        uniform += sum(
+            math.exp(
+                -2
+                * sum(
+                    (x - y) ** 2
+                    for x, y in zip(normalize(z[i], dim=0), normalize(z[j], dim=0), strict=True)
+                )
+            )
+            for j in others
+        )
     metrics = contrastive_metrics(z1, z2, tau=tau)
     assert 0 < found < 2 * n  # neither all nor none, or the accuracy would be told by little
     assert metrics["contrast_accuracy"].item() == pytest.approx(found / (2 * n))
     assert metrics["contrast_entropy"].item() == pytest.approx(entropy, rel=1e-4)
-    assert metrics["alignment"].item() == pytest.approx(sum(2 - 2 * cosine(a, b) for a, b in zip(z1, z2, strict=True)) / n, rel=1e-4)
-    assert metrics["uniformity"].item() == pytest.approx(math.log(uniform / (2 * n * (2 * n - 1))), rel=1e-4)
+    assert metrics["alignment"].item() == pytest.approx(
+        sum(2 - 2 * cosine(a, b) for a, b in zip(z1, z2, strict=True)) / n, rel=1e-4
+    )
+    assert metrics["uniformity"].item() == pytest.approx(
+        math.log(uniform / (2 * n * (2 * n - 1))), rel=1e-4
+    )
 
 
 def test_spread_is_about_1_for_random_projections_and_0_for_collapsed_ones():
@@ -179,7 +218,9 @@ def test_spread_is_about_1_for_random_projections_and_0_for_collapsed_ones():
     z1, z2 = (torch.randn(500, 32, generator=rng) for _ in range(2))
     assert contrastive_metrics(z1, z2, tau=0.2)["spread"].item() == pytest.approx(1, abs=0.02)
     point = torch.randn(32, generator=rng).expand(500, 32)
-    assert contrastive_metrics(point, 2 * point, tau=0.2)["spread"].item() == pytest.approx(0, abs=1e-5)
+    assert contrastive_metrics(point, 2 * point, tau=0.2)["spread"].item() == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 def test_collapsed_projections_have_the_entropy_of_a_guess_and_no_distance():
@@ -194,7 +235,10 @@ def test_pairs_on_axes_of_their_own_are_all_found():
     metrics = contrastive_metrics(z, z, tau=0.05)
     assert metrics["contrast_accuracy"].item() == 1
     assert metrics["contrast_entropy"].item() == pytest.approx(0, abs=1e-5)
-    assert metrics["uniformity"].item() == pytest.approx(math.log((1 + 14 * math.exp(-4)) / 15), rel=1e-5)  # d^2 is 0 once and 2 fourteen times
+    # d^2 is 0 once and 2 fourteen times.
+    assert metrics["uniformity"].item() == pytest.approx(
+        math.log((1 + 14 * math.exp(-4)) / 15), rel=1e-5
+    )
 
 
 def test_metrics_have_no_gradient():

@@ -1,4 +1,4 @@
-"""Losses between projections against loops, closed forms, optimal assignments and other libraries."""
+"""Losses of projections against loops, closed forms, optimal assignments, other libraries."""
 
 import itertools
 import math
@@ -64,11 +64,15 @@ def vicreg_loop(z1, z2, invariance, variance, covariance):
     return invariance * apart + variance * short + covariance * tied
 
 
-@pytest.mark.parametrize("weights", [(25.0, 25.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)])
+@pytest.mark.parametrize(
+    "weights", [(25.0, 25.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
+)
 @pytest.mark.parametrize("scale", [0.3, 1.0])  # at 0.3 all coordinates fall short, at 1 some do
 def test_vicreg_equals_the_loop_over_coordinates(weights, scale):
     z1, z2 = (scale * z for z in projections())
-    method = built("vicreg", **dict(zip(("invariance", "variance", "covariance"), weights, strict=True)))
+    method = built(
+        "vicreg", **dict(zip(("invariance", "variance", "covariance"), weights, strict=True))
+    )
     assert method.pair(z1, z2, z1).item() == pytest.approx(vicreg_loop(z1, z2, *weights), rel=1e-12)
 
 
@@ -85,21 +89,28 @@ def test_vicreg_of_uncorrelated_equal_views_that_spread_enough_is_zero():
 def test_vicreg_equals_lightlys():
     lightly = pytest.importorskip("lightly.loss")
     z1, z2 = projections(16, 40)  # fewer samples than dimensions
-    assert built("vicreg").pair(z1, z2, z1).item() == pytest.approx(lightly.VICRegLoss()(z1, z2).item(), rel=1e-5)
+    assert built("vicreg").pair(z1, z2, z1).item() == pytest.approx(
+        lightly.VICRegLoss()(z1, z2).item(), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("redundancy", [5e-3, 0.0, 1.0])
 def test_barlow_equals_the_loop_over_numpys_correlations(redundancy):
-    z1, z2 = (100 * z for z in projections(12))  # so wide that 1e-5 beside the variance does not count
+    # So wide that 1e-5 beside the variance does not count.
+    z1, z2 = (100 * z for z in projections(12))
     total = 0.0
     for j, k in itertools.product(range(4), range(4)):
         c = np.corrcoef(z1[:, j], z2[:, k])[0, 1]
         total += (c - 1) ** 2 if j == k else redundancy * c**2
-    assert built("barlow", redundancy=redundancy).pair(z1, z2, z1).item() == pytest.approx(total, rel=1e-6)
+    assert built("barlow", redundancy=redundancy).pair(z1, z2, z1).item() == pytest.approx(
+        total, rel=1e-6
+    )
 
 
 def test_barlow_of_coordinates_that_are_all_the_same_counts_their_pairs():
-    column = torch.randn(50, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 100
+    column = (
+        torch.randn(50, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 100
+    )
     z = column.expand(50, 6)
     assert built("barlow").pair(z, z, z).item() == pytest.approx(5e-3 * 6 * 5, rel=1e-6)
 
@@ -115,7 +126,9 @@ def test_barlow_of_collapsed_projections_is_finite_and_has_nothing_in_common():
 def test_barlow_equals_lightlys():
     lightly = pytest.importorskip("lightly.loss")
     z1, z2 = projections(16, 40)
-    assert built("barlow").pair(z1, z2, z1).item() == pytest.approx(lightly.BarlowTwinsLoss()(z1, z2).item(), rel=1e-5)
+    assert built("barlow").pair(z1, z2, z1).item() == pytest.approx(
+        lightly.BarlowTwinsLoss()(z1, z2).item(), rel=1e-5
+    )
 
 
 # -- alignment plus a distribution
@@ -124,9 +137,18 @@ def test_barlow_equals_lightlys():
 def decoupled_loop(z1, z2, tau, weight, alignment):
     n, d = z1.shape
     z1, z2 = unit(z1), unit(z2)
-    align = sum((a - b).item() ** 2 / 2 for x, y in zip(z1, z2, strict=True) for a, b in zip(x, y, strict=True)) / n
+    align = (
+        sum(
+            (a - b).item() ** 2 / 2
+            for x, y in zip(z1, z2, strict=True)
+            for a, b in zip(x, y, strict=True)
+        )
+        / n
+    )
     z = [*z1, *z2]
-    spread = sum(math.log(sum(math.exp(a.dot(b).item() / tau) for b in z)) - math.log(d) for a in z) / (2 * n)
+    spread = sum(
+        math.log(sum(math.exp(a.dot(b).item() / tau) for b in z)) - math.log(d) for a in z
+    ) / (2 * n)
     return align / (d if alignment == "notebook" else 1) + weight * spread
 
 
@@ -135,7 +157,9 @@ def decoupled_loop(z1, z2, tau, weight, alignment):
 def test_decoupled_equals_the_loop_over_vectors(tau, weight, alignment):
     z1, z2 = projections()
     method = built("decoupled", tau=tau, weight=weight, alignment=alignment)
-    assert method.pair(z1, z2, z1).item() == pytest.approx(decoupled_loop(z1, z2, tau, weight, alignment), rel=1e-12)
+    assert method.pair(z1, z2, z1).item() == pytest.approx(
+        decoupled_loop(z1, z2, tau, weight, alignment), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("tau", [0.2, 1.0])
@@ -143,19 +167,29 @@ def test_decoupled_has_closed_forms_for_equal_and_for_orthogonal_pairs(tau):
     n = 5
     point, axes = torch.ones(n, n, dtype=torch.float64), torch.eye(n, dtype=torch.float64)
     method = built("decoupled", tau=tau, weight=1.0)
-    assert method.pair(point, point, point).item() == pytest.approx(math.log(2 * n) + 1 / tau - math.log(n))
-    assert method.pair(axes, axes, axes).item() == pytest.approx(math.log(2 * math.exp(1 / tau) + 2 * n - 2) - math.log(n))
+    assert method.pair(point, point, point).item() == pytest.approx(
+        math.log(2 * n) + 1 / tau - math.log(n)
+    )
+    assert method.pair(axes, axes, axes).item() == pytest.approx(
+        math.log(2 * math.exp(1 / tau) + 2 * n - 2) - math.log(n)
+    )
 
 
-def test_decoupled_in_the_papers_scaling_is_tau_times_nt_xent_but_for_a_constant_and_the_likeness_to_oneself():
+def test_decoupled_in_the_papers_scaling_is_tau_times_nt_xent_but_for_a_constant_and_oneself():
     """With weight = tau, and with each anchor's own similarity taken out of the sum by hand."""
     z1, z2 = projections()
     tau, d = 0.5, 4
     z = unit(torch.cat([z1, z2]))
     full = (z @ z.T / tau).logsumexp(1)
     without = (full.exp() - math.exp(1 / tau)).log()
-    expected = tau * nt_xent(z1, z2, tau=tau).item() + 1 + tau * ((full - without).mean().item() - math.log(d))
-    assert built("decoupled", tau=tau, weight=tau, alignment="paper").pair(z1, z2, z1).item() == pytest.approx(expected)
+    expected = (
+        tau * nt_xent(z1, z2, tau=tau).item()
+        + 1
+        + tau * ((full - without).mean().item() - math.log(d))
+    )
+    assert built("decoupled", tau=tau, weight=tau, alignment="paper").pair(
+        z1, z2, z1
+    ).item() == pytest.approx(expected)
 
 
 def test_the_sliced_distance_is_that_of_the_best_assignment_along_each_direction():
@@ -172,14 +206,17 @@ def test_the_sliced_distance_of_a_shift_is_its_squared_length_over_d_whatever_th
     a, _ = projections(9, 5)
     shift = torch.arange(5, dtype=torch.float64)
     w = orthogonal(a, torch.Generator().manual_seed(0))
-    assert sliced_wasserstein(a, (a + shift).flip(0), w).item() == pytest.approx(shift.square().sum().item() / 5)
+    assert sliced_wasserstein(a, (a + shift).flip(0), w).item() == pytest.approx(
+        shift.square().sum().item() / 5
+    )
 
 
 def test_directions_are_orthogonal_and_uniform():
     like, rng = torch.empty(2, 6, dtype=torch.float64), torch.Generator().manual_seed(0)
     drawn = [orthogonal(like, rng) for _ in range(300)]
     torch.testing.assert_close(drawn[0] @ drawn[0].T, torch.eye(6, dtype=torch.float64))
-    one_entry = [(w[0, 0].item() + 1) / 2 for w in drawn]  # of a uniform unit vector in 6 dimensions: Beta(5/2, 5/2)
+    # Of a uniform unit vector in 6 dimensions: Beta(5/2, 5/2).
+    one_entry = [(w[0, 0].item() + 1) / 2 for w in drawn]
     assert kstest(one_entry, "beta", args=(2.5, 2.5)).pvalue > 0.01
 
 
@@ -187,7 +224,8 @@ def test_a_prior_is_what_its_name_says():
     like, rng = torch.empty(4000, 3), torch.Generator().manual_seed(0)
     sphere, normal, cube = (sample(prior, like, rng) for prior in ("sphere", "normal", "cube"))
     torch.testing.assert_close(sphere.norm(dim=1), torch.ones(4000))
-    assert kstest(sphere[:, 0], "uniform", args=(-1, 2)).pvalue > 0.01  # Archimedes: in three dimensions each coordinate is uniform
+    # Archimedes: in three dimensions each coordinate is uniform.
+    assert kstest(sphere[:, 0], "uniform", args=(-1, 2)).pvalue > 0.01
     assert kstest(normal.flatten(), "norm").pvalue > 0.01
     assert kstest(cube.flatten(), "uniform", args=(-1, 2)).pvalue > 0.01
 
@@ -197,13 +235,19 @@ def test_a_prior_is_what_its_name_says():
 def test_swd_is_alignment_plus_the_weighted_distance_to_its_prior(prior, alignment, monkeypatch):
     """With draws of the test's own; n < d."""
     z1, z2 = projections(3, 4)
-    target, w = torch.randn(2, 6, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)[:, :, :4]
-    monkeypatch.setattr("suppression.methods.swd.sample", lambda name, like, rng: target if name == prior else None)
+    target, w = torch.randn(
+        2, 6, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+    )[:, :, :4]
+    monkeypatch.setattr(
+        "suppression.methods.swd.sample", lambda name, like, rng: target if name == prior else None
+    )
     monkeypatch.setattr("suppression.methods.swd.orthogonal", lambda like, rng: w[:4])
     found = built("swd", prior=prior, alignment=alignment).pair(z1, z2, z1).item()
     a, b = (z.numpy() for z in ((unit(z1), unit(z2)) if prior == "sphere" else (z1, z2)))
     align = ((a - b) ** 2).sum(1).mean() / (8 if alignment == "notebook" else 2)
-    columns = zip((np.concatenate([a, b]) @ w[:4].numpy()).T, (target @ w[:4]).numpy().T, strict=True)
+    columns = zip(
+        (np.concatenate([a, b]) @ w[:4].numpy()).T, (target @ w[:4]).numpy().T, strict=True
+    )
     apart = np.mean([(np.sort(x) - np.sort(y)) ** 2 for x, y in columns])
     assert found == pytest.approx(align + 5 * apart, rel=1e-12)
 
@@ -213,7 +257,9 @@ def test_swd_is_small_for_what_is_distributed_like_its_prior_and_large_for_a_poi
     for prior in ("sphere", "normal", "cube"):
         method = built("swd", prior=prior, weight=1.0)
         like = sample(prior, torch.empty(2000, 4), rng)
-        assert method.spreading(like).item() < 0.01 < method.spreading(like[:1].expand(2000, 4)).item()
+        assert (
+            method.spreading(like).item() < 0.01 < method.spreading(like[:1].expand(2000, 4)).item()
+        )
 
 
 def test_swd_draws_anew_each_time_and_the_same_again_from_the_same_state():
@@ -243,7 +289,7 @@ class Interrupted(Exception):
 
 
 class Keeper:
-    """Saves after every step, as the store would (through safetensors); interrupts after step `until`."""
+    """Saves after every step through safetensors, as the store does; interrupts after `until`."""
 
     def __init__(self, until=None):
         self.until, self.kept, self.losses = until, None, []
@@ -268,11 +314,19 @@ def test_an_interrupted_training_goes_on_and_ends_bit_identical(name):
     def trained(keeper):
         torch.manual_seed(0)
         method = METHODS[name](Linear(), z_dim=6, head_width=8)
-        train(method, draw, training=Training(samples=80, batch=10), device=torch.device("cpu"), keeper=keeper)
+        train(
+            method,
+            draw,
+            training=Training(samples=80, batch=10),
+            device=torch.device("cpu"),
+            keeper=keeper,
+        )
         return method.state_dict()
 
     def draw(step):
-        return *torch.rand(2, 10, 1, 2, 2, generator=torch.Generator().manual_seed(step)), torch.eye(10)
+        return *torch.rand(
+            2, 10, 1, 2, 2, generator=torch.Generator().manual_seed(step)
+        ), torch.eye(10)
 
     whole, broken = Keeper(), Keeper(until=4)
     expected = trained(whole)
@@ -304,47 +358,70 @@ def pairwise_loop(z1, z2, loss, tau, margin, semi_hard, scaling):
         if semi_hard:
             easier = [s for s in negatives if s < s_pos]
             negatives = [max(easier) if easier else min(negatives)]
-        of_anchor = [logistic(s_pos / tau) + logistic(-s / tau) if loss == "nt_logistic" else max(0.0, s - s_pos + margin) for s in negatives]
+        of_anchor = [
+            logistic(s_pos / tau) + logistic(-s / tau)
+            if loss == "nt_logistic"
+            else max(0.0, s - s_pos + margin)
+            for s in negatives
+        ]
         total += sum(of_anchor) / len(of_anchor)
     return total / (2 * n if scaling == "algorithm1" else n)
 
 
 @pytest.mark.parametrize("scaling", ["algorithm1", "repository", "notebook"])
 @pytest.mark.parametrize("semi_hard", [False, True])
-@pytest.mark.parametrize("near", [0.5, 5.0])  # at 5 some other view is the least alike of all, and the fallback is met
+# At 5 some other view is the least similar of all, and there is no easier negative.
+@pytest.mark.parametrize("near", [0.5, 5.0])
 @pytest.mark.parametrize("loss", ["nt_logistic", "margin"])
 def test_the_losses_of_table_2_equal_the_loop_over_triples(loss, near, semi_hard, scaling):
     z1, z2 = projections(near=near)
-    found = pairwise(z1, z2, loss=loss, tau=0.3, margin=0.6, semi_hard=semi_hard, scaling=scaling).item()
-    assert found == pytest.approx(pairwise_loop(z1, z2, loss, 0.3, 0.6, semi_hard, scaling), rel=1e-12)
+    found = pairwise(
+        z1, z2, loss=loss, tau=0.3, margin=0.6, semi_hard=semi_hard, scaling=scaling
+    ).item()
+    assert found == pytest.approx(
+        pairwise_loop(z1, z2, loss, 0.3, 0.6, semi_hard, scaling), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("semi_hard", [False, True])
 def test_one_point_has_the_margin_and_the_logistic_of_one(semi_hard):
     z = torch.ones(4, 3, dtype=torch.float64)
     one = torch.tensor(1.0, dtype=torch.float64)
-    assert pairwise(z, z, loss="margin", margin=0.4, semi_hard=semi_hard).item() == pytest.approx(0.4)
-    assert pairwise(z, z, loss="nt_logistic", tau=0.5, semi_hard=semi_hard).item() == pytest.approx(-(logsigmoid(2 * one) + logsigmoid(-2 * one)).item())
+    assert pairwise(z, z, loss="margin", margin=0.4, semi_hard=semi_hard).item() == pytest.approx(
+        0.4
+    )
+    assert pairwise(z, z, loss="nt_logistic", tau=0.5, semi_hard=semi_hard).item() == pytest.approx(
+        -(logsigmoid(2 * one) + logsigmoid(-2 * one)).item()
+    )
 
 
 @pytest.mark.parametrize("semi_hard", [False, True])
 def test_orthogonal_pairs_are_outside_a_margin_of_less_than_1(semi_hard):
     z = torch.eye(4)
     assert pairwise(z, z, loss="margin", margin=0.9, semi_hard=semi_hard).item() == 0
-    assert pairwise(z, z, loss="margin", margin=1.5, semi_hard=semi_hard).item() == pytest.approx(0.5)
+    assert pairwise(z, z, loss="margin", margin=1.5, semi_hard=semi_hard).item() == pytest.approx(
+        0.5
+    )
 
 
-def test_semi_hard_is_the_most_alike_of_the_negatives_less_alike_than_the_other_view_and_else_the_least_alike_of_all():
-    s = torch.tensor([[1.0, 0.5, 0.9, 0.4, 0.1], [1.0, 0.2, 0.9, 0.4, 0.3], [1.0, 0.4, 0.9, 0.4, -0.1]])  # itself, its other view, three negatives
+def test_semi_hard_is_the_most_similar_negative_below_the_positive_or_else_the_least_similar():
+    # Itself, its other view, three negatives.
+    s = torch.tensor(
+        [[1.0, 0.5, 0.9, 0.4, 0.1], [1.0, 0.2, 0.9, 0.4, 0.3], [1.0, 0.4, 0.9, 0.4, -0.1]]
+    )
     negative = torch.tensor([False, False, True, True, True]).expand(3, 5)
-    assert semi_hard_negative(s, s[:, 1:2], negative)[:, 0].tolist() == pytest.approx([0.4, 0.3, -0.1])
+    assert semi_hard_negative(s, s[:, 1:2], negative)[:, 0].tolist() == pytest.approx(
+        [0.4, 0.3, -0.1]
+    )
 
 
 @pytest.mark.parametrize("semi_hard", [False, True])
 @pytest.mark.parametrize("loss", ["nt_logistic", "margin"])
 def test_the_gradients_of_the_table_are_those_of_finite_differences(loss, semi_hard):
     z1, z2 = (z.requires_grad_() for z in projections(3, near=2.0))
-    assert torch.autograd.gradcheck(lambda a, b: pairwise(a, b, loss=loss, tau=0.5, semi_hard=semi_hard), (z1, z2))
+    assert torch.autograd.gradcheck(
+        lambda a, b: pairwise(a, b, loss=loss, tau=0.5, semi_hard=semi_hard), (z1, z2)
+    )
 
 
 @pytest.mark.parametrize("scaling", ["algorithm1", "notebook"])
@@ -360,10 +437,16 @@ def test_the_losses_of_the_table_never_wait_for_the_device(loss, semi_hard, scal
 def test_simclr_hands_its_parameters_to_the_loss_that_is_asked_for():
     z1, z2 = projections()
     semi = built("simclr", tau=0.3, loss="nt_logistic", negatives="semi_hard")
-    assert semi.pair(z1, z2, z1).item() == pytest.approx(pairwise_loop(z1, z2, "nt_logistic", 0.3, 0, True, "algorithm1"))
+    assert semi.pair(z1, z2, z1).item() == pytest.approx(
+        pairwise_loop(z1, z2, "nt_logistic", 0.3, 0, True, "algorithm1")
+    )
     margin = built("simclr", loss="margin", margin=0.7, scaling="notebook")
-    assert margin.pair(z1, z2, z1).item() == pytest.approx(pairwise_loop(z1, z2, "margin", 1, 0.7, False, "notebook"))
-    assert built("simclr", tau=0.3).pair(z1, z2, z1).item() == pytest.approx(nt_xent(z1, z2, tau=0.3).item())
+    assert margin.pair(z1, z2, z1).item() == pytest.approx(
+        pairwise_loop(z1, z2, "margin", 1, 0.7, False, "notebook")
+    )
+    assert built("simclr", tau=0.3).pair(z1, z2, z1).item() == pytest.approx(
+        nt_xent(z1, z2, tau=0.3).item()
+    )
 
 
 # -- SupCon
@@ -374,7 +457,11 @@ def sup_con_loop(z1, z2, classes, tau):
     n, z = len(z1), unit(torch.cat([z1, z2])).tolist()
     total = 0.0
     for i in range(2 * n):
-        s = {a: math.exp(sum(x * y for x, y in zip(z[i], z[a], strict=True)) / tau) for a in range(2 * n) if a != i}
+        s = {
+            a: math.exp(sum(x * y for x, y in zip(z[i], z[a], strict=True)) / tau)
+            for a in range(2 * n)
+            if a != i
+        }
         friends = [p for p in s if p % n == i % n or classes[p % n] & classes[i % n]]
         total -= sum(math.log(s[p] / sum(s.values())) for p in friends) / len(friends)
     return total / (2 * n)
@@ -389,7 +476,9 @@ SETS = [{0}, {1}, {0, 2}, {2}, {1}, set()]
 
 def test_sup_con_equals_the_loop_over_positives_also_for_pictures_of_several_classes():
     z1, z2 = projections()
-    assert sup_con(z1, z2, multi_hot(SETS, 3), tau=0.2).item() == pytest.approx(sup_con_loop(z1, z2, SETS, 0.2), rel=1e-12)
+    assert sup_con(z1, z2, multi_hot(SETS, 3), tau=0.2).item() == pytest.approx(
+        sup_con_loop(z1, z2, SETS, 0.2), rel=1e-12
+    )
 
 
 def test_supcon_is_the_mean_over_labels():
@@ -402,7 +491,9 @@ def test_supcon_is_the_mean_over_labels():
 
 def test_sup_con_of_pictures_that_are_each_a_class_is_nt_xent():
     z1, z2 = projections()
-    assert sup_con(z1, z2, torch.eye(6), tau=0.2).item() == pytest.approx(nt_xent(z1, z2, tau=0.2).item())
+    assert sup_con(z1, z2, torch.eye(6), tau=0.2).item() == pytest.approx(
+        nt_xent(z1, z2, tau=0.2).item()
+    )
 
 
 def test_sup_con_of_one_point_is_the_log_of_the_others():
@@ -415,7 +506,9 @@ def test_sup_con_equals_that_of_pytorch_metric_learning():
     z1, z2 = projections(12, 5)
     classes = torch.arange(12) % 4
     theirs = losses.SupConLoss(temperature=0.1)(torch.cat([z1, z2]), torch.cat([classes, classes]))
-    assert sup_con(z1, z2, one_hot(classes, 4).float(), tau=0.1).item() == pytest.approx(theirs.item(), rel=1e-5)
+    assert sup_con(z1, z2, one_hot(classes, 4).float(), tau=0.1).item() == pytest.approx(
+        theirs.item(), rel=1e-5
+    )
 
 
 # -- all of them
@@ -440,16 +533,25 @@ def test_a_trained_swd_is_found_in_the_store_and_probed_again(cell_with, plan, c
     cell = cell_with("swd")
     first = run_cell(cell, plan.probe, context)
     again = run_cell(cell, plan.probe.model_copy(update={"layers": ["h", "z"]}), context)
-    assert [row["accuracy"] for row in again if row["layer"] == "h"] == [row["accuracy"] for row in first if row["layer"] == "h"]
+    assert [row["accuracy"] for row in again if row["layer"] == "h"] == [
+        row["accuracy"] for row in first if row["layer"] == "h"
+    ]
     assert {row["layer"] for row in again} == {"h", "z"}
 
 
 def test_a_wrong_pair_of_parameters_is_told_before_any_training(cell_with):
     with pytest.raises(UserError, match="negatives = semi_hard is of loss = nt_logistic or margin"):
-        check_cell(cell_with("simclr") | {"negatives": "semi_hard"})
+        check_cell(cell_with("simclr").replace(negatives="semi_hard"))
 
 
-@pytest.mark.parametrize(("name", "parameters"), [*((name, {}) for name in NEW), ("simclr", {"loss": "nt_logistic"}), ("simclr", {"loss": "margin"})])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        *((name, {}) for name in NEW),
+        ("simclr", {"loss": "nt_logistic"}),
+        ("simclr", {"loss": "margin"}),
+    ],
+)
 def test_products_keep_their_precision_under_autocast(name, parameters):
     z1, z2 = projections(32, dtype=torch.float32)
     y = one_hot(torch.arange(32) % 10, 10).float()
@@ -476,7 +578,10 @@ def test_local_crops_count_as_pairs_with_each_global_view(name):
     x1, x2, small = torch.rand(3, 6, 4, 1, 1, generator=torch.Generator().manual_seed(0))
     y = one_hot(torch.arange(6), 10).float()
     method = built(name)
-    pairs = [method.pair(a.flatten(1), b.flatten(1), y).item() for a, b in ((x1, x2), (x1, small), (x2, small))]
+    pairs = [
+        method.pair(a.flatten(1), b.flatten(1), y).item()
+        for a, b in ((x1, x2), (x1, small), (x2, small))
+    ]
     assert method(x1, x2, y, small).item() == pytest.approx(sum(pairs) / 3)
 
 
@@ -491,9 +596,17 @@ def test_local_crops_count_as_pairs_with_each_global_view(name):
         ("decoupled", {"weight": -0.1}, "weight = -0.1 is below 0"),
         ("swd", {"weight": -0.1}, "weight = -0.1 is below 0"),
         ("supcon", {"tau": -1.0}, "tau = -1.0: a temperature is above 0"),
-        ("simclr", {"negatives": "semi_hard"}, "negatives = semi_hard is of loss = nt_logistic or margin"),
+        (
+            "simclr",
+            {"negatives": "semi_hard"},
+            "negatives = semi_hard is of loss = nt_logistic or margin",
+        ),
         ("simclr", {"margin": 0.4}, "margin = 0.4 is of loss = margin; the loss is NT-Xent"),
-        ("simclr", {"loss": "nt_logistic", "margin": 0.4}, "margin = 0.4 is of loss = margin; the loss is nt_logistic"),
+        (
+            "simclr",
+            {"loss": "nt_logistic", "margin": 0.4},
+            "margin = 0.4 is of loss = margin; the loss is nt_logistic",
+        ),
         ("simclr", {"loss": "margin", "margin": -0.4}, "margin = -0.4 is below 0"),
     ],
 )
@@ -503,11 +616,27 @@ def test_a_parameter_out_of_range_is_told_with_its_name_and_range(name, paramete
 
 
 def test_the_papers_values_are_the_defaults():
-    defaults = {name: {parameter.name: parameter.default for parameter in cell_parameters("two_digits", name).values()} for name in [*NEW, "simclr"]}
-    assert [defaults["vicreg"][parameter] for parameter in ("invariance", "variance", "covariance", "head_layers")] == [25, 25, 1, 3]
+    defaults = {
+        name: {
+            parameter.name: parameter.default
+            for parameter in cell_parameters("two_digits", name).values()
+        }
+        for name in [*NEW, "simclr"]
+    }
+    assert [
+        defaults["vicreg"][parameter]
+        for parameter in ("invariance", "variance", "covariance", "head_layers")
+    ] == [25, 25, 1, 3]
     assert defaults["barlow"]["redundancy"] == 5e-3
-    assert (defaults["decoupled"]["tau"], defaults["decoupled"]["weight"], defaults["swd"]["weight"]) == (1.0, 0.1, 5.0)
+    assert (
+        defaults["decoupled"]["tau"],
+        defaults["decoupled"]["weight"],
+        defaults["swd"]["weight"],
+    ) == (1.0, 0.1, 5.0)
     assert defaults["supcon"]["tau"] == 0.1
-    assert [defaults["simclr"][parameter] for parameter in ("loss", "negatives", "margin")] == [None] * 3  # so that no stored cell gets another key
+    # So that no stored cell gets another key.
+    assert [defaults["simclr"][parameter] for parameter in ("loss", "negatives", "margin")] == [
+        None
+    ] * 3
     assert all(schema(kind) for kind in DATASETS)
     assert SimCLR.version == 2

@@ -1,18 +1,24 @@
-"""Intervals against scipy's; retention, thresholds and the incentive against what is published and what is known."""
+"""Intervals against scipy's; retention, thresholds and the incentive against published ones."""
 
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest, t
 
+from suppression import metrics
 from suppression.metrics.intervals import mean_interval, verdict, wilson
 from suppression.metrics.retention import fit_logistic, incentive, logistic, retention, threshold
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 20), (20, 20), (7, 10), (913, 1000), (9_999, 10_000), (1, 60_000)])
+@pytest.mark.parametrize(
+    ("k", "n"),
+    [(0, 1), (1, 1), (0, 20), (20, 20), (7, 10), (913, 1000), (9_999, 10_000), (1, 60_000)],
+)
 def test_the_wilson_interval_is_that_of_scipy(k, n):
     expected = binomtest(k, n).proportion_ci(confidence_level=0.95, method="wilson")
     assert wilson(k / n, n) == pytest.approx((expected.low, expected.high), abs=1e-7)
@@ -25,21 +31,37 @@ def test_the_wilson_interval_holds_the_true_accuracy_in_about_95_of_100_measurem
 
 
 @pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
-@pytest.mark.parametrize("values", [[0.1, 0.4], [0.91, 0.93, 0.90], [3.0, -1.0, 2.5, 8.0, 0.0, 1.0, -4.0]])
+@pytest.mark.parametrize(
+    "values", [[0.1, 0.4], [0.91, 0.93, 0.90], [3.0, -1.0, 2.5, 8.0, 0.0, 1.0, -4.0]]
+)
 def test_the_interval_of_a_mean_is_scipys_t_interval(values, level):
     mean, low, high = mean_interval(values, level=level)
     assert mean == pytest.approx(np.mean(values))
-    expected = t.interval(level, len(values) - 1, loc=np.mean(values), scale=np.std(values, ddof=1) / len(values) ** 0.5)
+    expected = t.interval(
+        level,
+        len(values) - 1,
+        loc=np.mean(values),
+        scale=np.std(values, ddof=1) / len(values) ** 0.5,
+    )
     assert (low, high) == pytest.approx(expected)
 
 
 def test_the_level_of_a_mean_is_95_percent_unless_told():
     values = [0.91, 0.93, 0.90, 0.95]
-    assert mean_interval(values)[1:] == pytest.approx(t.interval(0.95, 3, loc=np.mean(values), scale=np.std(values, ddof=1) / 2))
+    assert mean_interval(values)[1:] == pytest.approx(
+        t.interval(0.95, 3, loc=np.mean(values), scale=np.std(values, ddof=1) / 2)
+    )
 
 
 def test_equal_values_have_an_interval_of_no_width():
     assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
+
+
+def test_no_values_and_no_cases_are_an_error():
+    with pytest.raises(ValueError, match="one value at least"):
+        mean_interval([])
+    with pytest.raises(ValueError, match="one case at least"):
+        wilson(0.5, 0)
 
 
 def test_one_value_has_a_mean_and_no_interval():
@@ -49,7 +71,8 @@ def test_one_value_has_a_mean_and_no_interval():
     assert math.isnan(high)
 
 
-# The verdict. By hand: for two values a and b, s^2 = (a - b)^2 / 2, and t(0.975, 1) = tan(0.475 pi) = 12.7062; for three, t(0.975, 2) = 0.95 sqrt(2 / (1 - 0.95^2)) = 4.3027.
+# The verdict. By hand: for two values a and b, s^2 = (a - b)^2 / 2, and t(0.975, 1) =
+# tan(0.475 pi) = 12.7062; for three, t(0.975, 2) = 0.95 sqrt(2 / (1 - 0.95^2)) = 4.3027.
 
 T1, T2 = math.tan(0.475 * math.pi), 0.95 * math.sqrt(2 / (1 - 0.95**2))
 
@@ -64,10 +87,14 @@ T1, T2 = math.tan(0.475 * math.pi), 0.95 * math.sqrt(2 / (1 - 0.95**2))
         ([0.49, 0.5, 0.51], 10_000, T2 * math.sqrt(0.0001 * 4 / 3 + 0.000025)),
     ],
 )
-def test_published_disagrees_just_outside_of_the_interval_for_one_further_run_and_not_just_inside(ours, cases, half, step):
+def test_published_disagrees_just_outside_of_the_interval_for_one_further_run_and_not_just_inside(
+    ours, cases, half, step
+):
     mean = sum(ours) / len(ours)
     assert verdict(ours, mean + step * half * 1.001, cases=cases) == "disagrees"
-    assert verdict(ours, mean + step * half * 0.999, cases=cases) == ("agrees" if half <= 0.05 else "cannot tell")
+    assert verdict(ours, mean + step * half * 0.999, cases=cases) == (
+        "agrees" if half <= 0.05 else "cannot tell"
+    )
 
 
 def test_an_interval_agrees_up_to_the_margin_and_cannot_tell_beyond():
@@ -91,7 +118,11 @@ def test_a_run_of_the_same_kind_disagrees_in_about_5_of_100_times():
 
 SIZES = [20, 30, 40, 50, 60, 70, 80]
 UNTRAINED = [16.5, 16.7, 16.6, 16.6, 16.6, 16.9, 16.5]
-FIRST = {0.2: [98.7, 98.8, 98.3, 87.5, 24.9, 19.8, 20.3], 0.05: [97.8, 97.6, 96.2, 96.5, 88.5, 74.5, 39.9]}  # the talk's Table 2
+# The talk's Table 2.
+FIRST = {
+    0.2: [98.7, 98.8, 98.3, 87.5, 24.9, 19.8, 20.3],
+    0.05: [97.8, 97.6, 96.2, 96.5, 88.5, 74.5, 39.9],
+}
 
 
 def test_the_half_point_of_the_published_digit_size_curve_is_where_the_facts_have_it():
@@ -102,19 +133,24 @@ def test_the_half_point_of_the_published_digit_size_curve_is_where_the_facts_hav
 @pytest.mark.parametrize(("tau", "px"), [(0.2, 53.8), (0.05, 76.0)])
 def test_the_thresholds_of_the_published_digit_size_curves_hold_the_facts_half_points(tau, px):
     left = [retention(a, FIRST[tau][0], u) for a, u in zip(FIRST[tau], UNTRAINED, strict=True)]
-    at, low, high, settled = threshold(np.log2(SIZES), left)
-    assert settled
+    at, low, high, fitted = threshold(np.log2(SIZES), left)
+    assert fitted
     assert 2**low < px < 2**high
     assert 2**at == pytest.approx(px, abs=1)
 
 
-def test_the_threshold_of_points_on_a_logistic_is_where_it_crosses_and_its_interval_holds_it_in_most_noisy_draws():
+def test_the_threshold_of_a_logistic_is_where_it_crosses_and_most_noisy_intervals_hold_it():
     u = np.repeat([0.0, 2, 4, 6, 8, 10], 3)
-    truth = 4.8 + math.log(1 / ((0.5 + 0.1) / 1.15) - 1) / 1.3  # level = lower + (upper - lower) * share, solved for u
+    # level = lower + (upper - lower) * share, solved for u
+    truth = 4.8 + math.log(1 / ((0.5 + 0.1) / 1.15) - 1) / 1.3
     clean = logistic(u, 1.05, -0.1, 4.8, 1.3)
     assert threshold(u, clean)[0] == pytest.approx(truth, abs=1e-4)
     rng = np.random.default_rng(0)
-    held = [low <= truth <= high for _ in range(60) for _, low, high, _ in [threshold(u, clean + rng.normal(0, 0.05, len(u)))]]
+    held = [
+        low <= truth <= high
+        for _ in range(60)
+        for _, low, high, _ in [threshold(u, clean + rng.normal(0, 0.05, len(u)))]
+    ]
     assert np.mean(held) > 0.85
 
 
@@ -123,19 +159,21 @@ def test_a_step_between_two_places_is_told_as_between_them_however_sure_the_fit_
     rng = np.random.default_rng(1)
     u = np.repeat([1.0, 4, 16, 64, 256], 3)
     noisy = np.where(u < 256, 1.0, 0.1) + rng.normal(0, 0.02, len(u))
-    at, low, high, settled = threshold(u, noisy)
-    assert (low, high, settled) == (64, 256, False)  # nothing was measured between
+    at, low, high, fitted = threshold(u, noisy)
+    assert (low, high, fitted) == (64, 256, False)  # nothing was measured between
     assert low < at < high
 
 
 def test_a_curve_that_levels_off_near_half_is_told_by_the_places_its_means_fall_between():
     """digit_size at tau 0.2 as recorded: the fit crosses before 27 px, the means after it."""
-    _at, low, high, settled = threshold(np.log2([9, 18, 23, 27, 32]), [1.0, 1.13, 0.64, 0.55, 0.49])
-    assert not settled
+    _at, low, high, fitted = threshold(np.log2([9, 18, 23, 27, 32]), [1.0, 1.13, 0.64, 0.55, 0.49])
+    assert not fitted
     assert (2**low, 2**high) == pytest.approx((27, 32))
 
 
-@pytest.mark.parametrize("y", [[1.0, 0.98, 0.99, 0.97, 0.96], [0.1, 0.0, 0.05, 0.0, 0.02], [0.0, 0.2, 0.5, 0.8, 1.0]])
+@pytest.mark.parametrize(
+    "y", [[1.0, 0.98, 0.99, 0.97, 0.96], [0.1, 0.0, 0.05, 0.0, 0.02], [0.0, 0.2, 0.5, 0.8, 1.0]]
+)
 def test_there_is_no_threshold_where_nothing_falls_through_half(y):
     assert threshold([0, 2, 4, 6, 8], y) is None
 
@@ -151,7 +189,9 @@ def test_retention_is_1_without_harm_0_at_the_untrained_network_and_negative_bel
     assert math.isnan(retention(0.1, 0.4, 0.5))
 
 
-@pytest.mark.parametrize(("tau", "nats"), [(0.2, [4.75, 2.10, 0.37, 0.11]), (0.05, [6.24, 3.49, 1.10, 0.40])])
+@pytest.mark.parametrize(
+    ("tau", "nats"), [(0.2, [4.75, 2.10, 0.37, 0.11]), (0.05, [6.24, 3.49, 1.10, 0.40])]
+)
 def test_the_incentive_is_that_of_the_facts_and_below_k_delta(tau, nats):
     for bits, expected in zip((0, 4, 8, 10), nats, strict=True):
         assert incentive(bits, batch=256, tau=tau) == pytest.approx(expected, abs=0.005)
@@ -159,7 +199,7 @@ def test_the_incentive_is_that_of_the_facts_and_below_k_delta(tau, nats):
 
 
 def test_the_incentive_is_what_nt_xent_gains_when_codes_of_one_bit_pattern_are_told_apart():
-    """By the loss itself: embeddings that know the bits alone, against embeddings that know bits and picture."""
+    """By the loss itself: embeddings that know the bits alone, and ones that know all."""
     import torch
 
     from suppression.losses.contrastive import nt_xent
@@ -170,3 +210,19 @@ def test_the_incentive_is_what_nt_xent_gains_when_codes_of_one_bit_pattern_are_t
     everything = torch.eye(batch).double()
     gain = nt_xent(bits_alone, bits_alone, tau=0.2) - nt_xent(everything, everything, tau=0.2)
     assert float(gain) == pytest.approx(incentive(2, batch=batch, tau=0.2), abs=0.01)
+
+
+def test_the_metrics_of_a_table_are_there_without_torch():
+    code = (
+        "import sys; from suppression.metrics import retention, threshold, wilson;"
+        "assert not {'torch', 'scipy', 'numpy'} & set(sys.modules);"
+        "import suppression.metrics.representation as measures; from suppression import metrics;"
+        "assert metrics.effective_rank is measures.effective_rank"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_metric_that_is_not_there_is_an_attribute_error():
+    assert set(metrics.__all__) <= set(dir(metrics))
+    with pytest.raises(AttributeError, match="has no attribute 'wilsn'"):
+        metrics.wilsn  # noqa: B018

@@ -1,4 +1,4 @@
-"""The loop: golden traces, resumed runs that end in the same bits, and trainings that stop when there is nothing left to learn from."""
+"""The loop: golden traces, resumed runs that end in the same bits, trainings that must stop."""
 
 import math
 import multiprocessing
@@ -9,18 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression.execution import environment as machine
 from suppression.execution import store as store_room
-from suppression.execution.batches import batches, load_pool, load_pools
+from suppression.execution.batches import load_pools, training_batches
 from suppression.execution.context import Context
 from suppression.execution.environment import peak_mb
-from suppression.execution.estimate import blank_batch, expected_seconds
 from suppression.execution.runner import run_cell, stored_rows
 from suppression.execution.store import Store
-from suppression.execution.timing import timed_pass
 from suppression.experiment.builders import build_method
-from suppression.experiment.keys import full_key
-from suppression.methods import METHODS, Method
+from suppression.methods import METHODS
 from suppression.training.loop import LOG_POINTS, Training, TrainingStopped, train
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -29,7 +25,7 @@ CPU = torch.device("cpu")
 
 def losses_of(cell, context, steps=10):
     pool = load_pools(cell, context, CPU)[True]
-    method, draw = build_method(cell), batches(cell, pool, CPU)
+    method, draw = build_method(cell), training_batches(cell, pool, CPU)
     seen = []
 
     class Keeper:
@@ -42,13 +38,24 @@ def losses_of(cell, context, steps=10):
         def load(self):
             return None
 
-    train(method, draw, training=Training(samples=steps * cell["batch"], batch=cell["batch"], lr=cell["lr"]), device=CPU, keeper=Keeper())
+    train(
+        method,
+        draw,
+        training=Training(
+            samples=steps * cell.training.batch, batch=cell.training.batch, lr=cell.training.lr
+        ),
+        device=CPU,
+        keeper=Keeper(),
+    )
     return seen
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
 def test_the_first_ten_losses_are_the_golden_ones(name, cell_with, context):
-    """If a trace moves, either it is a fault, or the method's `version` goes up and the trace is recorded anew (delete the file and run this)."""
+    """A trace that moves is a fault, or the method's `version` goes up.
+
+    The trace is then recorded anew: delete the file and run this.
+    """
     cell = cell_with(name)
     seen = losses_of(cell, context)
     path = GOLDEN / f"{name}.txt"
@@ -59,7 +66,7 @@ def test_the_first_ten_losses_are_the_golden_ones(name, cell_with, context):
 
 
 def test_a_scene_drawn_by_its_step_does_not_depend_on_what_was_drawn_before(cell, context):
-    draw = batches(cell, load_pools(cell, context, CPU)[True], CPU)
+    draw = training_batches(cell, load_pools(cell, context, CPU)[True], CPU)
     draw(0)
     later = draw(7)
     assert all(torch.equal(a, b) for a, b in zip(draw(7), later, strict=True))
@@ -67,25 +74,36 @@ def test_a_scene_drawn_by_its_step_does_not_depend_on_what_was_drawn_before(cell
 
 
 def test_views_of_a_whole_canvas_differ_only_where_the_second_places_its_digits_anew(cell, context):
-    cell = cell | {"area_min": 1.0, "aspect": 1.0}
+    cell = cell.replace(area_min=1.0, aspect=1.0)
     pool = load_pools(cell, context, CPU)[True]
-    (x1, x2, _), (r1, r2, y) = (batches(cell | {"replace": replace}, pool, CPU)(0) for replace in (None, True))
+    (x1, x2, _), (r1, r2, y) = (
+        training_batches(cell.replace(replace=replace), pool, CPU)(0) for replace in (None, True)
+    )
     assert torch.equal(x1, x2)
     assert torch.equal(r1, x1)
     assert not torch.equal(r2, r1)
-    torch.testing.assert_close(r2.sum((1, 2, 3)), r1.sum((1, 2, 3)), rtol=0.5, atol=5)  # the same ink elsewhere, but for what overlaps
+    # The same ink elsewhere, but for what overlaps.
+    torch.testing.assert_close(r2.sum((1, 2, 3)), r1.sum((1, 2, 3)), rtol=0.5, atol=5)
     assert y.sum(1).max() == 2
 
 
 @pytest.mark.parametrize("net", [{}, {"net": "convnet"}])
 def test_methods_start_from_the_same_encoder_at_the_same_seed(net, cell_with):
-    names = set(METHODS) - ({"cpc"} if net else set())  # cuts a view into patches, and a convnet sees one size only
-    encoders = {name: build_method(cell_with(name) | net | {"stem": None, "view": None}).encoder.state_dict() for name in names}
-    assert all(torch.equal(encoders["simclr"][k], other[k]) for other in encoders.values() for k in other)
+    # Cuts a view into patches, and a convnet sees one size only.
+    names = set(METHODS) - ({"cpc"} if net else set())
+    encoders = {
+        name: build_method(
+            cell_with(name).replace(**net | {"stem": None, "view": None})
+        ).encoder.state_dict()
+        for name in names
+    }
+    assert all(
+        torch.equal(encoders["simclr"][k], other[k]) for other in encoders.values() for k in other
+    )
 
 
 def weights_and_trace(store, cell):
-    key = full_key(cell)
+    key = cell.key
     return store.weights(key), store.trace(key)
 
 
@@ -100,32 +118,45 @@ def killed_in_training(cell, probe, context):
     run_cell(cell, probe, context, tell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd", "lars", "muon", "adam"])
 def test_a_killed_cell_goes_on_and_ends_bit_identical(cell, plan, tmp_path, optimiser):
-    cell = cell | {"optimiser": optimiser}
+    cell = cell.replace(optimiser=optimiser)
     whole, broken = (Context(store=tmp_path / name, threads=1) for name in ("whole", "broken"))
     run_cell(cell, plan.probe, whole)
-    process = multiprocessing.get_context("spawn").Process(target=killed_in_training, args=(cell, plan.probe, broken))
+    process = multiprocessing.get_context("spawn").Process(
+        target=killed_in_training, args=(cell, plan.probe, broken)
+    )
     process.start()
     process.join()
     assert process.exitcode == -9
     assert Store(broken.store).keys() == []
     steps = []
-    rows = run_cell(cell, plan.probe, broken, lambda *event: steps.append(event[1]) if event[0] == "step" else None)
+    rows = run_cell(
+        cell,
+        plan.probe,
+        broken,
+        lambda *event: steps.append(event[1]) if event[0] == "step" else None,
+    )
     assert min(steps) >= 5  # it went on; it did not start anew
-    (w1, t1), (w2, t2) = weights_and_trace(Store(whole.store), cell), weights_and_trace(Store(broken.store), cell)
+    (w1, t1), (w2, t2) = (
+        weights_and_trace(Store(whole.store), cell),
+        weights_and_trace(Store(broken.store), cell),
+    )
     assert t1 == t2
     assert all(torch.equal(w1[name], w2[name]) for name in w1)
     assert rows == stored_rows(Store(whole.store), cell, plan.probe)
-    assert Store(broken.store).about(full_key(cell))["resumed_at"] >= 4
+    assert Store(broken.store).about(cell.key)["resumed_at"] >= 4
 
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains])
 def test_every_method_goes_on_from_a_snapshot_and_ends_bit_identical(name, cell_with, context):
-    """Queues, moving averages and schedules included: what a step needs of those before it is in the snapshot."""
+    """Queues, moving averages and schedules included: a snapshot has all that a step needs."""
     cell = cell_with(name)
-    draw = batches(cell, load_pools(cell, context, CPU)[True], CPU)
-    training = Training(samples=6 * cell["batch"], batch=cell["batch"], lr=cell["lr"])
+    draw = training_batches(cell, load_pools(cell, context, CPU)[True], CPU)
+    training = Training(
+        samples=6 * cell.training.batch, batch=cell.training.batch, lr=cell.training.lr
+    )
 
     class Keeper:
         def __init__(self, saved=None):
@@ -155,68 +186,49 @@ def test_every_method_goes_on_from_a_snapshot_and_ends_bit_identical(name, cell_
 
 @pytest.mark.parametrize(
     ("name", "optimiser"),
-    [("simclr", optimiser) for optimiser in ("adamw", "sgd", "lars", "adam")] + [(name, "muon") for name, method in METHODS.items() if method.trains],
+    [("simclr", optimiser) for optimiser in ("adamw", "sgd", "lars", "adam")]
+    + [(name, "muon") for name, method in METHODS.items() if method.trains],
 )
-def test_a_step_between_logged_ones_never_waits_for_the_device(name, optimiser, cell_with, context, no_host_sync):
+def test_a_step_between_logged_ones_never_waits_for_the_device(
+    name, optimiser, cell_with, context, no_host_sync
+):
     """On a GPU the host then runs ahead, and the card is never idle between two steps."""
-    cell = cell_with(name) | {"optimiser": optimiser}
-    draw = batches(cell, load_pools(cell, context, CPU)[True], CPU)
+    cell = cell_with(name).replace(optimiser=optimiser)
+    draw = training_batches(cell, load_pools(cell, context, CPU)[True], CPU)
 
     def steps(done):
         if done == 1:
-            watching.enter_context(no_host_sync())  # from the end of the first step, which is logged, to the beginning of the last one
+            # From the end of the first step, which is logged, to the beginning of the last one.
+            watching.enter_context(no_host_sync())
 
     class Watched(Training):
         steps = 2 * LOG_POINTS  # so that every second step is logged
 
+    class Seen(Exception):
+        """The step was watched; the others are not needed."""
+
     def draw_and_stop(step):
         if step == 2:
             watching.close()
+            raise Seen
         return draw(step)
 
-    with ExitStack() as watching:
-        train(build_method(cell), draw_and_stop, training=Watched(optimiser=optimiser), device=CPU, on_step=lambda done, loss: steps(done))
+    with pytest.raises(Seen), ExitStack() as watching:
+        train(
+            build_method(cell),
+            draw_and_stop,
+            training=Watched(optimiser=optimiser),
+            device=CPU,
+            on_step=lambda done, loss: steps(done),
+        )
 
 
 def test_a_cell_tells_the_most_memory_that_its_process_held(cell, plan, context):
     before = peak_mb(CPU)
     ballast = torch.ones(100_000_000)  # 400 MB; float32
     run_cell(cell, plan.probe, context)
-    told = Store(context.store).about(full_key(cell))["peak_mb"]
+    told = Store(context.store).about(cell.key)["peak_mb"]
     assert max(before, ballast.nbytes / 1e6) <= told <= peak_mb(CPU)
-
-
-def test_the_expected_time_counts_updates_by_the_step_and_pixels_by_the_sample(cell, plan, context, monkeypatch):
-    """With a pass of a second, whatever is shown, and an update of half a second, what a cell takes can be counted on the fingers."""
-    monkeypatch.setattr(machine, "timed_pass", lambda *_: 1.0)
-    monkeypatch.setattr(machine, "timed", lambda *_: 0.5)
-    cell = cell | {"samples": 640, "batch": 64, "optimiser": "muon"}
-    probed = 4 / 3 * (plan.probe.train + plan.probe.test) / 32  # of 32 pictures a pass; a probe's only go forward, a third of a pass, 4 times
-    larger = (cell["canvas"] / cell["view"]) ** 2  # and they are whole canvases
-    assert expected_seconds([cell], plan.probe, context) == pytest.approx([640 / 16 + 10 * 0.5 + larger * probed])  # a batch of 16 scenes is timed
-    untrained = next(cell for cell in plan.cells if cell["method"] == "untrained")
-    assert expected_seconds([untrained], plan.probe, context) == pytest.approx([probed])
-
-
-def test_the_expected_time_is_that_of_the_method_on_all_of_its_views(cell, plan, context, monkeypatch):
-    """A pass that takes a second for each tensor that it is shown: two views and the labels, and as many local crops as there are."""
-    monkeypatch.setattr(machine, "timed_pass", lambda net, shown, *_: float(len(shown)) if isinstance(net, Method) else 0.0)
-    few, many = (expected_seconds([cell | {"local": n}], plan.probe, context)[0] for n in (None, 4))
-    assert (few, many) == (3 * cell["samples"] / 16, 7 * cell["samples"] / 16)
-
-
-@pytest.mark.parametrize("local", [None, 2])
-@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains and not method.builds_on])
-def test_what_is_timed_is_shaped_like_what_is_trained_on(name, local, cell_with, context):
-    """For every method, and where a batch must divide a queue and be divided into groups."""
-    cell = cell_with(name) | {"local": local if METHODS[name].takes_local else None}
-    cell |= {"batch": 96, "queue": 192, "bn_groups": 3} if name == "moco" else {}
-    method = build_method(cell)
-    blank, batch = blank_batch(cell, method, CPU), batches(cell, load_pool(cell, True, context), CPU)(0)
-    assert [(x.shape[1:], x.dtype) for x in blank] == [(x.shape[1:], x.dtype) for x in batch]
-    assert len(batch[0]) % len(blank[0]) == 0
-    assert len(blank[0]) == (12 if name == "moco" else 16)
-    assert timed_pass(method, blank, CPU, False) > 0
 
 
 class Broken(torch.nn.Module):
@@ -240,27 +252,43 @@ class Broken(torch.nn.Module):
         pass
 
 
-@pytest.mark.parametrize(("wrong", "told"), [({"loss": math.nan}, "loss is nan at step 3"), ({"spread": 0.0}, "collapsed to one point by step 3")])
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"loss": math.nan}, "loss is nan at step 3"),
+        ({"spread": 0.0}, "collapsed to one point by step 3"),
+    ],
+)
 def test_nan_and_collapse_stop_the_training_with_the_step(wrong, told):
     x = torch.zeros(2, 1, 4, 4)
     with pytest.raises(TrainingStopped, match=told):
-        train(Broken(**wrong), lambda step: (x, x, x), training=Training(samples=20, batch=2), device=CPU)
+        train(
+            Broken(**wrong),
+            lambda step: (x, x, x),
+            training=Training(samples=20, batch=2),
+            device=CPU,
+        )
 
 
 def test_a_training_that_diverges_publishes_nothing_and_keeps_its_trace(cell, plan, context):
     with pytest.raises(TrainingStopped, match=r"nan|inf"):
-        run_cell(cell | {"lr": 1e30, "optimiser": "sgd"}, plan.probe, context)
+        run_cell(cell.replace(lr=1e30, optimiser="sgd"), plan.probe, context)
     assert Store(context.store).keys() == []
     (work,) = (context.store / "work").iterdir()
     assert (work / "trace.jsonl").read_text().count("\n") >= 1
 
 
 def test_one_batch_repeated_is_learned(cell, context):
-    """The supervised loss on one batch falls towards the entropy of its targets, which is its least possible value."""
-    cell = cell | {"method": "supervised"}
-    x1, x2, y = batches(cell, load_pools(cell, context, CPU)[True], CPU)(0)
+    """The supervised loss falls towards its least possible value, the entropy of the targets."""
+    cell = cell.replace(method="supervised")
+    x1, x2, y = training_batches(cell, load_pools(cell, context, CPU)[True], CPU)(0)
     method = build_method(cell)
-    train(method, lambda step: (x1, x2, y), training=Training(samples=32 * 60, batch=32, lr=1e-2), device=CPU)
+    train(
+        method,
+        lambda step: (x1, x2, y),
+        training=Training(samples=32 * 60, batch=32, lr=1e-2),
+        device=CPU,
+    )
     p = y / y.sum(1, keepdim=True)
     least = -(p * p.clamp(min=1e-9).log()).sum(1).mean().item()
     method.train()

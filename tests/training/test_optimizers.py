@@ -1,4 +1,4 @@
-"""LARS and the other optimisers against by-hand loops and closed forms; the learning rate against torch's own schedules."""
+"""Optimizers against by-hand loops and closed forms; the learning rate against torch's own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from suppression.methods import Method
-from suppression.training.loop import Training, make_optimiser, schedule, train
+from suppression.training.loop import Training, make_optimizer, schedule, train
 from suppression.training.optimizers import LARS, Muon, orthogonal
 
 
-def lars_by_hand(weights: list[float], gradients: list[list[float]], *, lr: float, decay: float, adapted: bool) -> list[float]:
+def lars_by_hand(
+    weights: list[float], gradients: list[list[float]], *, lr: float, decay: float, adapted: bool
+) -> list[float]:
     """You et al. 2017 on one flat tensor with momentum 0.9 and trust 0.001, number by number."""
     velocity = [0.0] * len(weights)
     for gradient in gradients:
@@ -27,12 +29,20 @@ def lars_by_hand(weights: list[float], gradients: list[list[float]], *, lr: floa
     return weights
 
 
-@pytest.mark.parametrize(("shape", "decay"), [((3, 4), 0.0), ((3, 4), 0.1), ((2, 3, 2, 2), 0.01), ((5,), 0.0)])
+@pytest.mark.parametrize(
+    ("shape", "decay"), [((3, 4), 0.0), ((3, 4), 0.1), ((2, 3, 2, 2), 0.01), ((5,), 0.0)]
+)
 def test_lars_equals_the_loop_by_hand(shape, decay):
     rng = torch.Generator().manual_seed(0)
     p = nn.Parameter(torch.randn(shape, generator=rng, dtype=torch.float64))
     gradients = torch.randn(4, *shape, generator=rng, dtype=torch.float64)
-    expected = lars_by_hand(p.flatten().tolist(), gradients.flatten(1).tolist(), lr=2.0, decay=decay, adapted=len(shape) > 1)
+    expected = lars_by_hand(
+        p.flatten().tolist(),
+        gradients.flatten(1).tolist(),
+        lr=2.0,
+        decay=decay,
+        adapted=len(shape) > 1,
+    )
     optimiser = LARS([{"params": [p], "weight_decay": decay}], lr=2.0)
     for gradient in gradients:
         p.grad = gradient.clone()
@@ -59,10 +69,18 @@ def test_lars_stays_where_the_gradient_is_zero_and_passes_over_parameters_withou
 def test_muon_on_matrices_is_torchs(shape):
     """torch's iterates in bf16 whatever it is given, so they agree to what bf16 can tell."""
     rng = torch.Generator().manual_seed(0)
-    ours, theirs = ([nn.Parameter(w.clone()) for w in torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))] for _ in range(2))
+    ours, theirs = (
+        [
+            nn.Parameter(w.clone())
+            for w in torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
+        ]
+        for _ in range(2)
+    )
     optimisers = [
         Muon([{"params": ours, "weight_decay": 0.1}], lr=0.3),
-        torch.optim.Muon(theirs, lr=0.3, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            theirs, lr=0.3, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+        ),
     ]
     before = ours[0].detach().clone()
     for _ in range(3):
@@ -97,18 +115,31 @@ def test_orthogonal_brings_all_singular_values_near_1_and_keeps_the_singular_vec
 
 
 def test_muon_takes_a_convolution_as_a_matrix_of_a_row_a_kernel_and_normalises_a_vector():
-    kernel, flat, vector = nn.Parameter(torch.ones(4, 2, 3, 3)), nn.Parameter(torch.ones(4, 18)), nn.Parameter(torch.zeros(16))
+    kernel, flat, vector = (
+        nn.Parameter(torch.ones(4, 2, 3, 3)),
+        nn.Parameter(torch.ones(4, 18)),
+        nn.Parameter(torch.zeros(16)),
+    )
     kernel.grad = torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
     flat.grad, vector.grad = kernel.grad.reshape(4, 18), torch.arange(16.0)
     Muon([kernel, flat, vector], lr=0.1).step()
     torch.testing.assert_close(kernel.detach().reshape(4, 18), flat.detach())
     # The step's root mean square is 0.2 lr, along the gradient.
-    torch.testing.assert_close(vector.detach(), -0.1 * 0.2 * 16**0.5 * torch.arange(16.0) / torch.arange(16.0).norm())
+    torch.testing.assert_close(
+        vector.detach(), -0.1 * 0.2 * 16**0.5 * torch.arange(16.0) / torch.arange(16.0).norm()
+    )
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"),  # the share of a matrix that the first step leaves where only weight decay acts, at lr 0.1 and decay 0.01
-    [("adamw", 1 - 0.1 * 0.01), ("sgd", 1 - 0.1 * (1 + 0.9) * 0.01), ("lars", 1 - 0.1 * 0.001), ("muon", 1 - 0.1 * 0.01)],
+    # kept: the share of a matrix that the first step leaves where only weight decay acts, at lr 0.1
+    # and decay 0.01
+    ("name", "kept"),
+    [
+        ("adamw", 1 - 0.1 * 0.01),
+        ("sgd", 1 - 0.1 * (1 + 0.9) * 0.01),
+        ("lars", 1 - 0.1 * 0.001),
+        ("muon", 1 - 0.1 * 0.01),
+    ],
 )
 def test_matrices_are_decayed_and_norms_and_biases_are_not(name, kept):
     net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, 4))
@@ -116,7 +147,7 @@ def test_matrices_are_decayed_and_norms_and_biases_are_not(name, kept):
         for p in net.parameters():
             p.add_(0.5)  # no parameter is zero, or decay would not show
     before = {key: p.detach().clone() for key, p in net.named_parameters()}
-    optimiser = make_optimiser(net, Training(optimiser=name, lr=0.1, weight_decay=0.01))
+    optimiser = make_optimizer(net, Training(optimiser=name, lr=0.1, weight_decay=0.01))
     for p in net.parameters():
         p.grad = torch.zeros_like(p)
     optimiser.step()
@@ -130,11 +161,17 @@ def test_matrices_are_decayed_and_norms_and_biases_are_not(name, kept):
 def test_frozen_parameters_are_not_handed_to_the_optimiser():
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     net[0].requires_grad_(False)
-    optimiser = make_optimiser(net, Training())
-    assert [id(p) for group in optimiser.param_groups for p in group["params"]] == [id(net[1].weight), id(net[1].bias)]
+    optimiser = make_optimizer(net, Training())
+    assert [id(p) for group in optimiser.param_groups for p in group["params"]] == [
+        id(net[1].weight),
+        id(net[1].bias),
+    ]
 
 
-@pytest.mark.parametrize(("steps", "warmup", "ramp"), [(100, 0.1, 10), (100, 0.0, 0), (37, 0.05, 2), (1, 0.5, 1), (10, 0.99, 10)])
+@pytest.mark.parametrize(
+    ("steps", "warmup", "ramp"),
+    [(100, 0.1, 10), (100, 0.0, 0), (37, 0.05, 2), (1, 0.5, 1), (10, 0.99, 10)],
+)
 def test_the_schedule_rises_linearly_and_falls_as_torchs_cosine(steps, warmup, ramp):
     parameter = nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.SGD([parameter], lr=1.0)
@@ -144,13 +181,21 @@ def test_the_schedule_rises_linearly_and_falls_as_torchs_cosine(steps, warmup, r
         expected.append(optimiser.param_groups[0]["lr"])
         optimiser.step()
         cosine.step()
-    assert [schedule(step, steps, warmup) for step in range(steps)] == pytest.approx(expected, abs=1e-9)
+    assert [schedule(step, steps, warmup) for step in range(steps)] == pytest.approx(
+        expected, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(("steps", "warmup", "ramp"), [(600, 0.0, 0), (100, 0.1, 10), (1, 0.0, 0)])
-def test_a_linear_schedule_falls_by_the_same_step_each_time_and_would_be_0_after_the_last(steps, warmup, ramp):
-    expected = [(step + 1) / ramp for step in range(ramp)] + [(steps - step) / (steps - ramp) for step in range(ramp, steps)]
-    assert [schedule(step, steps, warmup, linear=True) for step in range(steps)] == pytest.approx(expected, abs=1e-12)
+def test_a_linear_schedule_falls_by_the_same_step_each_time_and_would_be_0_after_the_last(
+    steps, warmup, ramp
+):
+    expected = [(step + 1) / ramp for step in range(ramp)] + [
+        (steps - step) / (steps - ramp) for step in range(ramp, steps)
+    ]
+    assert [schedule(step, steps, warmup, linear=True) for step in range(steps)] == pytest.approx(
+        expected, abs=1e-12
+    )
 
 
 def test_training_uses_the_schedule_that_it_is_told():
@@ -164,15 +209,29 @@ def test_training_uses_the_schedule_that_it_is_told():
             return self.encoder(x1).sum()
 
     x = torch.ones(2, 1)
-    training = Training(samples=20, batch=2, lr=1e-3, warmup=0.0, schedule="linear", optimiser="adam")
-    train(Still(nn.Linear(1, 1)), lambda step: (x, x, x), training=training, device=torch.device("cpu"), keeper=Rates())
-    assert [row["lr"] for row in Rates.rows] == pytest.approx([1e-3 * (1 - step / 10) for step in range(10)])
+    training = Training(
+        samples=20, batch=2, lr=1e-3, warmup=0.0, schedule="linear", optimiser="adam"
+    )
+    train(
+        Still(nn.Linear(1, 1)),
+        lambda step: (x, x, x),
+        training=training,
+        device=torch.device("cpu"),
+        keeper=Rates(),
+    )
+    assert [row["lr"] for row in Rates.rows] == pytest.approx(
+        [1e-3 * (1 - step / 10) for step in range(10)]
+    )
 
 
 def test_adam_is_kingmas_with_kerass_epsilon_by_hand():
-    net, training = nn.Linear(1, 1, bias=False), Training(optimiser="adam", lr=0.1, weight_decay=0.0)
-    optimiser, w, m, v = make_optimiser(net, training), net.weight.item(), 0.0, 0.0
-    for step, gradient in enumerate([1e-7, -3e-7, 2e-7], 1):  # as small as epsilon, or it could not be told
+    net, training = (
+        nn.Linear(1, 1, bias=False),
+        Training(optimiser="adam", lr=0.1, weight_decay=0.0),
+    )
+    optimiser, w, m, v = make_optimizer(net, training), net.weight.item(), 0.0, 0.0
+    # As small as epsilon, or it could not be told.
+    for step, gradient in enumerate([1e-7, -3e-7, 2e-7], 1):
         net.weight.grad = torch.full((1, 1), gradient)
         optimiser.step()
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
@@ -185,7 +244,8 @@ def test_the_schedule_passes_through_its_peak_its_middle_and_almost_ends_at_0():
     assert rates[0] == pytest.approx(1 / 200)
     assert rates[199] == rates[200] == max(rates) == 1
     assert rates[600] == pytest.approx(0.5)
-    assert rates[-1] == pytest.approx((math.pi / 2 / 800) ** 2, rel=1e-3)  # 1 - cos(x) is x^2 / 2 near 0
+    # 1 - cos(x) is x^2 / 2 near 0.
+    assert rates[-1] == pytest.approx((math.pi / 2 / 800) ** 2, rel=1e-3)
 
 
 @pytest.mark.parametrize(
