@@ -1,4 +1,4 @@
-"""The generalised contrastive losses of "Intriguing Properties of Contrastive Losses" (Chen, Luo & Li 2021): alignment plus a distribution to be matched."""
+"""The generalised contrastive losses: alignment, and a distribution that is to be matched."""
 
 from __future__ import annotations
 
@@ -12,24 +12,40 @@ from suppression.methods._projection import Projected
 
 
 class Generalised(Projected):
-    """L_align + `weight` times L_distribution, `spreading`, of all 2n projections; l2-normalised before where `norm`.
+    """L_align plus `weight` times L_distribution of all 2n projections.
 
-    L_align is half the squared distance of the two views, with `alignment` notebook its mean over all n d entries, as the authors' notebook has it (so that
-    `weight` depends on d), with paper its mean over the n pairs: then it is 1 - cosine where projections are normalised, which is NT-Xent's own first term
-    times tau.
+    L_align is half the squared distance between the two views. Projections are l2-normalised
+    before, where `norm` is set.
+
+    Args:
+        encoder: The network to be trained.
+        weight: Weight of L_distribution (lambda in the paper), 0 or more.
+        alignment: notebook takes L_align's mean over all n d entries, as the authors' notebook
+            does, so that `weight` depends on d; paper its mean over the n pairs, which is
+            1 - cosine where projections are normalised: NT-Xent's own first term times tau.
+
+    Source:
+        "Intriguing Properties of Contrastive Losses" (Chen, Luo & Li 2021).
     """
 
     norm = True
 
-    def __init__(self, encoder: nn.Module, *, weight: float, alignment: Literal["notebook", "paper"] = "notebook", **parameters: Any) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        weight: float,
+        alignment: Literal["notebook", "paper"] = "notebook",
+        **parameters: Any,
+    ) -> None:
         if not weight >= 0:
             raise ValueError(f"weight = {weight} is below 0")
         super().__init__(encoder, **parameters)
         self.weight, self.alignment = weight, alignment
 
     def spreading(self, z: Tensor) -> Tensor:
-        """How far projections (2n, d) are from the distribution that they should have; a scalar."""
-        raise NotImplementedError(f"{type(self).__name__} has no distribution")  # each of the losses below has its own
+        """L_distribution: how far projections (2n, d) are from it; a scalar."""
+        raise NotImplementedError(f"{type(self).__name__} has no distribution")
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
         if self.norm:

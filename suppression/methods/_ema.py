@@ -9,12 +9,15 @@ from torch import nn
 
 
 def follower(module: nn.Module, ema: float) -> nn.Module:
-    """A copy that takes no gradient, to be moved by `ema_`; ValueError where `ema` is not in [0, 1].
+    """A copy that takes no gradient, to be moved by `ema_`; ValueError for `ema` out of [0, 1].
 
-    Only weights are averaged, as in the released code of MoCo and BYOL: batch norms of the copy normalise by its own batches, and keep their own averages.
+    Only weights are averaged, as in the released code of MoCo and BYOL: batch norms of the copy
+    normalise by its own batches, and keep their own running statistics.
     """
     if not 0 <= ema <= 1:
-        raise ValueError(f"ema = {ema} is not in [0, 1]: the share of itself that a moving average keeps")
+        raise ValueError(
+            f"ema = {ema} is not in [0, 1]: the share of itself that a moving average keeps"
+        )
     return copy.deepcopy(module).requires_grad_(False)
 
 

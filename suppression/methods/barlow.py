@@ -12,8 +12,31 @@ from suppression.methods._projection import Projected
 
 
 class Barlow(Projected):
-    """The squared distance of the views' cross-correlation matrix, (d, d), from the identity, in which what is off the diagonal counts `redundancy` times
-    (lambda in equation 1). The projector has three layers, four times as wide as the default encoder's h, as 8192 stood to a ResNet-50's 2048.
+    """The squared distance of the views' cross-correlation matrix, (d, d), from the identity.
+
+    The projector has three layers, four times as wide as the default encoder's h, as 8192 stood
+    to a ResNet-50's 2048.
+
+    Args:
+        encoder: The network to be trained.
+        redundancy: Weight of what is off the matrix's diagonal (lambda in equation 1), 0 or more.
+        head_layers: Layers of an mlp head, 1 or more.
+        head_width: Units of an mlp head's hidden layers, 1 or more; as wide as h if none.
+        z_dim: Width of the projection z, 1 or more.
+        **parameters: Those of the head (`Projected`).
+
+    Raises:
+        ValueError: A parameter is out of range.
+
+    Source:
+        Zbontar et al. 2021, equation 1.
+
+    Example:
+        >>> import torch
+        >>> from suppression.models import ResNet
+        >>> method = Barlow(ResNet(width=4, stem=1, channels=1), redundancy=5e-3)
+        >>> method(*torch.rand(2, 8, 1, 16, 16), torch.zeros(8, 10)).shape
+        torch.Size([])
     """
 
     def __init__(
@@ -28,19 +51,29 @@ class Barlow(Projected):
     ) -> None:
         if not redundancy >= 0:
             raise ValueError(f"redundancy = {redundancy} is below 0")
-        super().__init__(encoder, head_layers=head_layers, head_width=head_width, z_dim=z_dim, **parameters)
+        head: dict[str, Any] = {
+            "head_layers": head_layers,
+            "head_width": head_width,
+            "z_dim": z_dim,
+        }
+        super().__init__(encoder, **head, **parameters)
         self.redundancy = redundancy
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
         c = cross_correlation(z1, z2)
-        return (c.diagonal() - 1).square().sum() + self.redundancy * (c.triu(1).square().sum() + c.tril(-1).square().sum())
+        on_diagonal = (c.diagonal() - 1).square().sum()
+        off_diagonal = c.triu(1).square().sum() + c.tril(-1).square().sum()
+        return on_diagonal + self.redundancy * off_diagonal
 
 
 def cross_correlation(z1: Tensor, z2: Tensor) -> Tensor:
-    """Correlations over the batch of each coordinate of z1 with each of z2, (n, d) each, n > 1 -> (d, d) in [-1, 1] (equation 2); 0 where one is constant.
+    """Correlations over the batch of each coordinate of z1 with each one of z2.
 
-    Standardised as a batch norm does it, with its 1e-5 beside the variance, as in the paper's Algorithm 1.
+    Projections (n, d) each, n > 1 -> (d, d) in [-1, 1] (equation 2); 0 where a coordinate is
+    constant. Standardised as a batch norm does it, with its 1e-5 beside the variance, as in the
+    paper's Algorithm 1.
     """
-    z1, z2 = (batch_norm(z, None, None, training=True) for z in (z1, z2))
+    z1 = batch_norm(z1, None, None, training=True)
+    z2 = batch_norm(z2, None, None, training=True)
     with torch.autocast(z1.device.type, enabled=False):
         return z1.T @ z2 / len(z1)

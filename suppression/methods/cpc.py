@@ -1,4 +1,4 @@
-"""Contrastive predictive coding on patches of a picture (van den Oord et al. 2018, section 3.3; Henaff et al. 2020), made small."""
+"""Contrastive predictive coding on patches of a picture, made small."""
 
 from __future__ import annotations
 
@@ -12,21 +12,47 @@ from suppression.losses.contrastive import info_nce
 from suppression.methods._projection import Projected
 from suppression.models.convnet import ConvNet
 
-NEAREST = 2  # rows ahead; patches overlap by half, so that the next row shows pixels that the context has seen
+NEAREST = 2  # rows ahead: patches overlap by half, so the next row shows pixels the context saw
 
 
 class CPC(Projected):
-    """InfoNCE at `tau` between what the rows above say of a patch and its z, against all patches of the batch (equation 2 of Henaff et al.).
+    """InfoNCE between a patch's z and what the rows above predict, against all other patches.
 
-    A view is cut into patches of `patch` px (a third of its side, rounded up, if None) that overlap by half: g x g of them, each by itself through the
-    encoder. Two 3 x 3 convolutions that look up and sideways only make contexts of their h; a linear map for each distance predicts the z of the patch
-    2..`ahead` rows below. ValueError if a parameter is out of range, UserError if a view has no more than `ahead` rows.
+    A view is cut into g x g patches that overlap by half, and each goes through the encoder by
+    itself. Two 3 x 3 convolutions that look up and sideways only make contexts of their h. For
+    each distance, a linear map predicts the z of the patch 2..`ahead` rows below; the negatives
+    are all patches of the batch (equation 2 of Henaff et al.).
 
-    Unlike the paper, h of a whole picture is what is probed, while training sees patches alone; a picture of 32 px has 5 x 5 patches of 11 px, not 7 x 7
-    of a quarter of its side; the encoder has batch norm, not layer norm; patches are not augmented one by one; rows 2 and 3 below are predicted, where the
-    paper's code takes the third alone; the two views are two pictures, each its own loss. `tau` divides inner products, not cosines: 10 is the paper's scale of
-    0.1. As in the paper, contexts see all of their own row.
+    Unlike the paper: h of a whole picture is probed, while training sees patches alone; a picture
+    of 32 px has 5 x 5 patches of 11 px, not 7 x 7 of a quarter of its side; the encoder has batch
+    norm, not layer norm; patches are not augmented one by one; rows 2 and 3 below are predicted,
+    where the paper's code takes the third alone; the two views are two pictures, each with its
+    own loss. As in the paper, contexts see all of their own row.
+
+    Args:
+        encoder: The network to be trained; not a `ConvNet`, which sees one size only.
+        tau: Temperature, above 0; it divides inner products, not cosines. 10 is the paper's scale
+            of 0.1.
+        patch: Side of a patch, px, 2 or more; a third of the view's, rounded up, if none.
+        ahead: Rows below a patch that are predicted at most, 2 or more.
+        head: identity compares h itself, linear has one layer, mlp `head_layers` of them.
+        **parameters: Those of the head (`Projected`).
+
+    Raises:
+        ValueError: A parameter is out of range, or a view has no more than `ahead` rows.
+
+    Source:
+        van den Oord et al. 2018, section 3.3; Henaff et al. 2020.
+
+    Example:
+        >>> import torch
+        >>> from suppression.models import ResNet
+        >>> method = CPC(ResNet(width=4, stem=1, channels=1))
+        >>> method(*torch.rand(2, 8, 1, 16, 16), torch.zeros(8, 10)).shape
+        torch.Size([])
     """
+
+    hooks = ("batch", "views")
 
     def __init__(
         self,
@@ -43,55 +69,79 @@ class CPC(Projected):
         if patch is not None and patch < 2:
             raise ValueError(f"patch = {patch} px: patches that overlap by half have 2 at least")
         if ahead < NEAREST:
-            raise ValueError(f"ahead = {ahead}: the first row below a patch that shares no pixel with it is row {NEAREST}")
+            raise ValueError(
+                f"ahead = {ahead}: the first row below a patch that shares no pixel with it is "
+                f"row {NEAREST}"
+            )
         if isinstance(encoder, ConvNet):
-            raise ValueError("net = convnet sees pictures of one size only, and cpc shows it patches; give --net none")
+            raise ValueError(
+                "net = convnet sees pictures of one size only, and cpc shows it patches; "
+                "give --net none"
+            )
         super().__init__(encoder, head=head, **parameters)
         self.tau, self.patch = tau, patch
         width: int = encoder.h_dim  # type: ignore[assignment]
-        self.look_up = nn.ModuleList(nn.Conv2d(width, width, 3) for _ in range(2))
-        self.predict = nn.ModuleList(nn.Linear(width, self.head.z_dim) for _ in range(NEAREST, ahead + 1))
+        self.look_up = nn.ModuleList()
+        for _ in range(2):
+            self.look_up.append(nn.Conv2d(width, width, 3))
+        self.predict = nn.ModuleList()  # one map for each distance
+        for _ in range(NEAREST, ahead + 1):
+            self.predict.append(nn.Linear(width, self.head.z_dim))
 
     def patch_of(self, side: int) -> int:
-        """The side of a patch of a view of so many px."""
+        """The side of a patch of a view of this many px."""
         return self.patch or max(2, -(-side // 3))
 
     def check_view(self, side: int) -> None:
-        patch, ahead = self.patch_of(side), NEAREST + len(self.predict) - 1
+        patch = self.patch_of(side)
+        ahead = NEAREST + len(self.predict) - 1
         if side < patch + ahead * (patch // 2):
-            raise ValueError(f"patch = {patch} px, ahead = {ahead}: a view of {side} px has fewer than {ahead + 1} rows of patches that overlap by half")
+            raise ValueError(
+                f"patch = {patch} px, ahead = {ahead}: a view of {side} px has fewer than "
+                f"{ahead + 1} rows of patches that overlap by half"
+            )
 
     def patches(self, x: Tensor) -> Tensor:
-        """Augmentation (n, c, s, s) -> (n, g, g, c, p, p)."""
+        """Views (n, c, s, s) -> patches (n, g, g, c, p, p)."""
         self.check_view(x.shape[-1])
         side = self.patch_of(x.shape[-1])
-        return x.unfold(2, side, side // 2).unfold(3, side, side // 2).permute(0, 2, 3, 1, 4, 5)
+        rows = x.unfold(2, side, side // 2)
+        return rows.unfold(3, side, side // 2).permute(0, 2, 3, 1, 4, 5)
 
     def context(self, h: Tensor) -> Tensor:
         """What rows 0..i say at row i: (n, g, g, h_dim) -> the same shape."""
         c = h.permute(0, 3, 1, 2)
         for i, convolution in enumerate(self.look_up):
-            c = convolution(pad(c.relu() if i else c, (1, 1, 2, 0)))
+            if i:
+                c = c.relu()
+            c = convolution(pad(c, (1, 1, 2, 0)))
         return h + c.permute(0, 2, 3, 1)
 
     def one_view(self, h: Tensor, z: Tensor) -> Tensor:
-        """The loss on patches' h and z, (n, g, g, d) each: the mean over distances of the mean over predictions."""
+        """The loss on patches' h and z, (n, g, g, d) each: the mean over distances."""
         n, g, _, d = z.shape
-        c, place = self.context(h), torch.arange(n * g * g, device=z.device).view(n, g, g)
+        c = self.context(h)
+        place = torch.arange(n * g * g, device=z.device).view(n, g, g)
+        losses = []
         with torch.autocast(z.device.type, enabled=False):
-            losses = [
-                info_nce(predict(c[:, :-k].float()).flatten(0, 2), z.reshape(-1, d), place[:, k:].flatten(), tau=self.tau)
-                for k, predict in enumerate(self.predict, NEAREST)
-            ]
+            for k, predict in enumerate(self.predict, NEAREST):
+                predicted = predict(c[:, :-k].float()).flatten(0, 2)
+                target = place[:, k:].flatten()
+                losses.append(info_nce(predicted, z.reshape(-1, d), target, tau=self.tau))
         return torch.stack(losses).mean()
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
-        cut = [self.patches(torch.cat(views)) for views in ((x1, x2), local) if views]
+        x1, x2, y, *local = self.remedied_batch(x1, x2, y, *local)
+        cut = [self.patches(torch.cat([x1, x2]))]
+        if local:
+            cut.append(self.patches(torch.cat(local)))
         losses, seen = [], []
         for patches in cut:
             n, g = patches.shape[:2]
-            h = self.encoder(patches.flatten(0, 2).contiguous(memory_format=torch.channels_last))
-            h, z = h.view(n, g, g, -1), self.project(h).float().view(n, g, g, -1)
+            pictures = patches.flatten(0, 2).contiguous(memory_format=torch.channels_last)
+            h = self.encoder(pictures)
+            z = self.project(h).float().view(n, g, g, -1)
+            h = h.view(n, g, g, -1)
             for h_view, z_view in zip(h.split(len(x1)), z.split(len(x1)), strict=True):
                 losses.append(self.one_view(h_view, z_view))
                 seen.append(z_view.mean((1, 2)))

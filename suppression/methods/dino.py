@@ -1,4 +1,4 @@
-"""Self-distillation as in DINO (Caron et al. 2021): a student predicts what its own moving average says of another view."""
+"""Self-distillation as in DINO: a student predicts what its own moving average says."""
 
 from __future__ import annotations
 
@@ -15,14 +15,43 @@ from suppression.methods._projection import Projected
 
 
 class DINO(Projected):
-    """The cross entropy of the student's softmax at `tau` with the teacher's at `tau_teacher`, whose outputs are centred first (Algorithm 1).
+    """The cross entropy of the student's softmax with the teacher's of another view.
 
-    Outputs are the products of z, of length 1, with as many `prototypes` of length 1 (the head's weight-normalised last layer, its gain fixed). The teacher
-    sees the global views, the student every one. The teacher's weights move by 1 - `ema`, which goes to 1 as a cosine; the centre is a mean of its outputs
-    that keeps `centre` of itself at every step. The paper has 65536 outputs for ImageNet; 4096 here. Not here: its head of three layers with a bottleneck (the head is that of the other methods), a warm-up of the teacher's temperature, a
-    last layer that stays as it is for the first epoch, clipped gradients. ValueError if a parameter is out of range.
+    Outputs are the products of z, of length 1, with prototypes of length 1 (the head's
+    weight-normalised last layer, its gain fixed). The teacher sees the global views, the student
+    every one; the teacher's outputs are centred first (Algorithm 1). The teacher's weights follow
+    the student's as a moving average.
+
+    Not here: the paper's head of three layers with a bottleneck (the head is that of the other
+    methods), a warm-up of the teacher's temperature, a last layer that stays as it is for the
+    first epoch, clipped gradients.
+
+    Args:
+        encoder: The network to be trained.
+        tau: Temperature of the student, above 0.
+        tau_teacher: Temperature of the teacher, above 0.
+        prototypes: Outputs, 2 or more; the paper has 65536 for ImageNet.
+        ema: Share of itself that the teacher keeps at a step, in [0, 1]; it rises from here to 1
+            as a cosine over training.
+        centre: Share of itself that the mean of the teacher's outputs keeps at a step, in [0, 1].
+        **parameters: Those of the head (`Projected`).
+
+    Raises:
+        ValueError: A parameter is out of range.
+
+    Source:
+        Caron et al. 2021, Algorithm 1.
+
+    Example:
+        >>> import torch
+        >>> from suppression.models import ResNet
+        >>> method = DINO(ResNet(width=4, stem=1, channels=1), prototypes=20)
+        >>> method(*torch.rand(2, 8, 1, 16, 16), torch.zeros(8, 10)).shape
+        torch.Size([])
+        >>> method.after_step(progress=0.5)
     """
 
+    hooks = ("batch", "views")
     centre: Tensor
 
     def __init__(
@@ -40,7 +69,10 @@ class DINO(Projected):
             if not value > 0:
                 raise ValueError(f"{name} = {value}: a temperature is above 0")
         if not 0 <= centre <= 1:
-            raise ValueError(f"centre = {centre} is not in [0, 1]: the share of itself that a moving average keeps")
+            raise ValueError(
+                f"centre = {centre} is not in [0, 1]: "
+                "the share of itself that a moving average keeps"
+            )
         if prototypes < 2:
             raise ValueError(f"prototypes = {prototypes}: to tell pictures apart takes 2 at least")
         super().__init__(encoder, **parameters)
@@ -59,11 +91,14 @@ class DINO(Projected):
     @torch.no_grad()
     def taught(self, x1: Tensor, x2: Tensor) -> Tensor:
         """The teacher's outputs for both views one below the other, (2n, k)."""
-        z = self.teacher["head"](self.teacher["encoder"](torch.cat([x1, x2]))).float()  # type: ignore[index]
+        h = self.teacher["encoder"](torch.cat([x1, x2]))  # type: ignore[index]
+        z = self.teacher["head"](h).float()  # type: ignore[index]
+        prototypes: Tensor = self.teacher.prototypes  # type: ignore[assignment]
         with torch.autocast(x1.device.type, enabled=False):
-            return normalize(z) @ normalize(self.teacher.prototypes).T  # type: ignore[arg-type]
+            return normalize(z) @ normalize(prototypes).T
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
+        x1, x2, y, *local = self.remedied_batch(x1, x2, y, *local)
         z = self.embed_views(x1, x2, *local)
         with torch.autocast(x1.device.type, enabled=False):
             scores = [normalize(each) @ normalize(self.prototypes).T for each in z]  # (n, k)
@@ -77,6 +112,8 @@ class DINO(Projected):
 
     @torch.no_grad()
     def after_step(self, progress: float) -> None:
+        super().after_step(progress)
         moves = (1 - self.ema) * (1 + math.cos(math.pi * progress)) / 2
         ema_(self.teacher, self.student(), 1 - moves)
-        self.teacher.prototypes.lerp_(self.prototypes, moves)  # type: ignore[operator,union-attr]
+        prototypes: Tensor = self.teacher.prototypes  # type: ignore[assignment]
+        prototypes.lerp_(self.prototypes, moves)

@@ -1,4 +1,4 @@
-"""Distillation of a network that was told labels into another (SimCLRv2, Chen et al. 2020b, section 2, equations 2 and 3)."""
+"""Distillation of a network that saw labels into another one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,41 @@ from suppression.methods.supervised import Supervised
 
 
 class Distil(Supervised):
-    """The cross entropy between the softmaxes of `teacher` and of the student on the same views, both at temperature `tau` (equation 2).
+    """The cross entropy between the softmaxes of a teacher and of the student on the same views.
 
-    The student is a new network (of any width: self-distillation, big to small), or goes on from the encoder of `start`. `label_weight`, 1 - alpha of
-    equation 3, in [0, 1), is the share of the label loss, at temperature 1, where labels are told: `labels` of them; it is a mean over the labelled
-    pictures of a batch, so that few of them weigh as many do. `distil_on` labelled leaves the other
-    pictures out; on all the teacher is heard on every picture. With several labels the loss is the mean over them.
+    The student is a new network (of any width: self-distillation, big to small), or goes on from
+    the encoder of `start`. With several labels the loss is the mean over them.
 
-    The teacher is in evaluation mode, is not trained, and is no part of what is stored. Without one, as where only parameters are checked, an untrained network
-    stands in.
+    The teacher is in evaluation mode, is not trained, and is no part of what is stored. Without
+    one, as where only parameters are checked, an untrained network stands in.
+
+    Args:
+        encoder: The network to be trained.
+        blocks: How many classes each label has.
+        teacher: The trained method whose logits are the targets.
+        start: The trained method whose encoder the student goes on from, if any.
+        tau: Temperature of both softmaxes (equation 2), above 0.
+        label_weight: Share of the label loss, at temperature 1, in [0, 1): 1 - alpha of equation
+            3. It is a mean over the labelled pictures of a batch, so that few of them weigh as
+            much as many do.
+        distil_on: labelled leaves pictures without a label out; on all the teacher is heard on
+            every picture.
+        **parameters: Those of `Supervised`.
+
+    Raises:
+        ValueError: A parameter is out of range.
+
+    Source:
+        SimCLRv2 (Chen et al. 2020b), section 2, equations 2 and 3.
+
+    Example:
+        >>> import torch
+        >>> from suppression.methods import Supervised
+        >>> from suppression.models import ResNet
+        >>> teacher = Supervised(ResNet(width=8, stem=1, channels=1), (10,))
+        >>> method = Distil(ResNet(width=4, stem=1, channels=1), (10,), teacher, tau=2.0)
+        >>> method(*torch.rand(2, 8, 1, 16, 16), torch.eye(10)[:8]).shape
+        torch.Size([])
     """
 
     builds_on = ("teacher", "start")
@@ -43,12 +69,15 @@ class Distil(Supervised):
             raise ValueError(f"tau = {tau}: a temperature is above 0")
         if not 0 <= label_weight < 1:
             raise ValueError(
-                f"label_weight = {label_weight} is not a share of the loss in [0, 1); without any distillation the method is supervised, or finetune"
+                f"label_weight = {label_weight} is not a share of the loss in [0, 1); without any "
+                "distillation the method is supervised, or finetune"
             )
         super().__init__(encoder, blocks, **parameters)
         self.tau, self.label_weight = tau, label_weight
-        stand_in = Supervised(copy.deepcopy(encoder), tuple(self.blocks)) if teacher is None else teacher
-        self.teacher = (stand_in.eval(),)  # a tuple hides it: neither trained, nor stored, nor ever in training mode
+        if teacher is None:
+            teacher = Supervised(copy.deepcopy(encoder), tuple(self.blocks))
+        # The tuple hides it: it is neither trained, nor stored, nor ever in training mode.
+        self.teacher = (teacher.eval(),)
 
     @torch.no_grad()
     def taught(self, x1: Tensor, x2: Tensor, *local: Tensor) -> Tensor:
@@ -56,20 +85,30 @@ class Distil(Supervised):
         return self.teacher[0].both(x1, x2, *local)  # type: ignore[operator]
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
-        """A row of y that is 0 throughout is that of a picture whose labels are not told."""
+        """The loss; a row of y that is 0 throughout is that of a picture without a label."""
         logits = self.both(x1, x2, *local).split(self.blocks, 1)
         taught = self.taught(x1, x2, *local).split(self.blocks, 1)
         targets = torch.cat([y] * (2 + len(local))).split(self.blocks, 1)
-        pairs = list(zip(logits, taught, strict=True))
-        loss = torch.stack([cross_entropy(mine / self.tau, (theirs / self.tau).softmax(1)) for mine, theirs in pairs]).mean()
-        told = torch.stack([told_entropy(logit, target) for logit, target in zip(logits, targets, strict=True)]).mean()
+        distil_losses, label_losses, agreements = [], [], []
+        for mine, theirs, target in zip(logits, taught, targets, strict=True):
+            soft = (theirs / self.tau).softmax(1)
+            distil_losses.append(cross_entropy(mine / self.tau, soft))
+            label_losses.append(label_entropy(mine, target))
+            agreements.append((mine.argmax(1) == theirs.argmax(1)).float().mean())
+        distil_loss = torch.stack(distil_losses).mean()
+        label_loss = torch.stack(label_losses).mean()
         if self.watch:
-            agree = torch.stack([(mine.argmax(1) == theirs.argmax(1)).float().mean() for mine, theirs in pairs]).mean()
-            self.metrics = {"agreement": agree, "distil_loss": loss.detach(), "label_loss": told.detach()}
-        return (1 - self.label_weight) * loss + self.label_weight * told if self.label_weight else loss
+            self.metrics = {
+                "agreement": torch.stack(agreements).mean(),
+                "distil_loss": distil_loss.detach(),
+                "label_loss": label_loss.detach(),
+            }
+        if not self.label_weight:
+            return distil_loss
+        return (1 - self.label_weight) * distil_loss + self.label_weight * label_loss
 
 
-def told_entropy(logits: Tensor, target: Tensor) -> Tensor:
+def label_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """The mean cross entropy over the rows whose target is not 0; 0 if there is none."""
     share = target.sum(1, keepdim=True)
     each = -(logits.log_softmax(1) * target / share.clamp(min=1)).sum(1)

@@ -1,4 +1,4 @@
-"""An encoder as another cell left it: what was learned on one data set, asked the questions of another (transfer)."""
+"""Transfer: what was learned on one data set is asked the questions of another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from suppression.methods.base import Method
 
 
 class Frozen(Method):
-    """The encoder of `start`, and nothing is trained."""
+    """The encoder of `start`, of which nothing is trained.
+
+    Args:
+        encoder: The network, with the weights of `start`.
+        start: The trained method whose encoder this is.
+
+    Example:
+        >>> from suppression.models import ResNet
+        >>> Frozen(ResNet(width=4, stem=1, channels=1)).trains
+        False
+    """
 
     trains = False
     builds_on = ("start",)

@@ -12,11 +12,37 @@ from suppression.methods._projection import Projected
 
 
 class VICReg(Projected):
-    """`invariance` times the mean squared difference of the views, plus `variance` times the mean over views of how far the coordinates' standard deviations
-    fall short of 1, plus `covariance` times the sum over views of the squared covariances over d (sections 4.1 and 4.2; lambda, mu and nu there).
+    """Invariance of the two views, variance of each coordinate, no covariance between them.
 
-    The scaling is that of the released code, which divides the first term by n d (equation 5: by n) and halves the second (equation 6 does not). The expander
-    has three layers, four times as wide as the default encoder's h, as 8192 stood to a ResNet-50's 2048.
+    The scaling is that of the released code, which divides the invariance by n d (equation 5: by
+    n) and halves the variance (equation 6 does not). The expander has three layers, four times as
+    wide as the default encoder's h, as 8192 stood to a ResNet-50's 2048.
+
+    Args:
+        encoder: The network to be trained.
+        invariance: Weight of the mean squared difference of the views (lambda in the paper), 0 or
+            more.
+        variance: Weight of how far the coordinates' standard deviations fall short of 1, the mean
+            over views (mu in the paper), 0 or more.
+        covariance: Weight of the squared covariances over d, the sum over views (nu in the
+            paper), 0 or more.
+        head_layers: Layers of an mlp head, 1 or more.
+        head_width: Units of an mlp head's hidden layers, 1 or more; as wide as h if none.
+        z_dim: Width of the projection z, 1 or more.
+        **parameters: Those of the head (`Projected`).
+
+    Raises:
+        ValueError: A parameter is out of range.
+
+    Source:
+        Bardes et al. 2022, sections 4.1 and 4.2.
+
+    Example:
+        >>> import torch
+        >>> from suppression.models import ResNet
+        >>> method = VICReg(ResNet(width=4, stem=1, channels=1), covariance=1.0)
+        >>> method(*torch.rand(2, 8, 1, 16, 16), torch.zeros(8, 10)).shape
+        torch.Size([])
     """
 
     def __init__(
@@ -31,25 +57,40 @@ class VICReg(Projected):
         z_dim: int = 512,
         **parameters: Any,
     ) -> None:
-        for name, value in (("invariance", invariance), ("variance", variance), ("covariance", covariance)):
+        weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
+        for name, value in weights.items():
             if not value >= 0:
                 raise ValueError(f"{name} = {value} is below 0")
-        super().__init__(encoder, head_layers=head_layers, head_width=head_width, z_dim=z_dim, **parameters)
+        head: dict[str, Any] = {
+            "head_layers": head_layers,
+            "head_width": head_width,
+            "z_dim": z_dim,
+        }
+        super().__init__(encoder, **head, **parameters)
         self.invariance, self.variance, self.covariance = invariance, variance, covariance
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
         variance = (shortfall(z1) + shortfall(z2)) / 2
         covariance = redundance(z1) + redundance(z2)
-        return self.invariance * mse_loss(z1, z2) + self.variance * variance + self.covariance * covariance
+        invariance = mse_loss(z1, z2)
+        return (
+            self.invariance * invariance + self.variance * variance + self.covariance * covariance
+        )
 
 
 def shortfall(z: Tensor) -> Tensor:
-    """The mean over coordinates of max(0, 1 - std) of projections (n, d), n > 1; the std is unbiased and has 1e-4 under its root (equations 1 and 2)."""
+    """The mean over coordinates of max(0, 1 - std) of projections (n, d), n > 1.
+
+    The std is unbiased and has 1e-4 under its root (equations 1 and 2).
+    """
     return relu(1 - (z.var(0) + 1e-4).sqrt()).mean()
 
 
 def redundance(z: Tensor) -> Tensor:
-    """The sum of the squared covariances between different coordinates of projections (n, d), n > 1, over d (equations 3 and 4)."""
+    """The sum of the squared covariances between different coordinates, over d.
+
+    Of projections (n, d), n > 1 (equations 3 and 4).
+    """
     n, d = z.shape
     z = z - z.mean(0)
     with torch.autocast(z.device.type, enabled=False):

@@ -1,1 +1,8 @@
-"""Compact encoders and their heads."""
+"""Compact encoders, what an encoder is, and the heads that stand on them."""
+
+from suppression.models.convnet import ConvNet
+from suppression.models.encoder import Encoder
+from suppression.models.heads import Head
+from suppression.models.resnet import ResNet
+
+__all__ = ["ConvNet", "Encoder", "Head", "ResNet"]

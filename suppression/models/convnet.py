@@ -1,4 +1,4 @@
-"""The small encoder of the released RandBit-MNIST notebook, and Keras's ways of starting and normalising."""
+"""The small encoder of the released RandBit-MNIST notebook; it starts as Keras does."""
 
 from __future__ import annotations
 
@@ -6,13 +6,33 @@ from torch import Tensor, nn
 
 
 class ConvNet(nn.Module):
-    """(n, channels, canvas, canvas) pictures in [0, 1] -> h, (n, 4 width).
+    """The encoder of the RandBit-MNIST notebook: pictures of one size to h, (n, 4 width).
 
-    Three 3 x 3 convolutions of stride 2 without padding, to `width`, 2 `width`, 2 `width` channels, and on what is left, flattened, a dense layer of
-    4 `width`; each without bias, then batch norm and ReLU. The notebook's width is 32. It starts and normalises as Keras does (`as_keras`).
+    Three 3 x 3 convolutions of stride 2 without padding, to `width`, 2 `width` and 2 `width`
+    channels. What is left is flattened, and a dense layer makes 4 `width` of it. Each is without
+    bias, then batch norm and ReLU. It starts and normalises as Keras does (`as_keras`).
+
+    Args:
+        width: Channels of the first convolution, 1 or more; the notebook's are 32.
+        canvas: Side of the pictures, px, 15 or more.
+        channels: Channels of the pictures, 1 or more.
+
+    Raises:
+        ValueError: The convolutions leave nothing of a canvas of this side.
+
+    Source:
+        google-research/simclr, colabs/intriguing_properties (the notebook on random bits).
+
+    Example:
+        >>> import torch
+        >>> encoder = ConvNet(width=4, canvas=28)
+        >>> encoder(torch.rand(2, 1, 28, 28)).shape
+        torch.Size([2, 16])
+        >>> list(encoder.taps(torch.rand(2, 1, 28, 28)))
+        ['block1', 'block2', 'block3', 'h']
     """
 
-    layers = ("block1", "block2", "block3", "h")
+    layers: tuple[str, ...] = ("block1", "block2", "block3", "h")
 
     def __init__(self, *, width: int = 32, canvas: int = 28, channels: int = 1) -> None:
         super().__init__()
@@ -20,7 +40,10 @@ class ConvNet(nn.Module):
         for _ in range(3):
             side = (side - 1) // 2
         if side < 1:
-            raise ValueError(f"canvas = {canvas} px is too small for a convnet, whose three convolutions want 15")
+            raise ValueError(
+                f"canvas = {canvas} px is too small for a convnet: "
+                "its three convolutions take 15 px at least"
+            )
         self.h_dim = 4 * width
         self.conv1 = nn.Conv2d(channels, width, 3, 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -34,20 +57,31 @@ class ConvNet(nn.Module):
         as_keras(self)
 
     def taps(self, x: Tensor) -> dict[str, Tensor]:
-        """Every layer's output by name: `block1`..`block3`, (n, c, s, s) maps, and `h`, (n, h_dim)."""
+        """Every layer's output by name.
+
+        Args:
+            x: Pictures, (n, channels, canvas, canvas) in [0, 1].
+
+        Returns:
+            `block1`..`block3`, maps (n, c, s, s), and `h`, (n, h_dim).
+        """
         block1 = self.relu(self.bn1(self.conv1(x)))
         block2 = self.relu(self.bn2(self.conv2(block1)))
         block3 = self.relu(self.bn3(self.conv3(block2)))
-        return {"block1": block1, "block2": block2, "block3": block3, "h": self.relu(self.bn4(self.dense(block3.flatten(1))))}
+        h = self.relu(self.bn4(self.dense(block3.flatten(1))))
+        return {"block1": block1, "block2": block2, "block3": block3, "h": h}
 
     def forward(self, x: Tensor) -> Tensor:
+        """The representation h, (n, h_dim)."""
         return self.taps(x)["h"]
 
 
 def as_keras(module: nn.Module) -> None:
-    """Start convolutions and dense layers as Keras does (Glorot's uniform distribution, biases at 0), and give batch norms Keras's momentum and epsilon.
+    """Give layers Keras's initial weights, and batch norms Keras's momentum and epsilon.
 
-    What is left of Keras: the running variances of its dense layers' norms are those of the batch itself, torch's are n / (n - 1) of it.
+    Convolutions and dense layers start with Glorot's uniform distribution and biases of 0. One
+    difference is left: the running variance of a dense layer's norm is the batch's own in Keras,
+    and n / (n - 1) times as large in torch.
     """
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):

@@ -6,33 +6,72 @@ from typing import Literal
 
 from torch import nn
 
+Kind = Literal["identity", "linear", "mlp"]
+BatchNorm = Literal["off", "hidden", "all"]
+
 
 class Head(nn.Sequential):
-    """The projection head g, (n, n_in) -> z, (n, z_dim): identity, linear, or an MLP of `layers` with batch norm and ReLU between (SimCLR, section 4.2).
+    """The projection head g: representations (n, n_in) to projections z, (n, z_dim).
 
-    `bias` is the last layer's. `bn` off leaves the batch norms out (None is `hidden`), `all` puts one, without gain and bias, behind the last layer, too (SimSiam's projector).
+    Args:
+        n_in: Width of the representation, 1 or more.
+        head: identity hands the representation on (then z is `n_in` wide), linear is one layer,
+            mlp has `layers` of them with batch norm and ReLU between.
+        layers: Layers of an mlp, 1 or more.
+        width: Units of an mlp's hidden layers, 1 or more; as wide as the input if None.
+        z_dim: Width of the projection, 1 or more.
+        bias: Whether the last layer has a bias.
+        bn: hidden puts a batch norm behind each hidden layer, all one without gain and bias
+            behind the last layer, too (SimSiam's projector), off has none; None is hidden.
+
+    Raises:
+        ValueError: A number of layers or units is below 1.
+
+    Source:
+        SimCLR (Chen et al. 2020), section 4.2.
+
+    Example:
+        >>> import torch
+        >>> Head(8, layers=2, width=16, z_dim=4)(torch.rand(5, 8)).shape
+        torch.Size([5, 4])
+        >>> Head(8, head="identity").z_dim
+        8
     """
 
     def __init__(
         self,
         n_in: int,
         *,
-        head: Literal["identity", "linear", "mlp"] = "mlp",
+        head: Kind = "mlp",
         layers: int = 2,
         width: int | None = None,
         z_dim: int = 64,
         bias: bool = True,
-        bn: Literal["off", "hidden", "all"] | None = None,
+        bn: BatchNorm | None = None,
     ) -> None:
         if z_dim < 1 or (width is not None and width < 1):
-            raise ValueError(f"z_dim = {z_dim}, head_width = {width}: a layer has one unit at least")
+            raise ValueError(
+                f"z_dim = {z_dim}, head_width = {width}: a layer has one unit at least"
+            )
         if layers < 1:
-            raise ValueError(f"head_layers = {layers}: a head has one layer at least (head = identity has none)")
-        hidden: list[nn.Module] = []
-        for _i in range(layers - 1 if head == "mlp" else 0):
-            n_out = width or n_in
-            hidden += [nn.Linear(n_in, n_out, bias=bn == "off"), *([] if bn == "off" else [nn.BatchNorm1d(n_out)]), nn.ReLU(inplace=True)]
-            n_in = n_out
-        last = [nn.Identity()] if head == "identity" else [nn.Linear(n_in, z_dim, bias=bias and bn != "all")]
-        super().__init__(*hidden, *last, *([nn.BatchNorm1d(n_in if head == "identity" else z_dim, affine=False)] if bn == "all" else []))
-        self.z_dim = n_in if head == "identity" else z_dim
+            raise ValueError(
+                f"head_layers = {layers}: a head has one layer at least (head = identity has none)"
+            )
+        modules: list[nn.Module] = []
+        if head == "mlp":
+            for _ in range(layers - 1):
+                n_out = width or n_in
+                modules.append(nn.Linear(n_in, n_out, bias=bn == "off"))
+                if bn != "off":
+                    modules.append(nn.BatchNorm1d(n_out))
+                modules.append(nn.ReLU(inplace=True))
+                n_in = n_out
+        if head == "identity":
+            z_dim = n_in
+            modules.append(nn.Identity())
+        else:
+            modules.append(nn.Linear(n_in, z_dim, bias=bias and bn != "all"))
+        if bn == "all":
+            modules.append(nn.BatchNorm1d(z_dim, affine=False))
+        super().__init__(*modules)
+        self.z_dim = z_dim

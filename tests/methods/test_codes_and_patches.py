@@ -1,4 +1,4 @@
-"""Methods that predict codes, numbers, patches or pixels, against loops, closed forms and other libraries."""
+"""Methods that predict codes, numbers, patches or pixels, against loops and other libraries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import cosine_similarity, normalize
 
 from suppression.errors import UserError
-from suppression.execution.batches import batches, load_pools
+from suppression.execution.batches import load_pools, training_batches
 from suppression.execution.runner import run_cell
 from suppression.experiment.builders import build_method
 from suppression.experiment.validation import check_cell
@@ -47,7 +47,9 @@ def views(n=6, sides=(8, 8, 4, 4, 4), channels=1):
 
 def built(cls, *told, **parameters):
     torch.manual_seed(0)
-    return cls(Flat(), *told, **({} if cls is Autoencoder else {"head": "linear", "z_dim": 5}) | parameters)
+    return cls(
+        Flat(), *told, **({} if cls is Autoencoder else {"head": "linear", "z_dim": 5}) | parameters
+    )
 
 
 # SwAV
@@ -63,7 +65,10 @@ def test_sinkhorn_equals_its_loop_over_scaling_vectors(iterations):
         cols = [1 / (k * sum(kernel[i][j] * rows[i] for i in range(n))) for j in range(k)]
         rows = [1 / (n * sum(kernel[i][j] * cols[j] for j in range(k))) for i in range(n)]
     expected = [[n * rows[i] * kernel[i][j] * cols[j] for j in range(k)] for i in range(n)]
-    torch.testing.assert_close(sinkhorn(scores, epsilon=epsilon, iterations=iterations), torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(
+        sinkhorn(scores, epsilon=epsilon, iterations=iterations),
+        torch.tensor(expected, dtype=torch.float64),
+    )
 
 
 def test_codes_share_out_samples_and_with_many_iterations_prototypes_alike():
@@ -78,7 +83,9 @@ def test_codes_share_out_samples_and_with_many_iterations_prototypes_alike():
 def test_at_little_entropy_codes_are_the_best_assignment():
     scores = torch.rand(7, 7, generator=rng(), dtype=torch.float64)
     codes = sinkhorn(scores, epsilon=0.002, iterations=3000)
-    assert codes.argmax(1).tolist() == linear_sum_assignment(scores.numpy(), maximize=True)[1].tolist()
+    assert (
+        codes.argmax(1).tolist() == linear_sum_assignment(scores.numpy(), maximize=True)[1].tolist()
+    )
     assert codes.amax(1).min() > 0.9
 
 
@@ -94,7 +101,10 @@ def test_the_swapped_loss_is_a_loop_over_code_views_and_views_that_predict():
     total, terms = 0.0, 0
     for i, j in product(range(2), range(4)):
         if i != j:
-            total -= sum(float(codes[i][a, b] * log_p[j][a, b]) for a, b in product(range(3), range(4))) / 3
+            total -= (
+                sum(float(codes[i][a, b] * log_p[j][a, b]) for a, b in product(range(3), range(4)))
+                / 3
+            )
             terms += 1
     assert terms == 6
     assert swapped(codes, log_p).item() == pytest.approx(total / terms, rel=1e-5)
@@ -105,19 +115,30 @@ def test_swav_equals_lightlys_loss(local):
     lightly = pytest.importorskip("lightly.loss")
     method, (x1, x2, *small) = built(SwAV, prototypes=7, tau=0.2, epsilon=0.1), views()
     with torch.no_grad():
-        scores = [normalize(method.head(method.encoder(x))) @ method.prototypes.T for x in (x1, x2, *small[:local])]
-        expected = lightly.SwaVLoss(temperature=0.2, sinkhorn_iterations=3, sinkhorn_epsilon=0.1)(scores[:2], scores[2:])
-    torch.testing.assert_close(method(x1, x2, torch.zeros(6), *small[:local]), expected[0], rtol=1e-5, atol=1e-6)
+        scores = [
+            normalize(method.head(method.encoder(x))) @ method.prototypes.T
+            for x in (x1, x2, *small[:local])
+        ]
+        expected = lightly.SwaVLoss(temperature=0.2, sinkhorn_iterations=3, sinkhorn_epsilon=0.1)(
+            scores[:2], scores[2:]
+        )
+    torch.testing.assert_close(
+        method(x1, x2, torch.zeros(6), *small[:local]), expected[0], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_no_gradient_runs_through_the_codes():
-    """By hand: with the codes as constants, the derivative of the loss by the scores is (softmax - code) / tau, over the terms."""
+    """By hand: with codes as constants, the loss's derivative by the scores is
+    (softmax - code) / tau over the number of terms."""
     method, (x1, x2, *_) = built(SwAV, prototypes=7), views()
     method(x1, x2, torch.zeros(6)).backward()
     with torch.no_grad():
         z = [normalize(method.head(method.encoder(x))) for x in (x1, x2)]
         codes = [sinkhorn(each @ method.prototypes.T, epsilon=0.05, iterations=3) for each in z]
-        expected = sum((((z[j] @ method.prototypes.T) / 0.1).softmax(1) - codes[1 - j]).T @ z[j] / 0.1 / 6 / 2 for j in (0, 1))
+        expected = sum(
+            (((z[j] @ method.prototypes.T) / 0.1).softmax(1) - codes[1 - j]).T @ z[j] / 0.1 / 6 / 2
+            for j in (0, 1)
+        )
     torch.testing.assert_close(method.prototypes.grad, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -125,7 +146,12 @@ def test_prototypes_have_length_1_before_and_after_a_step():
     method, (x1, x2, *_) = built(SwAV, prototypes=7), views()
     one = torch.ones(7)
     torch.testing.assert_close(method.prototypes.norm(dim=1), one)
-    train(method, lambda step: (x1, x2, torch.zeros(6)), training=Training(samples=18, batch=6, lr=0.1), device=CPU)
+    train(
+        method,
+        lambda step: (x1, x2, torch.zeros(6)),
+        training=Training(samples=18, batch=6, lr=0.1),
+        device=CPU,
+    )
     torch.testing.assert_close(method.prototypes.norm(dim=1), one)
 
 
@@ -139,8 +165,15 @@ def test_perplexity_is_how_many_outputs_are_in_use():
 def test_prototypes_fewer_than_classes_are_noted_before_training(name, cell_with, plan, context):
     told = []
     for prototypes in (9, 10):
-        cell = cell_with(name) | {"prototypes": prototypes, "samples": 64}
-        run_cell(cell, plan.probe, context, lambda *event: told.append(event[1]) if event[0] == "note" and "prototypes" in event[1] else None)
+        cell = cell_with(name).replace(prototypes=prototypes, samples=64)
+        run_cell(
+            cell,
+            plan.probe,
+            context,
+            lambda *event: (
+                told.append(event[1]) if event[0] == "note" and "prototypes" in event[1] else None
+            ),
+        )
     assert len(told) == 1
     assert told[0].startswith("prototypes = 9 is fewer than the 10 classes")
 
@@ -153,29 +186,52 @@ def test_dino_equals_lightlys_loss_and_its_centre(local):
     lightly = pytest.importorskip("lightly.loss")
     method, (x1, x2, *small) = built(DINO, prototypes=7), views()
     with torch.no_grad():
-        method.prototypes.add_(0.3 * torch.randn(7, 5, generator=rng()))  # so that student and teacher differ, and lengths are not 1
-    theirs, loss_of = [], lightly.DINOLoss(output_dim=7, teacher_temp=0.04, warmup_teacher_temp_epochs=0, student_temp=0.1, center_momentum=0.9)
+        method.prototypes.add_(
+            0.3 * torch.randn(7, 5, generator=rng())
+        )  # so that student and teacher differ, and lengths are not 1
+    theirs, loss_of = (
+        [],
+        lightly.DINOLoss(
+            output_dim=7,
+            teacher_temp=0.04,
+            warmup_teacher_temp_epochs=0,
+            student_temp=0.1,
+            center_momentum=0.9,
+        ),
+    )
     for a, b in ((x1, x2), (x2, x1.flip(0))):  # the second with a centre that has moved
         with torch.no_grad():
             z = [method.head(method.encoder(x)) for x in (a, b, *small[:local])]
             student, teacher = (
-                [torch.stack([cosine_similarity(each, w[None]) for w in way], 1) for each in z] for way in (method.prototypes, method.teacher.prototypes)
+                [torch.stack([cosine_similarity(each, w[None]) for w in way], 1) for each in z]
+                for way in (method.prototypes, method.teacher.prototypes)
             )
-            if not local:  # lightly wants as many views of both, or its diagonal is not what is alike
+            if (
+                not local
+            ):  # lightly wants as many views of both, or its diagonal is not what is alike
                 theirs.append(loss_of(teacher[:2], student))
                 expected = theirs[-1]
             else:
                 expected = (
                     sum(
-                        -(((teacher[i] - method.centre) / 0.04).softmax(1) * (student[j] / 0.1).log_softmax(1)).sum(1).mean()
+                        -(
+                            ((teacher[i] - method.centre) / 0.04).softmax(1)
+                            * (student[j] / 0.1).log_softmax(1)
+                        )
+                        .sum(1)
+                        .mean()
                         for i, j in product(range(2), range(5))
                         if i != j
                     )
                     / 8
                 )
-        torch.testing.assert_close(method(a, b, torch.zeros(6), *small[:local]), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            method(a, b, torch.zeros(6), *small[:local]), expected, rtol=1e-5, atol=1e-5
+        )
         if not local:
-            torch.testing.assert_close(method.centre, loss_of.center.flatten(), rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(
+                method.centre, loss_of.center.flatten(), rtol=1e-5, atol=1e-6
+            )
     assert method.centre.abs().max() > 0
 
 
@@ -216,7 +272,9 @@ def test_instances_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_
         for each, i in product(z, range(6)):
             scores = [math.exp(float(each[i] @ bank[j]) / 0.07) for j in range(9)]
             losses.append(-math.log(scores[number[i]] / sum(scores)))
-    assert method(x1, x2, number, *small).item() == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+    assert method(x1, x2, number, *small).item() == pytest.approx(
+        sum(losses) / len(losses), rel=1e-4
+    )
     method.after_step(0.1)
     for i in range(6):
         new = 0.5 * bank[number[i]] + 0.25 * z[0][i] + 0.25 * z[1][i]
@@ -227,10 +285,10 @@ def test_instances_is_the_softmax_over_the_bank_by_a_loop_and_the_bank_moves_by_
 def test_instdisc_has_a_place_for_every_picture(cell_with, context):
     cell = cell_with("instdisc")
     pool = load_pools(cell, context, CPU)[True]
-    assert len(build_method(cell, pool).bank) == cell["images"] == 256
-    assert len(build_method(cell | {"images": None, "order": "shuffled"}, pool).bank) == len(pool)
+    assert len(build_method(cell, pool).bank) == cell.parameters["images"] == 256
+    assert len(build_method(cell.replace(images=None, order="shuffled"), pool).bank) == len(pool)
     with pytest.raises(UserError, match="instdisc tells a finite set of pictures apart"):
-        check_cell(cell | {"images": None})
+        check_cell(cell.replace(images=None))
 
 
 # CPC
@@ -243,7 +301,9 @@ def test_cpc_is_infonce_over_all_patches_of_a_view_by_a_loop():
         for x in (x1, x2):
             z, h = {}, torch.zeros(3, 4, 4, 4)
             for i, row, col in product(range(3), range(4), range(4)):
-                h[i, row, col] = method.encoder(x[i : i + 1, :, 2 * row : 2 * row + 4, 2 * col : 2 * col + 4])[0]
+                h[i, row, col] = method.encoder(
+                    x[i : i + 1, :, 2 * row : 2 * row + 4, 2 * col : 2 * col + 4]
+                )[0]
                 z[i, row, col] = method.head(h[i : i + 1, row, col])[0]
             context = method.context(h)
             for k, predict in zip((2, 3), method.predict, strict=True):
@@ -280,11 +340,14 @@ def test_cpc_has_rows_enough_for_its_predictions_on_views_of_our_sizes(side):
     assert p == math.ceil(side / 3)
     assert rows in (4, 5)
     x = torch.arange(side**2).view(1, 1, side, side)
-    assert torch.equal(method.patches(x)[0, 1, 2, 0], x[0, 0, p // 2 : p // 2 + p, 2 * (p // 2) : 2 * (p // 2) + p])
+    assert torch.equal(
+        method.patches(x)[0, 1, 2, 0], x[0, 0, p // 2 : p // 2 + p, 2 * (p // 2) : 2 * (p // 2) + p]
+    )
 
 
 def test_bits_that_all_patches_share_are_all_that_is_learned_of_them_and_noise_is_not_learned():
-    """Three bits tell eight pictures apart, not the 25 patches of one from each other: from log 8 * 25 the loss can fall to log 25 and no further."""
+    """Three bits tell eight pictures apart, not the 25 patches of one from each other: from
+    log 8 * 25 the loss can fall to log 25 and no further."""
     bits = torch.tensor(list(product((0.0, 1.0), repeat=3)))[:, :, None, None].expand(8, 3, 12, 12)
     last = {}
     for name in ("bits", "noise"):
@@ -295,7 +358,13 @@ def test_bits_that_all_patches_share_are_all_that_is_learned_of_them_and_noise_i
             x = bits if name == "bits" else torch.rand(8, 3, 12, 12, generator=rng(step))
             return x, x, torch.zeros(8)
 
-        train(method, draw, training=Training(samples=8 * 150, batch=8, lr=0.02), device=CPU, on_step=lambda _, loss, seen=seen: seen.append(loss))
+        train(
+            method,
+            draw,
+            training=Training(samples=8 * 150, batch=8, lr=0.02),
+            device=CPU,
+            on_step=lambda _, loss, seen=seen: seen.append(loss),
+        )
         last[name] = sum(seen[-10:]) / 10
     assert math.log(25) - 1e-4 < last["bits"] < math.log(25) + 0.3
     assert last["noise"] > math.log(8 * 25) - 0.3
@@ -333,8 +402,16 @@ def test_pictures_of_one_colour_are_drawn_again():
         x = torch.rand(16, 2, 1, 1, generator=rng(step)).expand(16, 2, 8, 8)
         return x, x, torch.zeros(16)
 
-    train(method, draw, training=Training(samples=16 * 120, batch=16, lr=0.01), device=CPU, on_step=lambda _, loss: seen.append(loss))
-    assert seen[-1] < 0.2 / 12  # a fifth of a uniform number's variance, which the mean picture leaves
+    train(
+        method,
+        draw,
+        training=Training(samples=16 * 120, batch=16, lr=0.01),
+        device=CPU,
+        on_step=lambda _, loss: seen.append(loss),
+    )
+    assert (
+        seen[-1] < 0.2 / 12
+    )  # a fifth of a uniform number's variance, which the mean picture leaves
     assert method.metrics["explained"] > 0.8
 
 
@@ -343,11 +420,14 @@ def test_pictures_of_one_colour_are_drawn_again():
 
 @pytest.mark.parametrize("local", [None, 2])
 @pytest.mark.parametrize("name", NEW)
-def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(name, local, cell_with, context):
-    cell = cell_with(name) | {"local": local, "batch": 8, "view": 16}
-    cell |= {"prototypes": 16} if "prototypes" in cell else {}
+def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(
+    name, local, cell_with, context
+):
+    cell = cell_with(name).replace(local=local, batch=8, view=16)
+    if "prototypes" in cell.parameters:
+        cell = cell.replace(prototypes=16)
     pool = load_pools(cell, context, CPU)[True]
-    draw = batches(cell, pool, CPU)
+    draw = training_batches(cell, pool, CPU)
 
     class Keeper:
         def __init__(self, saved=None):
@@ -378,10 +458,20 @@ def test_a_training_that_goes_on_from_a_snapshot_ends_in_the_same_bits(name, loc
     assert all(torch.equal(whole[key], again[key]) for key in whole)
 
 
-@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.trains and not method.builds_on and method.takes_local])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, method in METHODS.items()
+        if method.trains and not method.builds_on and method.takes_local
+    ],
+)
 def test_a_smoke_cell_trains_is_probed_and_hides_patches(name, cell_with, plan, context):
-    cell = cell_with(name) | {"mask": 0.25, "samples": 64}
-    cell |= {"prototypes": 16} if "prototypes" in cell else {"queue": 64, "bn_groups": 2} if name == "moco" else {}
+    cell = cell_with(name).replace(mask=0.25, samples=64)
+    if "prototypes" in cell.parameters:
+        cell = cell.replace(prototypes=16)
+    if name == "moco":
+        cell = cell.replace(queue=64, bn_groups=2)
     rows = run_cell(cell, plan.probe, context)
     assert {row["feature"] for row in rows} == {"first", "second"}
 
@@ -389,7 +479,10 @@ def test_a_smoke_cell_trains_is_probed_and_hides_patches(name, cell_with, plan, 
 @pytest.mark.parametrize("name", NEW)
 def test_losses_are_float32_under_bf16(name, cell_with, context):
     cell = cell_with(name)
-    method, batch = build_method(cell), batches(cell, load_pools(cell, context, CPU)[True], CPU)(0)
+    method, batch = (
+        build_method(cell),
+        training_batches(cell, load_pools(cell, context, CPU)[True], CPU)(0),
+    )
     with torch.autocast("cpu", torch.bfloat16):
         assert method(*batch).dtype == torch.float32
 
@@ -397,14 +490,25 @@ def test_losses_are_float32_under_bf16(name, cell_with, context):
 @pytest.mark.parametrize(
     ("cls", "told", "parameters", "message"),
     [
-        *((cls, told, {"tau": 0.0}, "tau = 0.0: a temperature is above 0") for cls, told in ((SwAV, ()), (DINO, ()), (InstDisc, (5,)), (CPC, ()))),
-        *((cls, (), {"prototypes": 1}, "prototypes = 1: to tell pictures apart takes 2") for cls in (SwAV, DINO)),
+        *(
+            (cls, told, {"tau": 0.0}, "tau = 0.0: a temperature is above 0")
+            for cls, told in ((SwAV, ()), (DINO, ()), (InstDisc, (5,)), (CPC, ()))
+        ),
+        *(
+            (cls, (), {"prototypes": 1}, "prototypes = 1: to tell pictures apart takes 2")
+            for cls in (SwAV, DINO)
+        ),
         (SwAV, (), {"epsilon": 0.0}, "epsilon = 0.0"),
         (SwAV, (), {"iterations": 0}, "iterations = 0: Sinkhorn-Knopp takes one at least"),
         (DINO, (), {"tau_teacher": -1.0}, "tau_teacher = -1.0"),
         (DINO, (), {"ema": 1.1}, r"ema = 1.1 is not in \[0, 1\]"),
         (DINO, (), {"centre": -0.1}, "centre = -0.1"),
-        (InstDisc, (5,), {"bank": 1.5}, r"bank = 1.5: the share that a memory keeps of itself is in \[0, 1\]"),
+        (
+            InstDisc,
+            (5,),
+            {"bank": 1.5},
+            r"bank = 1.5: the share that a memory keeps of itself is in \[0, 1\]",
+        ),
         (CPC, (), {"patch": 1}, "patch = 1 px"),
         (CPC, (), {"ahead": 1}, "ahead = 1: the first row below"),
         (Autoencoder, (), {"decoder_width": 0}, "decoder_width = 0"),
@@ -418,10 +522,13 @@ def test_parameters_out_of_range_are_refused(cls, told, parameters, message):
 def test_what_a_net_of_one_size_or_a_small_view_cannot_do_is_told(cell_with):
     with pytest.raises(ValueError, match="cpc shows it patches; give --net none"):
         CPC(ConvNet(width=4))
-    with pytest.raises(ValueError, match="patch = 12 px, ahead = 3: a view of 16 px has fewer than 4 rows of patches"):
+    with pytest.raises(
+        ValueError,
+        match="patch = 12 px, ahead = 3: a view of 16 px has fewer than 4 rows of patches",
+    ):
         built(CPC, patch=12)(*views(sides=(16, 16)), torch.zeros(6))
     with pytest.raises(UserError, match="local = 2: net = convnet sees pictures of one size only"):
-        check_cell(cell_with("simclr") | {"net": "convnet", "stem": None, "view": None, "local": 2})
+        check_cell(cell_with("simclr").replace(net="convnet", stem=None, view=None, local=2))
 
 
 def test_every_new_method_is_on_the_list():

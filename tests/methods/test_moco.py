@@ -13,7 +13,7 @@ from suppression.methods._ema import ema_, follower
 
 
 class Small(torch.nn.Sequential):
-    """(n, 1, 4, 4) -> (n, 6), with a batch norm, so that it matters which pictures are seen together."""
+    """(n, 1, 4, 4) -> (n, 6); its batch norm makes it matter which pictures are seen together."""
 
     h_dim = 6
 
@@ -89,16 +89,23 @@ def test_moco_is_the_loop_over_queries_keys_and_the_queue(symmetric, local):
     losses = []
     for queries, keys in pairs:
         for q, k in zip(queries, keys, strict=True):
-            right, *wrong = (math.exp(sum(a * b for a, b in zip(q, other, strict=True)) / 0.3) for other in (k, *method.queue.tolist()))
+            right, *wrong = (
+                math.exp(sum(a * b for a, b in zip(q, other, strict=True)) / 0.3)
+                for other in (k, *method.queue.tolist())
+            )
             losses.append(-math.log(right / (right + sum(wrong))))
-    assert method(x1, x2, torch.zeros(8), *small).item() == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+    assert method(x1, x2, torch.zeros(8), *small).item() == pytest.approx(
+        sum(losses) / len(losses), rel=1e-5
+    )
 
 
 def test_no_gradient_reaches_the_keys_network_or_the_queue():
     method = moco()
     method(*views(), torch.zeros(8)).backward()
     assert all(p.grad is None and not p.requires_grad for p in method.keys.parameters())
-    assert all(p.grad is not None for p in [*method.encoder.parameters(), *method.head.parameters()])
+    assert all(
+        p.grad is not None for p in [*method.encoder.parameters(), *method.head.parameters()]
+    )
     assert not method.queue.requires_grad
 
 
@@ -115,14 +122,18 @@ def test_statistics_of_the_keys_batch_do_not_see_the_queries():
 
 @pytest.mark.parametrize(("n", "groups"), [(8, 2), (16, 4), (9, 3), (12, 1)])
 def test_a_key_is_normalised_with_as_few_companions_of_its_query_as_can_be(n, groups):
-    """Whom a picture is normalised with is seen by whose change changes it: the queries' parts are runs, the keys' are dealt out."""
+    """Whom a picture is normalised with is seen by whose change changes it: the queries' parts are
+    runs, the keys' are dealt out."""
     method, (x, _) = moco(bn_groups=groups), views(n)
     run = [{j for j in range(n) if j // (n // groups) == i // (n // groups)} for i in range(n)]
     for one in range(n):
         other = x.clone()
         other[one] += 1
         with torch.no_grad():
-            met = {name: (f(x) - f(other)).abs().amax(1) > 1e-6 for name, f in (("query", method.query), ("key", method.key))}
+            met = {
+                name: (f(x) - f(other)).abs().amax(1) > 1e-6
+                for name, f in (("query", method.query), ("key", method.key))
+            }
         found = {name: {i for i in range(n) if moved[i]} for name, moved in met.items()}
         assert found["query"] == run[one]
         assert len(found["key"]) == n // groups
@@ -133,10 +144,19 @@ def test_a_key_is_normalised_with_as_few_companions_of_its_query_as_can_be(n, gr
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"queue": 100}, "queue = 100 is not a multiple of the 32 keys of a batch of 32; the nearest one is 96"),
-        ({"queue": 96, "symmetric": True}, "queue = 96 is not a multiple of the 64 keys of a batch of 32; the nearest one is 128"),
+        (
+            {"queue": 100},
+            "queue = 100 is not a multiple of the 32 keys of a batch of 32; the nearest one is 96",
+        ),
+        (
+            {"queue": 96, "symmetric": True},
+            "queue = 96 is not a multiple of the 64 keys of a batch of 32; the nearest one is 128",
+        ),
         ({"bn_groups": 5}, "bn_groups = 5 does not divide a batch of 32"),
-        ({"bn_groups": 32}, "bn_groups = 32 does not divide a batch of 32 into equal groups of 2 or more"),
+        (
+            {"bn_groups": 32},
+            "bn_groups = 32 does not divide a batch of 32 into equal groups of 2 or more",
+        ),
         ({"ema": 1.5}, "ema = 1.5 is not in"),
         ({"queue": 0}, "queue = 0"),
         ({"bn_groups": 0}, "bn_groups = 0"),
@@ -145,7 +165,7 @@ def test_a_key_is_normalised_with_as_few_companions_of_its_query_as_can_be(n, gr
 )
 def test_what_moco_cannot_be_trained_with_is_told_before_it_is_trained(given, told, cell_with):
     with pytest.raises(UserError, match=told):
-        check_cell(cell_with("moco") | given)
+        check_cell(cell_with("moco").replace(**given))
 
 
 def test_loss_and_queue_are_lightlys_over_several_steps():
@@ -156,6 +176,8 @@ def test_loss_and_queue_are_lightlys_over_several_steps():
         q, k = torch.randn(2, 8, 5)
         q.requires_grad_()
         method.fresh = normalize(k, dim=1)
-        torch.testing.assert_close(method.pair(normalize(q, dim=1), method.fresh, q), theirs(q, k), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            method.pair(normalize(q, dim=1), method.fresh, q), theirs(q, k), rtol=1e-5, atol=1e-5
+        )
         method.after_step(0.5)
         torch.testing.assert_close(method.queue, theirs.memory_bank.bank)

@@ -1,4 +1,4 @@
-"""RandBit-MNIST: the loss by loops, epochs by counting, the probe that is trained along, and what does not go together."""
+"""RandBit-MNIST: the loss by loops, epochs by counting, and the probe that is trained along."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from torch import nn
 from suppression.data import Pool, RandomBits
 from suppression.errors import UserError
 from suppression.evaluation.online import from_the_method_itself
-from suppression.evaluation.spec import Probe
+from suppression.evaluation.spec import ProbeSettings
 from suppression.execution import store as store_room
-from suppression.execution.batches import batches, check_sources, in_epochs, load_pools
+from suppression.execution.batches import (
+    check_sources,
+    load_pools,
+    numbers_in_epoch,
+    training_batches,
+)
 from suppression.execution.context import Context
 from suppression.execution.runner import run_cell
 from suppression.execution.store import Store
-from suppression.experiment.builders import part
-from suppression.experiment.keys import full_key
 from suppression.experiment.plan import make_plan
-from suppression.experiment.schema import cell_parameters
+from suppression.experiment.run import Run
 from suppression.experiment.validation import check_cell
 from suppression.methods import RandBit
 from suppression.metrics.intervals import wilson
 from suppression.models.convnet import ConvNet
-from suppression.training.loop import Training
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def plan():
-    return make_plan("randbits_mnist", scale="smoke", pins={"bits": [6], "tau": [0.1], "method": ["randbit"]})
+    return make_plan(
+        "randbits_mnist", scale="smoke", pins={"bits": [6], "tau": [0.1], "method": ["randbit"]}
+    )
 
 
 @pytest.fixture
@@ -65,11 +69,24 @@ def test_the_loss_is_the_notebooks_sum_by_loops():
     z1, z2 = (z / z.norm(dim=1, keepdim=True) for z in (method.head(h1), method.head(h2)))
     total = 0.0
     for i in range(n):
-        rows, columns = ([math.exp(float(a @ b) / tau) for a, b in pairs] for pairs in ([(z1[i], z) for z in z2], [(z, z2[i]) for z in z1]))
+        rows, columns = (
+            [math.exp(float(a @ b) / tau) for a, b in pairs]
+            for pairs in ([(z1[i], z) for z in z2], [(z, z2[i]) for z in z1])
+        )
         total -= (math.log(rows[i] / sum(rows)) + math.log(columns[i] / sum(columns))) / n
-        logits = [float(h1[i] @ w + b) for w, b in zip(method.classifier.weight, method.classifier.bias, strict=True)]
+        logits = [
+            float(h1[i] @ w + b)
+            for w, b in zip(method.classifier.weight, method.classifier.bias, strict=True)
+        ]
         total -= (logits[int(classes[i])] - math.log(sum(map(math.exp, logits)))) / n
-    kernels = [method.encoder.conv1, method.encoder.conv2, method.encoder.conv3, method.encoder.dense, method.head[0], method.head[3]]
+    kernels = [
+        method.encoder.conv1,
+        method.encoder.conv2,
+        method.encoder.conv3,
+        method.encoder.dense,
+        method.head[0],
+        method.head[3],
+    ]
     total += 0.01 * sum(float(kernel.weight.square().sum()) for kernel in kernels)
     assert method(x1, x2, y).item() == pytest.approx(total, rel=1e-4)
 
@@ -82,22 +99,39 @@ def test_the_probes_gradient_does_not_reach_the_encoder_and_the_contrastive_one_
         method(x1, x2, labels).backward()
         found.append({name: p.grad for name, p in method.named_parameters()})
     for name in found[0]:
-        assert torch.equal(found[0][name], found[1][name]) == (not name.startswith("classifier")), name
+        assert torch.equal(found[0][name], found[1][name]) == (not name.startswith("classifier")), (
+            name
+        )
     other = small(tau=0.5)
     other(x1, x2, y).backward()
-    for p, name in ((other.classifier.weight, "classifier.weight"), (other.classifier.bias, "classifier.bias")):
+    for p, name in (
+        (other.classifier.weight, "classifier.weight"),
+        (other.classifier.bias, "classifier.bias"),
+    ):
         assert torch.equal(p.grad, found[0][name])
 
 
 def test_head_and_probe_have_the_notebooks_layers():
     method = RandBit(ConvNet(channels=1))
-    assert [tuple(p.shape) for p in method.head.parameters()] == [(256, 128), (256,), (256,), (64, 256)]  # of the norm a scale and a shift; no other bias
+    assert [tuple(p.shape) for p in method.head.parameters()] == [
+        (256, 128),
+        (256,),
+        (256,),
+        (64, 256),
+    ]  # of the norm a scale and a shift; no other bias
     assert [tuple(p.shape) for p in method.classifier.parameters()] == [(10, 128), (10,)]
     assert not method.classifier.bias.any()
-    assert {(m.momentum, m.eps) for m in method.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))} == {(0.01, 1e-3)}
+    assert {
+        (m.momentum, m.eps)
+        for m in method.modules()
+        if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))
+    } == {(0.01, 1e-3)}
 
 
-@pytest.mark.parametrize(("given", "told"), [({"l2": -1.0}, "l2 = -1.0"), ({"tau": 0.0}, "tau = 0.0"), ({"blocks": (4, 7)}, "tell 2")])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"l2": -1.0}, "l2 = -1.0"), ({"tau": 0.0}, "tau = 0.0"), ({"blocks": (4, 7)}, "tell 2")],
+)
 def test_parameters_out_of_range_are_told(given, told):
     with pytest.raises(ValueError, match=told):
         small(**given)
@@ -107,12 +141,15 @@ def test_parameters_out_of_range_are_told(given, told):
 
 
 def epoch(cell, n, number):
-    return torch.cat([in_epochs(cell, n, step, CPU) for step in range(number * (n // cell["batch"]), (number + 1) * (n // cell["batch"]))]).tolist()
+    """Which of n pictures come in this epoch, in their order."""
+    batches = n // cell.training.batch
+    steps = range(number * batches, (number + 1) * batches)
+    return torch.cat([numbers_in_epoch(cell, n, step, CPU) for step in steps]).tolist()
 
 
 @pytest.mark.parametrize("order", ["fixed", "shuffled"])
 def test_every_instance_comes_once_an_epoch_and_what_fills_no_batch_is_left_out(order):
-    cell = {"batch": 10, "order": order, "seed": 3}
+    cell = cell_of("random_bits", batch=10, order=order, seed=3)
     for number in range(3):
         assert sorted(epoch(cell, 40, number)) == list(range(40))
         assert set(Counter(epoch(cell, 47, number)).values()) == {1}
@@ -121,18 +158,18 @@ def test_every_instance_comes_once_an_epoch_and_what_fills_no_batch_is_left_out(
 
 def test_a_fixed_order_comes_again_and_a_shuffled_one_does_not():
     for order, same in (("fixed", True), ("shuffled", False)):
-        cell = {"batch": 10, "order": order, "seed": 3}
+        cell = cell_of("random_bits", batch=10, order=order, seed=3)
         assert (epoch(cell, 40, 0) == epoch(cell, 40, 1)) == same
         assert epoch(cell, 40, 0) != list(range(40))
-        assert epoch(cell, 40, 0) != epoch(cell | {"seed": 4}, 40, 0)
+        assert epoch(cell, 40, 0) != epoch(cell.replace(seed=4), 40, 0)
 
 
 def test_batches_are_of_the_instances_of_their_place_in_the_epoch(cell, context):
     pool = load_pools(cell, context, CPU)[True]
-    draw = batches(cell | {"area_min": 1.0, "aspect": 1.0}, pool, CPU)
+    draw = training_batches(cell.replace(area_min=1.0, aspect=1.0), pool, CPU)
     for step in (0, 7, 21):
         x1, x2, y = draw(step)
-        which = in_epochs(cell, len(pool), step, CPU)
+        which = numbers_in_epoch(cell, len(pool), step, CPU)
         torch.testing.assert_close(x1[:, 0], pool.images[which] / 255, rtol=0, atol=1e-6)
         assert torch.equal(y.argmax(1), pool.labels[which])
         for i in range(6):
@@ -142,7 +179,9 @@ def test_batches_are_of_the_instances_of_their_place_in_the_epoch(cell, context)
         assert all(torch.equal(a, b) for a, b in zip(again, (x1, x2, y), strict=True))
 
 
-def test_an_interrupted_cell_goes_on_in_its_epoch_and_ends_in_the_same_bits(cell, plan, tmp_path, monkeypatch):
+def test_an_interrupted_cell_goes_on_in_its_epoch_and_ends_in_the_same_bits(
+    cell, plan, tmp_path, monkeypatch
+):
     monkeypatch.setattr(store_room, "CHECKPOINT_SECONDS", 0.0)
     whole, broken = (Context(store=tmp_path / name, threads=1) for name in ("whole", "broken"))
 
@@ -154,25 +193,23 @@ def test_an_interrupted_cell_goes_on_in_its_epoch_and_ends_in_the_same_bits(cell
     with pytest.raises(KeyboardInterrupt):
         run_cell(cell, plan.probe, broken, stop)
     assert run_cell(cell, plan.probe, broken) == rows
-    key = full_key(cell)
+    key = cell.key
     ours, theirs = (Store(context.store).weights(key) for context in (whole, broken))
     assert Store(broken.store).about(key)["resumed_at"] >= 4
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def cell_of(data, **given):
-    parameters = cell_parameters(data, "randbit")
-    return (
-        {"data": data, "method": "randbit", "seed": 0}
-        | {name: parameter.default for name, parameter in parameters.items() if name not in ("method", "seed")}
-        | given
-    )
+    return Run.of({"data": data, "method": "randbit", **given})
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"data": "two_digits", "order": "fixed"}, "TwoDigits draws more than an instance for a scene"),
+        (
+            {"data": "two_digits", "order": "fixed"},
+            "TwoDigits draws more than an instance for a scene",
+        ),
         ({"data": "random_bits", "net": "convnet", "stem": 2}, "net = convnet has no stem"),
         ({"data": "random_bits", "net": "convnet", "view": 16}, "sees pictures of one size only"),
         ({"data": "random_bits", "net": "convnet", "canvas": 14}, "canvas = 14 px is too small"),
@@ -184,7 +221,7 @@ def test_what_does_not_go_together_is_told_before_anything_is_trained(given, tol
 
 
 def test_a_layer_that_the_net_does_not_have_is_told():
-    probe = Probe(layers=["h", "block4"])
+    probe = ProbeSettings(layers=["h", "block4"])
     with pytest.raises(UserError, match="ConvNet has no layer 'block4'; did you mean 'block"):
         check_cell(cell_of("random_bits", net="convnet"), probe)
     check_cell(cell_of("random_bits"), probe)
@@ -200,7 +237,12 @@ def test_a_batch_larger_than_an_epoch_is_told(context):
 
 
 def test_every_held_out_picture_is_asked_once_as_it_is():
-    pool = Pool(torch.randint(256, (330, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8), torch.arange(330) % 10)
+    pool = Pool(
+        torch.randint(
+            256, (330, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+        ),
+        torch.arange(330) % 10,
+    )
     seen = []
 
     class Reader(RandBit):
@@ -216,7 +258,7 @@ def test_every_held_out_picture_is_asked_once_as_it_is():
             seen.append(x)
             return {"h": x[:, 0, 0, :1]}
 
-    (row,) = from_the_method_itself(RandomBits(bits=3), Probe(), Reader(FirstPixel()), pool)
+    (row,) = from_the_method_itself(RandomBits(bits=3), ProbeSettings(), Reader(FirstPixel()), pool)
     x = torch.cat(seen)
     torch.testing.assert_close(x[:, 0], pool.images / 255)
     assert torch.equal(x[:, 1:, 5, 9].long(), pool.hashes[:, None] >> torch.arange(3) & 1)
@@ -226,22 +268,48 @@ def test_every_held_out_picture_is_asked_once_as_it_is():
         for image in [torch.tensor(image)]
     )
     assert row == {
-        "feature": "class", "probe": "online", "layer": "h", "scenes": "together", "cases": 330, "accuracy": pytest.approx(right / 330),
-        "low": pytest.approx(wilson(right / 330, 330)[0]), "high": pytest.approx(wilson(right / 330, 330)[1]), "guess": 0.1,
-    }  # fmt: skip
+        "feature": "class",
+        "probe": "online",
+        "layer": "h",
+        "scenes": "together",
+        "cases": 330,
+        "accuracy": pytest.approx(right / 330),
+        "low": pytest.approx(wilson(right / 330, 330)[0]),
+        "high": pytest.approx(wilson(right / 330, 330)[1]),
+        "guess": 0.1,
+    }
     assert 0 < right < 330
 
 
-def test_the_recipe_asks_the_layer_trained_along_where_there_is_one_and_a_linear_probe_elsewhere(context):
+def test_the_recipe_asks_the_layer_trained_along_where_there_is_one_and_a_linear_probe_elsewhere(
+    context,
+):
     plan = make_plan("randbits_mnist", scale="smoke", pins={"bits": [0], "tau": [0.1]})
-    rows = {cell["method"]: run_cell(cell, plan.probe, context) for cell in plan.cells}
+    rows = {cell.method: run_cell(cell, plan.probe, context) for cell in plan.cells}
     (row,) = rows["randbit"]
-    assert (row["feature"], row["probe"], row["cases"], row["frozen"]) == ("class", "online", 500, True)
+    assert (row["feature"], row["probe"], row["cases"], row["frozen"]) == (
+        "class",
+        "online",
+        500,
+        True,
+    )
     assert {row["probe"] for row in rows["untrained"]} == {"linear"}
 
 
 def test_the_laptop_scale_is_the_notebooks():
     for cell in make_plan("randbits_mnist", scale="laptop", pins={"method": ["randbit"]}).cells:
-        training = part(Training, cell)
-        assert (training.steps, training.batch, cell["net"], cell["width"], cell["canvas"]) == (600, 1000, "convnet", 32, 28)
-        assert (cell["head_width"], cell["z_dim"], cell["scaling"], cell["l2"], cell["precision"]) == (256, 64, "notebook", 1e-4, "fp32")
+        training = cell.training
+        assert (
+            training.steps,
+            training.batch,
+            cell.parameters["net"],
+            cell.parameters["width"],
+            cell.parameters["canvas"],
+        ) == (600, 1000, "convnet", 32, 28)
+        assert (
+            cell.parameters["head_width"],
+            cell.parameters["z_dim"],
+            cell.parameters["scaling"],
+            cell.parameters["l2"],
+            cell.parameters["precision"],
+        ) == (256, 64, "notebook", 1e-4, "fp32")

@@ -19,11 +19,21 @@ def pictures(n, own, planes, side=28, dtype=torch.float64):
     return torch.cat([torch.rand(n, own, side, side, generator=rng, dtype=dtype) ** 3, bits], 1)
 
 
-@pytest.mark.parametrize(("channels", "width", "canvas", "side"), [(1, 32, 28, 2), (21, 32, 28, 2), (3, 4, 15, 1), (1, 5, 40, 4)])
+@pytest.mark.parametrize(
+    ("channels", "width", "canvas", "side"),
+    [(1, 32, 28, 2), (21, 32, 28, 2), (3, 4, 15, 1), (1, 5, 40, 4)],
+)
 def test_its_parameters_can_be_counted_by_hand(channels, width, canvas, side):
     net = ConvNet(width=width, canvas=canvas, channels=channels)
-    kernels = 9 * channels * width + 9 * width * 2 * width + 9 * 2 * width * 2 * width + side**2 * 2 * width * 4 * width
-    assert sum(p.numel() for p in net.parameters()) == kernels + 2 * (width + 2 * width + 2 * width + 4 * width)  # no bias but the norms'
+    kernels = (
+        9 * channels * width
+        + 9 * width * 2 * width
+        + 9 * 2 * width * 2 * width
+        + side**2 * 2 * width * 4 * width
+    )
+    assert sum(p.numel() for p in net.parameters()) == kernels + 2 * (
+        width + 2 * width + 2 * width + 4 * width
+    )  # no bias but the norms'
     assert net(torch.rand(2, channels, canvas, canvas)).shape == (2, net.h_dim) == (2, 4 * width)
 
 
@@ -50,20 +60,35 @@ def test_it_starts_uniformly_within_glorots_bounds_and_normalises_as_keras():
             bound = math.sqrt(6 / ((p.shape[0] + p.shape[1]) * p[0, 0].numel()))
             assert 0.98 * bound < p.abs().max() <= bound, name
             assert p.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05), name
-    assert {(m.momentum, m.eps) for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))} == {(0.01, 1e-3)}  # Keras's 0.99 and 0.001
+    assert {
+        (m.momentum, m.eps)
+        for m in net.modules()
+        if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))
+    } == {(0.01, 1e-3)}  # Keras's 0.99 and 0.001
     layer = nn.Linear(3, 2)
     as_keras(layer)
     assert not layer.bias.any()
 
 
 def test_h_is_what_the_layers_give_one_after_another():
-    """In training, where norms see the batch: torch's functions by hand, Keras's epsilon in every norm."""
+    """In training, where norms see the batch: by hand, with Keras's epsilon in every norm."""
     net, x = ConvNet(width=4, channels=3).double().train(), pictures(9, 1, 2)
     y = x
-    for kernel, norm in ((net.conv1, net.bn1), (net.conv2, net.bn2), (net.conv3, net.bn3), (net.dense, net.bn4)):
-        y = conv2d(y, kernel.weight, stride=2) if kernel.weight.ndim == 4 else y.flatten(1) @ kernel.weight.T
+    for kernel, norm in (
+        (net.conv1, net.bn1),
+        (net.conv2, net.bn2),
+        (net.conv3, net.bn3),
+        (net.dense, net.bn4),
+    ):
+        y = (
+            conv2d(y, kernel.weight, stride=2)
+            if kernel.weight.ndim == 4
+            else y.flatten(1) @ kernel.weight.T
+        )
         over = (0, *range(2, y.ndim))
-        y = (y - y.mean(over, keepdim=True)) / (y.var(over, correction=0, keepdim=True) + 1e-3).sqrt()
+        y = (y - y.mean(over, keepdim=True)) / (
+            y.var(over, correction=0, keepdim=True) + 1e-3
+        ).sqrt()
         y = y.clamp(min=0)
         assert norm.weight.unique().tolist() == [1]
     torch.testing.assert_close(net(x), y)

@@ -14,13 +14,19 @@ from suppression.models.resnet import LAYERS, ResNet, Shortcut, channels_last, s
 
 @pytest.fixture(scope="module")
 def twins() -> tuple[ResNet, nn.Module]:
-    """Ours and torchvision's with the same weights; all norms are drawn at random, or the branches that start at zero would be left out."""
+    """Ours and torchvision's with the same weights; all norms are drawn at random, or the branches
+    that start at zero would be left out."""
     theirs = torchvision.models.resnet18()
     theirs.fc = nn.Identity()
     rng = torch.Generator().manual_seed(0)
     for module in theirs.modules():
         if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
+            for tensor in (
+                module.weight.data,
+                module.bias.data,
+                module.running_mean,
+                module.running_var,
+            ):
                 tensor.copy_(torch.rand(tensor.shape, generator=rng) + 0.1)
     ours = ResNet(width=64, stem=4, channels=3)
     ours.load_state_dict(theirs.state_dict())
@@ -28,8 +34,15 @@ def twins() -> tuple[ResNet, nn.Module]:
 
 
 def test_the_state_dict_has_torchvisions_names_and_shapes_but_for_the_last_layer():
-    ours = {name: value.shape for name, value in ResNet(width=64, stem=4, channels=3).state_dict().items()}
-    theirs = {name: value.shape for name, value in torchvision.models.resnet18().state_dict().items() if not name.startswith("fc.")}
+    ours = {
+        name: value.shape
+        for name, value in ResNet(width=64, stem=4, channels=3).state_dict().items()
+    }
+    theirs = {
+        name: value.shape
+        for name, value in torchvision.models.resnet18().state_dict().items()
+        if not name.startswith("fc.")
+    }
     assert ours == theirs
 
 
@@ -53,7 +66,9 @@ def test_at_width_64_the_output_and_a_gradient_equal_torchvisions(twins, trainin
 
 def test_the_norms_that_start_at_zero_are_those_of_torchvisions_zero_init_residual():
     def zero(net: nn.Module) -> set[str]:
-        return {name for name, p in net.named_parameters() if name.endswith("weight") and not p.any()}
+        return {
+            name for name, p in net.named_parameters() if name.endswith("weight") and not p.any()
+        }
 
     theirs = torchvision.models.resnet18(zero_init_residual=True)
     assert zero(ResNet()) == zero(theirs)
@@ -69,7 +84,17 @@ def test_convolutions_start_with_the_fan_out_variance_of_he():
 
 @pytest.mark.parametrize(
     ("canvas", "stem", "side"),  # side of the map that the first block group sees
-    [(28, 1, 28), (39, 1, 39), (40, 2, 20), (64, 2, 32), (95, 2, 48), (96, 4, 24), (112, 4, 28), (160, 4, 40), (224, 4, 56)],
+    [
+        (28, 1, 28),
+        (39, 1, 39),
+        (40, 2, 20),
+        (64, 2, 32),
+        (95, 2, 48),
+        (96, 4, 24),
+        (112, 4, 28),
+        (160, 4, 40),
+        (224, 4, 56),
+    ],
 )
 def test_the_stem_for_a_canvas_leaves_the_map_of_the_table(canvas, stem, side):
     assert stem_for(canvas) == stem
@@ -77,7 +102,9 @@ def test_the_stem_for_a_canvas_leaves_the_map_of_the_table(canvas, stem, side):
     assert net.taps(torch.zeros(1, 1, canvas, canvas))["block1"].shape == (1, 1, side, side)
 
 
-@pytest.mark.parametrize(("stem", "sides"), [(1, (32, 16, 8, 4)), (2, (16, 8, 4, 2)), (4, (8, 4, 2, 1))])
+@pytest.mark.parametrize(
+    ("stem", "sides"), [(1, (32, 16, 8, 4)), (2, (16, 8, 4, 2)), (4, (8, 4, 2, 1))]
+)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_taps_have_the_shapes_of_their_block_groups(stem, sides, channels):
     net = ResNet(width=4, stem=stem, channels=channels)
@@ -92,7 +119,12 @@ def test_taps_have_the_shapes_of_their_block_groups(stem, sides, channels):
 def test_taps_are_torchvisions_intermediate_layers_and_h_their_mean(twins):
     ours, theirs = (net.eval() for net in twins)
     seen = {}
-    hooks = [getattr(theirs, f"layer{i}").register_forward_hook(lambda module, args, out, i=i: seen.update({f"block{i}": out})) for i in range(1, 5)]
+    hooks = [
+        getattr(theirs, f"layer{i}").register_forward_hook(
+            lambda module, args, out, i=i: seen.update({f"block{i}": out})
+        )
+        for i in range(1, 5)
+    ]
     x = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         taps, h = ours.taps(x), theirs(x)
@@ -121,15 +153,23 @@ def test_the_memory_layout_changes_no_number_of_the_output():
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 7, 8, 15, 16, 32])
-def test_the_shortcuts_gradients_are_the_sums_they_stand_for_also_where_onednns_kernel_fails(channels):
-    x = torch.rand(8, channels, 12, 12).contiguous(memory_format=torch.channels_last).requires_grad_()
+def test_the_shortcuts_gradients_are_the_sums_they_stand_for_also_where_onednns_kernel_fails(
+    channels,
+):
+    x = (
+        torch.rand(8, channels, 12, 12)
+        .contiguous(memory_format=torch.channels_last)
+        .requires_grad_()
+    )
     conv = channels_last(Shortcut(channels, 2 * channels, 1, 2, bias=False))
     weight, seen = conv.weight[:, :, 0, 0].detach(), x.detach()[:, :, ::2, ::2]
     y = conv(x)
     dy = torch.randn_like(y)
     y.backward(dy)
     assert torch.allclose(y, torch.einsum("oc,nchw->nohw", weight, seen), atol=1e-5)
-    assert torch.allclose(conv.weight.grad[:, :, 0, 0], torch.einsum("nohw,nchw->oc", dy, seen), atol=1e-3)
+    assert torch.allclose(
+        conv.weight.grad[:, :, 0, 0], torch.einsum("nohw,nchw->oc", dy, seen), atol=1e-3
+    )
     dx = torch.zeros_like(x)
     dx[:, :, ::2, ::2] = torch.einsum("nohw,oc->nchw", dy, weight)
     assert torch.allclose(x.grad, dx, atol=1e-5)
@@ -160,11 +200,16 @@ def test_an_mlp_head_is_linear_layers_with_batch_norm_and_relu_between(layers, w
     z = h
     for weight in matrices[:-1]:
         z = z @ weight.T
-        z = (z - z.mean(0)) / (z.var(0, correction=0) + 1e-5).sqrt()  # batch norm starts with scale 1 and shift 0
+        z = (z - z.mean(0)) / (
+            z.var(0, correction=0) + 1e-5
+        ).sqrt()  # batch norm starts with scale 1 and shift 0
         z = z.clamp(min=0)
     expected = z @ matrices[-1].T + head[-1].bias
     torch.testing.assert_close(head(h), expected, atol=1e-5, rtol=1e-5)
-    assert sum(p.numel() for p in head.parameters()) == sum(p.numel() for p in matrices) + 2 * inner * (layers - 1) + 5  # no other biases
+    assert (
+        sum(p.numel() for p in head.parameters())
+        == sum(p.numel() for p in matrices) + 2 * inner * (layers - 1) + 5
+    )  # no other biases
 
 
 def test_the_head_has_two_layers_and_64_outputs_unless_told():
@@ -174,7 +219,14 @@ def test_the_head_has_two_layers_and_64_outputs_unless_told():
 def test_at_full_size_a_deeper_one_has_the_layers_of_torchvisions_resnet34():
     import torchvision
 
-    theirs = {name: tuple(p.shape) for name, p in torchvision.models.resnet34(weights=None).state_dict().items() if not name.startswith("fc.")}
-    ours = {name: tuple(p.shape) for name, p in ResNet(width=64, stem=4, channels=3, depth=34).state_dict().items()}
+    theirs = {
+        name: tuple(p.shape)
+        for name, p in torchvision.models.resnet34(weights=None).state_dict().items()
+        if not name.startswith("fc.")
+    }
+    ours = {
+        name: tuple(p.shape)
+        for name, p in ResNet(width=64, stem=4, channels=3, depth=34).state_dict().items()
+    }
     assert ours == theirs
     assert sum("conv" in name for name in ResNet(width=4, depth=10).state_dict()) == 1 + 4 * 2

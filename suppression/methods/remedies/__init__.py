@@ -1,0 +1,61 @@
+"""Remedies against feature suppression, composed with any method that has a projection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suppression.methods import Method
+from suppression.methods._projection import Projected
+from suppression.methods.remedies.base import HOOKS, Remedy, name_of
+from suppression.methods.remedies.feature_modification import IFM
+
+REMEDIES: dict[str, type[Remedy]] = {
+    "ifm": IFM,
+}
+
+
+def with_remedies(method: Method, remedies: Sequence[Remedy]) -> Method:
+    """Compose a method with remedies, in place.
+
+    Args:
+        method: The method, trained or not. Without remedies it stays as it is.
+        remedies: The remedies, none of which changes what another one changes.
+
+    Returns:
+        The same method, which has the remedies from now on.
+
+    Raises:
+        ValueError: A remedy does not go with the method, or two remedies change the same hook.
+        TypeError: What is given is no remedy.
+
+    Example:
+        >>> from suppression.methods import SimCLR, Supervised
+        >>> from suppression.models import ResNet
+        >>> encoder = ResNet(width=4, stem=1, channels=1)
+        >>> method = with_remedies(SimCLR(encoder), [IFM(epsilon=0.1)])
+        >>> [remedy.name for remedy in method.remedies]
+        ['ifm']
+        >>> with_remedies(Supervised(encoder), [IFM()])
+        Traceback (most recent call last):
+            ...
+        ValueError: remedy ifm needs NT-Xent of cosines at a temperature, which supervised has \
+not; it goes with: simclr
+    """
+    changed_by: dict[str, Remedy] = {}
+    for remedy in [*getattr(method, "remedies", []), *remedies]:
+        if not isinstance(remedy, Remedy):
+            raise TypeError(f"{remedy!r} is not a Remedy, as REMEDIES['ifm'](epsilon=0.1) is")
+        remedy.check(method)
+        for hook in remedy.changes():
+            if hook in changed_by:
+                raise ValueError(
+                    f"remedies {changed_by[hook].name} and {remedy.name} both change the {hook}; "
+                    "give one of them"
+                )
+            changed_by[hook] = remedy
+    if isinstance(method, Projected):
+        method.remedies.extend(remedies)
+    return method
+
+
+__all__ = ["HOOKS", "IFM", "REMEDIES", "Remedy", "name_of", "with_remedies"]
