@@ -1,64 +1,138 @@
-"""One trained network, frozen and asked everything that its probe names; answers are long-form rows."""
+"""One trained network, frozen and asked everything that its probes want to know: long-form rows."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import torch
 from torch import nn
 
 from suppression.data import Scenes
 from suppression.data.transforms.augmentation import Augmentation
-from suppression.errors import unknown
-from suppression.evaluation.clustering import about_clusters, check_clusters
-from suppression.evaluation.contrastive_task import about_pairs
+from suppression.errors import UserError, unknown
+from suppression.evaluation.base import Asked, Probe
 from suppression.evaluation.features import Pools, Row, fingerprint
-from suppression.evaluation.linear import about_features
-from suppression.evaluation.online import from_the_method_itself
-from suppression.evaluation.spec import Probe
-from suppression.evaluation.transformations import TRANSFORMATIONS, about_transformations
+from suppression.evaluation.probes import switched_on
+from suppression.evaluation.readouts import Readout, about_features
+from suppression.evaluation.spec import SHARED, ProbeSettings
 from suppression.methods import Method
 
 VERSION = 2  # part of a record's name: 2 tells the majority's guess, and the mean over all bits
 
+# Settings that names of stored answers held before probes had files of their own: they are part of
+# the name whatever their value, but for None.
+FROM_THE_START = {
+    *SHARED,
+    "C",
+    "max_iter",
+    "mlp",
+    "transformations",
+    "clusters",
+    "cluster_images",
+    "resolution",
+    "online",
+    "contrast",
+}
 
-def record_name(probe: Probe) -> str:
-    """The name of the probe's record in the store: changed parameters or a changed version ask again, and retrain nothing."""
-    told = f"{VERSION} {sorted(probe.model_dump(exclude_none=True).items())}"
-    return f"probe-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+class Moved(RuntimeError):
+    """The network changed while it was probed."""
 
 
-def check(kind: str, scenes: Scenes, probe: Probe, encoder: nn.Module) -> None:
-    """UserError for a feature, a transformation or a layer that is not there, and for clusters that cannot be, before the first second of work. `encoder`
-    may be narrow and of any weights."""
-    for name in probe.features or []:
+def record_name(settings: ProbeSettings) -> str:
+    """The name of the probe's record in the store.
+
+    Changed settings or a changed version ask again, and retrain nothing. A setting or a probe that
+    is added later leaves the names of answers alone that were stored before: a later setting is
+    part of the name only where its probe is switched on and its value is not the default, and a
+    probe's version only from 2 on. Whoever changes a default raises the version, then.
+    """
+    named = settings.model_dump(exclude_none=True, include=FROM_THE_START)
+    versions = ""
+    for probe in switched_on(settings):
+        named |= later_settings(probe)
+        if probe.version > 1:
+            versions += f" {probe.name} {probe.version}"
+    described = f"{VERSION} {sorted(named.items())}{versions}"
+    return f"probe-{hashlib.sha256(described.encode()).hexdigest()[:12]}"
+
+
+def later_settings(probe: Probe) -> dict[str, Any]:
+    """The settings of a probe that names of records did not always hold, and not at defaults."""
+    found = {}
+    for name, (_, default) in probe.settings().items():
+        value = getattr(probe, name)
+        if name not in FROM_THE_START and value is not None and value != default:
+            found[name] = value
+    return found
+
+
+def check(kind: str, scenes: Scenes, settings: ProbeSettings, encoder: nn.Module) -> None:
+    """UserError for what cannot be asked, before the first second of work.
+
+    `encoder` may be narrow and of any weights.
+    """
+    for name in ("train", "test"):
+        if getattr(settings, name) < 1:
+            raise UserError(f"{name} = {getattr(settings, name)}: one scene is the least")
+    for name in settings.features or []:
         if name not in scenes.features:
             raise unknown(f"{kind} has no feature", name, scenes.features)
-    there = [*encoder.layers, "z"]  # type: ignore[misc]
-    for layer in probe.layers:
-        if layer not in there:
-            raise unknown(f"{type(encoder).__name__} has no layer", layer, there)
-    for name in probe.transformations or []:
-        if name not in TRANSFORMATIONS:
-            raise unknown("there is no transformation", name, TRANSFORMATIONS)
-    if probe.clusters:
-        check_clusters(kind, scenes, probe, encoder)
+    layers = [*encoder.layers, "z"]  # type: ignore[misc]
+    for layer in settings.layers:
+        if layer not in layers:
+            raise unknown(f"{type(encoder).__name__} has no layer", layer, layers)
+    for probe in switched_on(settings):
+        probe.check(kind, scenes, settings, encoder)
 
 
-def ask(scenes: Scenes, probe: Probe, method: Method, pools: Pools, device: torch.device, *, views: Augmentation | None = None) -> list[Row]:
-    """All rows of the probe, on held-out instances, float32 throughout; `views` are those of its training. RuntimeError if the encoder moved meanwhile."""
-    whole, scenes = scenes, scenes.probed()
-    method.eval()  # a method loaded from the store is in training mode, where its batch norms would move
+def ask(
+    scenes: Scenes,
+    settings: ProbeSettings,
+    method: Method,
+    pools: Pools,
+    device: torch.device,
+    *,
+    views: Augmentation | None = None,
+    seed: int = 0,
+) -> list[Row]:
+    """All rows of all probes that are switched on, on held-out instances, float32 throughout.
+
+    `views` are those of its training. `Moved` if the encoder moved meanwhile.
+    """
+    method.eval()  # one loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
-    layers = [layer for layer in probe.layers if layer != "z" or method.has_z]
-    if probe.online and method.has_classifier:
-        rows = list(from_the_method_itself(scenes, probe, method, pools[False]))
-    else:
-        rows = list(about_features(scenes, probe, method, layers, pools, device))
-    rows += about_transformations(scenes, probe, method, layers, pools, device)
-    rows += about_clusters(whole, probe, method, layers, pools[False], device)
-    rows += about_pairs(whole, probe, method, views, pools[False], device)
+    probes = switched_on(settings)
+    asked = Asked(
+        scenes=scenes.probed(),
+        whole=scenes,
+        method=method,
+        layers=[layer for layer in settings.layers if layer != "z" or method.has_z],
+        pools=pools,
+        device=device,
+        settings=settings,
+        views=views,
+        readouts=tuple(probe for probe in probes if isinstance(probe, Readout)),
+        seed=seed,
+    )
+    rows = answers(probes, asked)
     after = fingerprint(method)
     if before != after:
-        raise RuntimeError("the encoder changed while it was probed")
-    return [row | {"encoder": before[:16], "frozen": before == after} for row in rows]
+        raise Moved("the encoder changed while it was probed")
+    return [{**row, "encoder": before[:16], "frozen": before == after} for row in rows]
+
+
+def answers(probes: list[Probe], asked: Asked) -> list[Row]:
+    """The rows of these probes: readouts first, which share their pictures, then one by one."""
+    able = [probe for probe in probes if probe.applies(asked)]
+    replaced: set[str] = set()
+    for probe in able:
+        replaced.update(probe.instead_of)
+    able = [probe for probe in able if probe.name not in replaced]
+    readouts = [probe for probe in able if isinstance(probe, Readout)]
+    rows = list(about_features(asked, readouts)) if readouts else []
+    for probe in able:
+        if not isinstance(probe, Readout):
+            rows += probe.ask(asked)
+    return rows

@@ -1,105 +1,67 @@
-"""Readouts: what can be told from frozen features, by a linear classifier and by one with a hidden layer."""
+"""Linear probe: what logistic regression tells from frozen features."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
-import torch
-from torch import Tensor
+from torch import nn
 
 from suppression.data import Scenes
-from suppression.evaluation.features import Pools, Row, encode_scenes
-from suppression.evaluation.spec import Probe
-from suppression.methods import Method
-from suppression.metrics.intervals import wilson
-from suppression.seeding import torch_rng
-
-Labelled = tuple[Tensor, Tensor]
+from suppression.errors import UserError
+from suppression.evaluation.features import Row
+from suppression.evaluation.readouts import Labelled, Readout, fitted
+from suppression.evaluation.spec import ProbeSettings
 
 
-def linear(train: Labelled, test: Labelled, *, cases: int, C: float = 0.1, max_iter: int = 300) -> dict[str, object]:
-    """Top-1 accuracy of logistic regression (L-BFGS, l2 penalty 1/C) on standardised features, one row.
+def linear(
+    train: Labelled, test: Labelled, *, cases: int, C: float = 0.1, max_iter: int = 300
+) -> Row:
+    """Top-1 accuracy of logistic regression (L-BFGS, l2 penalty) on standardised features.
 
-    `train` and `test` are features (n, d) with labels (n,): encoded once, they serve every question about the same pictures. `cases` is how many of the
-    test pictures count as independent for Wilson's 95 % interval: pictures of one digit instance at several places are not, so it is the number of
-    distinct instances. `guess` is what naming the class most frequent in `train` would score.
+    Args:
+        train: Features (n, d) and labels (n,) to fit on; encoded once, they serve every question
+            about the same pictures.
+        test: Held-out features and labels.
+        cases: Test pictures that count as independent for Wilson's 95 % interval: pictures of one
+            digit instance at several places do not, so it is the number of distinct instances.
+        C: Inverse of the penalty's strength; above 0.
+        max_iter: Steps of L-BFGS at most; 1 or more.
+
+    Returns:
+        One row: accuracy, low, high, cases, guess (what naming the class most frequent in `train`
+        would score) and converged.
+
+    Example:
+        >>> import torch
+        >>> x, y = torch.tensor([[0.0], [1.0]]).repeat(20, 1), torch.tensor([0, 1]).repeat(20)
+        >>> linear((x, y), (x, y), cases=40)["accuracy"]
+        1.0
     """
     from sklearn.linear_model import LogisticRegression
 
     return fitted(LogisticRegression(C=C, max_iter=max_iter), train, test, cases)
 
 
-def mlp(train: Labelled, test: Labelled, *, cases: int, hidden: int = 128) -> dict[str, object]:
-    """As `linear`, by a perceptron with one hidden layer (ReLU, Adam; the weights that are best on a tenth of `train` held back for that): what it
-    reads and `linear` does not is hidden from a linear readout, not erased."""
-    from sklearn.neural_network import MLPClassifier
+@dataclass(frozen=True)
+class Linear(Readout):
+    """Logistic regression on frozen features; always asked, unless there are no `features`.
 
-    return fitted(MLPClassifier((hidden,), batch_size=100, early_stopping=True, n_iter_no_change=30, max_iter=200, random_state=0), train, test, cases)
+    Args:
+        C: Inverse of the l2 penalty's strength; above 0.
+        max_iter: Steps of L-BFGS at most; 1 or more.
+    """
 
+    name: ClassVar[str] = "linear"
 
-def fitted(model: Any, train: Labelled, test: Labelled, cases: int) -> dict[str, object]:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.preprocessing import StandardScaler
+    C: float = 0.1
+    max_iter: int = 300
 
-    (features, labels), (held_out, truth) = ((x.cpu().numpy(), y.cpu().numpy()) for x, y in (train, test))
-    scaler = StandardScaler().fit(features)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        model.fit(scaler.transform(features), labels)
-    accuracy = float(np.mean(model.predict(scaler.transform(held_out)) == truth))
-    low, high = wilson(accuracy, cases)
-    return {
-        "accuracy": accuracy,
-        "low": low,
-        "high": high,
-        "cases": cases,
-        "guess": float(np.mean(truth == np.bincount(labels).argmax())),
-        "converged": not any(issubclass(w.category, ConvergenceWarning) for w in caught),
-    }
+    def check(self, kind: str, scenes: Scenes, settings: ProbeSettings, encoder: nn.Module) -> None:
+        if not self.C > 0:
+            raise UserError(f"C = {self.C} is not above 0")
+        if self.max_iter < 1:
+            raise UserError(f"max_iter = {self.max_iter}: one step is the least")
 
-
-DECODABLE = 0.75  # a bit counts as held where its accuracy's lower bound is nearer to certain than to the guess
-
-
-def about_features(scenes: Scenes, probe: Probe, method: Method, layers: list[str], pools: Pools, device: torch.device) -> Iterator[Row]:
-    """Each feature's class as the scenes' `questions` say: with it alone visible, with all together."""
-    if probe.features == []:
-        return
-    drawn = {train: scenes.factors(n, torch_rng("probe", train, device=device), pools[train]) for train, n in ((True, probe.train), (False, probe.test))}
-    labels = {train: scenes.labels(some) for train, some in drawn.items()}
-    cases = {name: len(carrier.unique()) for name, carrier in scenes.carriers(drawn[False]).items()}
-    for shown, visible, features_shown in scenes.questions():
-        asked = [name for name in features_shown if probe.features is None or name in probe.features]
-        held = {train: encode_scenes(method, layers, scenes, drawn[train], pools[train], visible) for train in (True, False)} if asked else {}
-        rows = [
-            {"feature": name, "scenes": shown} | row
-            for name in asked
-            for row in answers(held, {train: labels[train][name] for train in labels}, probe, layers, cases[name])
-        ]
-        yield from rows
-        yield from over_bits(rows)
-
-
-def answers(held: dict[bool, dict[str, Tensor]], labels: dict[bool, Tensor], probe: Probe, layers: list[str], cases: int) -> Iterator[Row]:
-    """Every readout that the probe names, at every layer."""
-    for readout in ("linear", "mlp") if probe.mlp else ("linear",):
-        parameters = {"C": probe.C, "max_iter": probe.max_iter} if readout == "linear" else {"hidden": probe.mlp}
-        for layer in layers:
-            train, test = ((held[train][layer], labels[train]) for train in (True, False))
-            yield {"probe": readout, "layer": layer} | READOUTS[readout](train, test, cases=cases, **parameters)
-
-
-def over_bits(rows: list[Row]) -> Iterator[Row]:
-    """`bit`, the mean over bit1, bit2, ..., and how many of them are `decodable`; its interval is that of one bit on as many cases."""
-    bits = [row for row in rows if row["feature"].startswith("bit")]
-    for readout, layer in dict.fromkeys((row["probe"], row["layer"]) for row in bits):
-        these = [row for row in bits if (row["probe"], row["layer"]) == (readout, layer)]
-        mean = {name: sum(row[name] for row in these) / len(these) for name in ("accuracy", "low", "high", "guess")}
-        held = sum(row["low"] > DECODABLE for row in these)
-        yield these[0] | mean | {"feature": "bit", "decodable": held, "converged": all(row["converged"] for row in these)}
-
-
-READOUTS: dict[str, Callable[..., dict[str, Any]]] = {"linear": linear, "mlp": mlp}
+    def read(self, train: Labelled, test: Labelled, *, cases: int) -> Row:
+        return linear(train, test, cases=cases, C=self.C, max_iter=self.max_iter)

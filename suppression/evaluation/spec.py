@@ -1,38 +1,66 @@
-"""What a probe is told: the form that a recipe's `[probe]` table fills in."""
+"""What a recipe's `probe` table may say: the settings that all probes share, and those of each."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+
+Setting = tuple[Any, Any]  # annotation, default
 
 
 class Strict(BaseModel):
+    """A form that a TOML file fills in; a key that it does not have is a fault."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Probe(Strict):
-    """What a trained network is asked. A parameter that is None asks nothing, and leaves the names of stored answers as they are.
+class ProbeSettings(Strict):
+    """What a trained network is asked: the form of a recipe's `probe` table.
 
-    `train` and `test` pictures to fit on and to test with; which `features` (all if None), at which `layers`; logistic regression's `C` and `max_iter`; `mlp`
-    is how many hidden units a second readout has; `transformations` are asked for besides (probing.TRANSFORMATIONS).
+    The settings of each probe join these four when it joins `PROBES`. A setting that is None asks
+    nothing, and leaves the names of stored answers as they are.
 
-    `clusters` are the k of k-means on local features, at those of the `layers` that are maps; of `cluster_images` whole scenes (64 if None), each drawn at
-    `resolution` px a side (those of the canvas if None).
-
-    `contrast`: put the contrastive task to so many held-out scenes, in two of the views that it was trained on (`probes.pairs`).
-
-    `online`: where a method has trained a linear layer along with its encoder, that layer is asked instead, on every held-out instance once.
+    Args:
+        train: Scenes that readouts are fitted on; 1 or more.
+        test: Held-out scenes that they are tested with; 1 or more.
+        layers: Layers that are probed: those of the encoder, and z, the projection head's output.
+        features: Features that are asked for; all if None.
     """
 
     train: int = 2000
     test: int = 1000
-    C: float = 0.1
-    max_iter: int = 300
     layers: list[str] = ["h"]
     features: list[str] | None = None
-    mlp: int | None = None
-    transformations: list[str] | None = None
-    clusters: list[int] | None = None
-    cluster_images: int | None = None
-    resolution: int | None = None
-    online: bool | None = None
-    contrast: int | None = None
+
+    if TYPE_CHECKING:  # the settings of the probes, which no type checker can know
+
+        def __init__(self, **given: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+SHARED = tuple(ProbeSettings.model_fields)  # read before any probe adds its own
+
+
+def add_settings(settings: Mapping[str, Setting]) -> None:
+    """Let the form have these settings, too, and every form that the form is part of."""
+    for name, (annotation, default) in settings.items():
+        field = FieldInfo.from_annotated_attribute(annotation, default)
+        ProbeSettings.model_fields[name] = field
+    rebuild()
+
+
+def drop_settings(names: list[str]) -> None:
+    """Take these settings out of the form."""
+    for name in names:
+        del ProbeSettings.model_fields[name]
+    rebuild()
+
+
+def rebuild() -> None:
+    ProbeSettings.model_rebuild(force=True)
+    for form in Strict.__subclasses__():
+        form.model_rebuild(force=True)

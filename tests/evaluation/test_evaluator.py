@@ -1,4 +1,4 @@
-"""Probes against encoders whose features are known: what is there is read, what is not is guessed."""
+"""Probes against encoders whose features are known: what is there is read, no more."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from suppression.data.loader import load_pool
 from suppression.data.random_bits import RandomBits
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError
 from suppression.evaluation import linear, mlp
 from suppression.evaluation.contrastive_task import pairs
 from suppression.evaluation.evaluator import ask, check
-from suppression.evaluation.spec import Probe
-from suppression.execution.batches import load_pools
+from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.runner import run_cell
 from suppression.experiment.plan import make_plan
 from suppression.methods import Method
@@ -37,10 +37,13 @@ class Known(nn.Module):
         return {"h": self.see(x).flatten(1)}
 
 
-def asked(see, scenes, context, *, source, **probe):
-    cell = {"data": "random_bits", "source": source, "canvas": scenes.canvas, "bits": scenes.bits, "method": "untrained", "seed": 0}
-    pools = load_pools(cell, context, CPU)
-    return ask(scenes, Probe(train=400, test=200, **probe), Method(Known(see)), pools, CPU)
+def pools_of(scenes):
+    return {train: load_pool(scenes, train=train) for train in (True, False)}
+
+
+def asked(see, scenes, **probe):
+    settings = ProbeSettings(train=400, test=200, **probe)
+    return ask(scenes, settings, Method(Known(see)), pools_of(scenes), CPU)
 
 
 PHOTOS = RandomBits(canvas=16, source="colour_photos", bits=0)
@@ -55,38 +58,64 @@ def flattest(x):
     return x.diff(dim=-1).abs().flatten(1).quantile(0.3, dim=1)[:, None]
 
 
-def test_gray_is_read_off_whether_there_is_colour_and_rotation_is_not(context):
-    rows = {row["feature"]: row for row in asked(coloured, PHOTOS, context, source="colour_photos", features=[], transformations=["gray", "rotation"])}
+def test_gray_is_read_off_whether_there_is_colour_and_rotation_is_not():
+    rows = {
+        row["feature"]: row
+        for row in asked(
+            coloured,
+            PHOTOS,
+            features=[],
+            transformations=["gray", "rotation"],
+        )
+    }
     assert list(rows) == ["gray", "rotation"]
     assert rows["gray"]["accuracy"] > 0.97
     assert rows["rotation"]["accuracy"] == pytest.approx(0.25, abs=0.1)
     assert {row["scenes"] for row in rows.values()} == {"transformed"}
 
 
-def test_the_guesses_of_the_transformations_are_the_published_ones(context):
-    rows = asked(coloured, PHOTOS, context, source="colour_photos", features=[], transformations=["gray", "rotation", "noise", "sobel"])
+def test_the_guesses_of_the_transformations_are_the_published_ones():
+    rows = asked(
+        coloured,
+        PHOTOS,
+        features=[],
+        transformations=["gray", "rotation", "noise", "sobel"],
+    )
     assert [row["guess"] for row in rows] == pytest.approx([0.8, 0.25, 0.5, 0.5], abs=0.08)
 
 
-def test_noise_is_read_off_how_much_neighbouring_pixels_differ_at_the_least(context):
-    (row,) = asked(flattest, PHOTOS, context, source="colour_photos", features=[], transformations=["noise"])
+def test_noise_is_read_off_how_much_neighbouring_pixels_differ_at_the_least():
+    (row,) = asked(flattest, PHOTOS, features=[], transformations=["noise"])
     assert row["accuracy"] > 0.75 > row["guess"] + 0.1
 
 
-def test_bits_are_all_read_off_their_planes_and_none_off_the_picture(context):
+def test_bits_are_all_read_off_their_planes_and_none_off_the_picture():
     scenes = RandomBits(canvas=16, bits=5)
-    held = {row["feature"]: row for row in asked(lambda x: x[:, 1:, 0, 0], scenes, context, source="digits") if row["scenes"] == "together"}
+    held = {
+        row["feature"]: row
+        for row in asked(lambda x: x[:, 1:, 0, 0], scenes)
+        if row["scenes"] == "together"
+    }
     assert held["bit"]["decodable"] == 5
     assert held["bit"]["accuracy"] == 1
-    none = {row["feature"]: row for row in asked(lambda x: x[:, :1].mean((2, 3)), scenes, context, source="digits") if row["scenes"] == "together"}
+    none = {
+        row["feature"]: row
+        for row in asked(lambda x: x[:, :1].mean((2, 3)), scenes)
+        if row["scenes"] == "together"
+    }
     assert none["bit"]["decodable"] == 0
-    assert none["bit"]["accuracy"] == pytest.approx(sum(none[f"bit{i}"]["accuracy"] for i in range(1, 6)) / 5)
+    assert none["bit"]["accuracy"] == pytest.approx(
+        sum(none[f"bit{i}"]["accuracy"] for i in range(1, 6)) / 5
+    )
 
 
 def test_an_exclusive_or_is_hidden_from_a_linear_readout_and_read_by_an_mlp():
     rng = torch.Generator().manual_seed(0)
     x = torch.randint(2, (1200, 2), generator=rng)
-    data = [(x[part].float() + 0.1 * torch.randn(len(x[part]), 2, generator=rng), x[part].sum(1) % 2) for part in (slice(800), slice(800, None))]
+    data = [
+        (x[part].float() + 0.1 * torch.randn(len(x[part]), 2, generator=rng), x[part].sum(1) % 2)
+        for part in (slice(800), slice(800, None))
+    ]
     assert linear(*data, cases=400)["accuracy"] < 0.65
     assert mlp(*data, cases=400, hidden=32)["accuracy"] > 0.95
 
@@ -97,29 +126,31 @@ def test_the_guess_is_that_of_the_class_most_frequent_where_the_probe_is_fitted(
     assert linear((x, fit), (x, test), cases=100)["guess"] == 0.2
 
 
-def test_an_encoder_that_moves_while_it_is_probed_is_no_result(context):
+def test_an_encoder_that_moves_while_it_is_probed_is_no_result():
     def see(x):
         moving.encoder.moved += 1
         return x.mean((2, 3))
 
     moving = Method(Known(see))
-    pools = load_pools({"data": "random_bits", "source": "digits", "canvas": 16, "bits": 0}, context, CPU)
+    pools = pools_of(RandomBits(canvas=16, bits=0))
     with pytest.raises(RuntimeError, match="changed while it was probed"):
-        ask(RandomBits(canvas=16, bits=0), Probe(train=100, test=50), moving, pools, CPU)
+        ask(RandomBits(canvas=16, bits=0), ProbeSettings(train=100, test=50), moving, pools, CPU)
 
 
 def test_a_transformation_that_is_not_there_is_told_with_the_nearest_name():
     with pytest.raises(UserError, match="'rotate'; did you mean 'rotation'"):
-        check("random_bits", PHOTOS, Probe(transformations=["rotate"]), Known(coloured))
+        check("random_bits", PHOTOS, ProbeSettings(transformations=["rotate"]), Known(coloured))
 
 
 def test_the_effective_rank_is_that_of_known_vectors():
-    """k orthogonal directions, equally often: k; one direction: 1; two of which one is rarer: by hand."""
+    """k orthogonal directions, equally often: k; one: 1; two of which one is rarer: by hand."""
     assert effective_rank(torch.eye(5).repeat(4, 1)) == pytest.approx(5)
     assert effective_rank(torch.randn(7, 1) * torch.randn(1, 4)) == pytest.approx(1)
     a, b = 9**0.5, 1.0  # singular values of nine vectors along one axis and one along the other
     p = torch.tensor([a, b]) / (a + b)
-    assert effective_rank(torch.cat([torch.eye(2)[:1].expand(9, 2), torch.eye(2)[1:]])) == pytest.approx(torch.exp(-(p * p.log()).sum()).item())
+    assert effective_rank(
+        torch.cat([torch.eye(2)[:1].expand(9, 2), torch.eye(2)[1:]])
+    ) == pytest.approx(torch.exp(-(p * p.log()).sum()).item())
 
 
 def test_the_contrastive_task_is_solved_by_what_both_views_share_and_not_by_noise():
@@ -138,21 +169,34 @@ def test_pairs_are_asked_at_the_output_of_a_trained_network_and_not_of_an_untrai
     plan = make_plan("temperature", scale="smoke")
     found = {}
     for method in ("untrained", "simclr"):
-        cell = next(cell for cell in plan.cells if cell["method"] == method)
-        found[method] = [row for row in run_cell(cell, plan.probe, context) if row["feature"] == "pairs"]
+        cell = next(cell for cell in plan.cells if cell.method == method)
+        found[method] = [
+            row for row in run_cell(cell, plan.probe, context) if row["feature"] == "pairs"
+        ]
     assert found["untrained"] == []
     (row,) = found["simclr"]
     assert row["layer"] == "output"
-    assert 0 <= row["entropy"] <= torch.tensor(63.0).log() + 1e-4  # of 32 pairs, each anchor has 63 others
+    assert (
+        0 <= row["entropy"] <= torch.tensor(63.0).log() + 1e-4
+    )  # of 32 pairs, each anchor has 63 others
     assert 1 <= row["rank"] <= 64
 
 
-def test_no_picture_is_its_own_negative_where_scenes_are_instances(context):
-    """An encoder that knows the picture solves the task; were instances drawn with replacement, a third would have a twin."""
-    scenes, source = RandomBits(canvas=8, source="digits", bits=0), "digits"
-    cell = {"data": "random_bits", "source": source, "canvas": 8, "bits": 0, "method": "untrained", "seed": 0}
-    pools = load_pools(cell, context, CPU)
+def test_no_picture_is_its_own_negative_where_scenes_are_instances():
+    """An encoder that knows the picture solves the task.
+
+    Were instances drawn with replacement, a third would have a twin.
+    """
+    scenes = RandomBits(canvas=8, source="digits", bits=0)
+    pools = pools_of(scenes)
     still = Augmentation(area_min=1.0, aspect=1.0)
-    (row,) = ask(scenes, Probe(features=[], contrast=256), Method(Known(lambda x: x - x.mean((2, 3), keepdim=True))), pools, CPU, views=still)
+    (row,) = ask(
+        scenes,
+        ProbeSettings(features=[], contrast=256),
+        Method(Known(lambda x: x - x.mean((2, 3), keepdim=True))),
+        pools,
+        CPU,
+        views=still,
+    )
     assert row["cases"] == 256
     assert row["accuracy"] > 0.99
