@@ -1,3 +1,93 @@
-"""See and measure feature suppression in contrastive learning: `python -m suppression.exp` lists the experiments."""
+"""See and measure feature suppression in contrastive learning.
+
+Contrastive learning pulls two views of one picture together. When the views share several
+features, the easy one (a large digit, a colour, a few shared bits) can keep the others from
+being learned. Here pictures are made whose features are known, compact networks are trained on
+them, and frozen probes tell which features survived, each result beside the published one.
+
+In a notebook:
+
+    import suppression as sup
+
+    sup.experiments()                                # what there is
+    result = sup.run("digit_size", scale="smoke", tau=0.2)     # trains what is missing
+    result                                           # table, verdict, figure
+    result.rows, result.to_pandas()                  # long-form rows
+
+    sup.dataset("two_digits").sample(8).show()       # any card: the scenes, and both views
+    scenes = sup.datasets.TwoDigits(canvas=40, size1=9, size2=32)
+    encoder = sup.fit(scenes, method="simclr", tau=0.2, steps=200)
+    sup.evaluate(encoder, scenes)                    # any module or callable: accuracy by feature
+
+On the command line: `python -m suppression.exp` lists the experiments,
+`python -m suppression.exp digit_size --tau 0.2` runs one, `NAME --help` names its parameters.
+
+Parts: `datasets`, `methods`, `probes`, `losses`, `metrics`. Add your own with `register`, or name
+modules in SUPPRESSION_PLUGINS; `testing` checks that they keep the contract.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from suppression import data as datasets
+    from suppression import evaluation as probes
+    from suppression import losses, methods, metrics, testing
+    from suppression.api import dataset, evaluate, experiments, fit, plan, register, run
+    from suppression.errors import UserError
+    from suppression.reporting.result import Result
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Result",
+    "UserError",
+    "dataset",
+    "datasets",
+    "evaluate",
+    "experiments",
+    "fit",
+    "losses",
+    "methods",
+    "metrics",
+    "plan",
+    "probes",
+    "register",
+    "run",
+    "testing",
+]
+
+# Looked up when they are first asked for: `import suppression` alone does not import torch.
+MODULES = {
+    "datasets": "suppression.data",
+    "losses": "suppression.losses",
+    "methods": "suppression.methods",
+    "metrics": "suppression.metrics",
+    "probes": "suppression.evaluation",
+    "testing": "suppression.testing",
+}
+NAMES = {
+    "Result": "suppression.reporting.result",
+    "UserError": "suppression.errors",
+    "dataset": "suppression.api",
+    "evaluate": "suppression.api",
+    "experiments": "suppression.api",
+    "fit": "suppression.api",
+    "plan": "suppression.api",
+    "register": "suppression.api",
+    "run": "suppression.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in MODULES:
+        return importlib.import_module(MODULES[name])
+    if name in NAMES:
+        return getattr(importlib.import_module(NAMES[name]), name)
+    raise AttributeError(f"module 'suppression' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,114 +1,556 @@
-"""What a command line asks for, carried out: what is stored is answered, what is missing trained, and rows become the table, the figure and the record."""
+"""What `import suppression` hands out; the one place that joins running and drawing."""
 
 from __future__ import annotations
 
-import argparse
+import hashlib
+import html
 import json
+import shutil
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suppression.errors import UserError
+from suppression import plugins
+from suppression.errors import unknown
+from suppression.execution import executor
 from suppression.execution.batches import check_sources
 from suppression.execution.context import Context
 from suppression.execution.environment import pick_device
-from suppression.execution.runner import needed, stored_rows
+from suppression.execution.feature_maps import feature_maps
+from suppression.execution.progress import Progress
+from suppression.execution.provenance import how_made
+from suppression.execution.runner import stored_rows, untrained_prerequisites
 from suppression.execution.store import Store
-from suppression.experiment.keys import full_key
+from suppression.experiment import files
+from suppression.experiment.plan import Plan, make_plan
+from suppression.experiment.rows import Row, to_csv
+from suppression.experiment.run import Run, part
+from suppression.experiment.schema import coerce, kind_of_data, parameters_of
+from suppression.experiment.spec import load_card
 from suppression.experiment.validation import check_cell
 from suppression.reporting import records
-from suppression.reporting.console import print_table
-from suppression.reporting.records import grow, leave, record, to_grow
+from suppression.reporting.console import cell_text, live_table
+from suppression.reporting.result import Result
 
 if TYPE_CHECKING:
-    from suppression.experiment.plan import Plan
+    from torch import nn
 
-Row = dict[str, Any]
+    from suppression.data import Scenes
 
-
-def carry_out(plan: Plan, given: argparse.Namespace, pins: dict[str, list]) -> int:
-    from suppression.experiment.plan import make_plan
-    from suppression.experiment.rows import long_rows
-    from suppression.experiment.schema import idle
-
-    alike = records.alike(plan, pins)
-    if given.grow:
-        if given.out is None:
-            raise UserError("--grow adds to the record in --out DIR: give the folder")
-        grown = make_plan(given.name, scale=plan.scale, layers=given.layers, pins=alike)
-        to_grow(plan, grown, given.out, alike)  # told before the first second of work
-    device = pick_device(given.device)
-    context = Context(store=(store := Store(given.store)).root, device=device, root=given.root, download=given.download, skip_bad=given.skip_bad)
-    keys = [full_key(cell) for cell in plan.cells]
-    stored = {i: rows for i, cell in enumerate(plan.cells) if (rows := stored_rows(store, cell, plan.probe)) is not None}
-    for i, cell in enumerate(plan.cells):
-        if i not in stored and cell["seed"] == plan.seeds[0]:  # what is stored was right, and a seed is never wrong
-            check_cell(cell, plan.probe, plan.before)
-    before = needed([cell for i, cell in enumerate(plan.cells) if i not in stored], plan.before, store)
-    before = [cell for cell in before if cell not in plan.cells]
-    for cell in before:
-        check_cell(cell, None, plan.before)
-    for text in dict.fromkeys(f"{parameter} does nothing where {why}" for cell in plan.cells for parameter, why in idle(cell).items() if parameter in pins):
-        print(f"note: {text}", file=sys.stderr)
-    if given.dry:
-        return dry(plan, context, set(stored), before, given)
-    for i in list(stored):
-        if fault := store.damage(keys[i]):
-            print(f"note: {fault}; that cell is put aside and trained again", file=sys.stderr)
-            del stored[i]
-    missing = [i for i in range(len(plan.cells)) if i not in stored and keys[i] not in keys[:i]]  # two cells may be one training
-    failed: list[dict] = []
-    if missing:
-        before = [cell for cell in needed([plan.cells[i] for i in missing], plan.before, store) if cell not in plan.cells]
-        check_sources([*before, *plan.cells], context, lambda text: print(f"note: {text}", file=sys.stderr))
-        store.check_writable()
-        whole = make_plan(given.name, scale=plan.scale)  # without pins: the list counts against the whole recipe
-        store.put_keys(f"{plan.name}.{plan.scale}", sorted({full_key(cell) for cell in whole.cells}))
-        from suppression.execution.executor import run as run_crew
-        from suppression.execution.progress import Progress
-
-        with Progress(plan, stored, missing, context, before) as progress:
-            cells = [*before, *(plan.cells[i] for i in missing)]
-            new = run_crew(cells, plan.probe, context, progress.hear, workers=given.workers, unasked=len(before))
-        by_key = {keys[missing[i - len(before)]]: rows for i, rows in new.items() if i >= len(before)}
-        stored |= {i: by_key[key] for i, key in enumerate(keys) if key in by_key}
-        failed = [plan.cells[i] for i in range(len(plan.cells)) if i not in stored]
-    rows = long_rows(plan, [(plan.cells[i], stored[i]) for i in sorted(stored)])
-    beside = [(cell, found) for cell in plan.other_cells if (found := stored_rows(store, cell, plan.probe)) is not None]
-    shown = rows + long_rows(plan, beside)
-    if given.json:
-        for row in rows:
-            print(json.dumps(row))
-    else:
-        print_table(plan, shown, failed)
-    if rows:
-        figure = leave(plan, rows, shown, store, context)
-        print(f"figure: {figure}", file=sys.stderr if given.json else sys.stdout)
-        if given.out is not None:
-            if given.grow:
-                kinds = grow(plan, grown, rows, store, given.out, given.argv, failed=len(failed), pins=alike)
-            else:
-                kinds = record(plan, store, given.out, given.argv, failed=len(failed), pins=alike)
-            print(f"recorded: {given.out / plan.name}.{plan.scale}." + ", .".join(kinds), file=sys.stderr)
-    return 1 if failed else 0
+Note = Callable[[str], None]
 
 
-def dry(plan: Plan, context: Any, stored: set[int], before: list[dict], given: argparse.Namespace) -> int:
-    from suppression.execution.estimate import expected_seconds
-    from suppression.execution.executor import how_many
-    from suppression.experiment.keys import full_key
-    from suppression.reporting.summary import cell_name
+def tell(text: str) -> None:
+    """A note on stderr."""
+    print(f"note: {text}", file=sys.stderr)
 
-    number, _ = how_many(given.workers, context.device, len(before) + len(plan.cells) - len(stored))
-    store = Store(context.store)
-    for cell in before:
-        print(f"missing  {cell_name(plan, cell)}")
-    for i, cell in enumerate(plan.cells):
-        print(f"{'stored ' if i in stored else 'trained' if store.has(full_key(cell)) else 'missing'}  {cell_name(plan, cell)}")
-    missing = list({full_key(cell): cell for i, cell in enumerate(plan.cells) if i not in stored}.values())
-    trained = sum(store.has(full_key(cell)) for cell in missing)
-    seconds = [*expected_seconds(missing, plan.probe, context, plan.before), *expected_seconds(before, None, context, plan.before)] if missing else []
-    first = f", {len(before)} to be trained before them" if before else ""
-    print(
-        f"{len(plan.cells)} cells, {len(stored)} stored, {trained} trained but not yet asked this, {len(missing) - trained} missing{first}; about {sum(seconds) / number / 60:.1f} minutes on {context.device} with {number} side by side"
+
+# --- notebooks -------------------------------------------------------------------------------
+
+
+def run(
+    name: str,
+    *,
+    scale: str = "laptop",
+    seeds: int | None = None,
+    end_seeds: int | None = None,
+    layers: list[str] | None = None,
+    store: Path | str | None = None,
+    root: Path | str | None = None,
+    download: bool = False,
+    skip_bad: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
+    **pins: Any,
+) -> Result:
+    """Run an experiment: train what is missing, probe it, and hand out what was found.
+
+    What was trained before is taken from the store, the same one as on the command line.
+
+    Args:
+        name: A recipe's name (`experiments()` lists them), or the path of a recipe (.toml).
+        scale: smoke (seconds), laptop (minutes on two cores) or paper (a GPU).
+        seeds: How many seeds, from 0; none takes the recipe's number.
+        end_seeds: How many at the two ends of the axis.
+        layers: The layers to probe, e.g. ["h", "z"]; none takes the recipe's.
+        store: Where trained cells are kept; none is SUPPRESSION_HOME, or the user's data folder.
+        root: Where data sets lie; none is SUPPRESSION_DATA, or the user's data folder.
+        download: Whether to fetch a data set that is not there.
+        skip_bad: Whether to leave out files of a folder of photographs that are no pictures.
+        device: auto (cuda, else mps, else cpu), cpu, cuda, cuda:1 or mps.
+        workers: How many cells are trained side by side; none is one a core.
+        **pins: Parameters of the recipe's cells; a list makes a cell of each value.
+
+    Returns:
+        The result, with `table()`, `plot()`, `rows`, `to_pandas()` and `verdict()`.
+
+    Raises:
+        UserError: for anything that is not there or out of range, with the nearest right name.
+
+    Example:
+        >>> import suppression as sup
+        >>> sup.run("digit_size", scale="smoke", tau=0.2).verdict()  # doctest: +SKIP
+    """
+    plugins.load()
+    planned = make_plan(
+        name, scale=scale, seeds=seeds, end_seeds=end_seeds, layers=layers, pins=pins
     )
-    return 0
+    context = Context(
+        store=Store(store).root,
+        device=pick_device(device),
+        root=None if root is None else Path(root),
+        download=download,
+        skip_bad=skip_bad,
+    )
+    return carry_out(planned, context, workers=workers, pinned=pins)
+
+
+def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, **pins: Any) -> Plan:
+    """The cells of an experiment, without training any.
+
+    Args:
+        name: A recipe's name, or the path of a recipe (.toml).
+        scale: smoke, laptop or paper.
+        seeds: How many seeds, from 0; none takes the recipe's number.
+        **pins: Parameters of the recipe's cells; a list makes a cell of each value.
+
+    Example:
+        >>> import suppression as sup
+        >>> cells = sup.plan("digit_size", tau=0.2).cells
+        >>> cells[0].method, cells[0].dataset.canvas
+        ('untrained', 40)
+    """
+    plugins.load()
+    return make_plan(name, scale=scale, seeds=seeds, pins=pins)
+
+
+class Listing(list[dict[str, Any]]):
+    """A list of dicts that prints as a small table; a few technical columns are left out of it."""
+
+    LEFT_OUT = ("encoder", "frozen", "converged")
+
+    def __repr__(self) -> str:
+        if not self:
+            return "nothing"
+        columns = [name for name in self[0] if name not in self.LEFT_OUT]
+        lines = [columns, *([as_text(each.get(name)) for name in columns] for each in self)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+        made = []
+        for line in lines:
+            cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+            made.append("  ".join(cells).rstrip())
+        return "\n".join(made)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+def as_text(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def experiments() -> Listing:
+    """The experiments there are: name, title, and the scales at which a result is recorded.
+
+    Example:
+        >>> import suppression as sup
+        >>> sup.experiments()[0]["name"]
+        'augmentation_pairs'
+    """
+    found = Listing()
+    for name in files.names("experiments"):
+        path = files.find("experiments", name)
+        scales = [each.name.split(".")[1] for each in path.parent.glob(f"{name}.*.csv")]
+        title = files.read(path).get("title", "")
+        found.append({"name": name, "title": title, "recorded": ", ".join(sorted(scales))})
+    return found
+
+
+def dataset(name: str, **parameters: Any) -> Scenes:
+    """The data set of a card, with any of its parameters changed.
+
+    Args:
+        name: A card's name (the gallery in datasets/ shows them), or the path of a card (.toml).
+        **parameters: Parameters of its generator.
+
+    Returns:
+        The generator: `sample(8).show()` draws it, `fit` trains on it.
+
+    Raises:
+        UserError: for a card or a parameter that is not there, with the nearest name, and for a
+            value out of range.
+
+    Example:
+        >>> import suppression as sup
+        >>> sup.dataset("two_digits", size2=40).size2
+        40
+    """
+    plugins.load()
+    card = load_card(name)
+    cls = kind_of_data(card.kind)
+    known = {each.name: each for each in parameters_of(cls, "dataset")}
+    values = {}
+    for each, value in {**card.parameters, **parameters}.items():
+        if each in known:
+            values[each] = coerce(known[each], value, name)
+        elif each in parameters:
+            raise unknown(f"{name} has no parameter", each, known)
+    return part(cls, values)
+
+
+def fit(
+    dataset: Scenes,
+    *,
+    method: str = "simclr",
+    steps: int = 200,
+    batch: int = 64,
+    seed: int = 0,
+    source: str = "digits",
+    root: Path | str | None = None,
+    device: str = "auto",
+    progress: bool = True,
+    **parameters: Any,
+) -> nn.Module:
+    """Train a network on a data set, here and now; nothing is stored.
+
+    Args:
+        dataset: A generator, e.g. `datasets.TwoDigits(canvas=40, size1=9, size2=32)`.
+        method: How it is trained (`methods.METHODS` lists them).
+        steps: How many batches.
+        batch: Scenes a batch, each in two views.
+        seed: Of the initial weights and of all that is drawn.
+        source: Where the instances come from, if the data set draws from a source.
+        root: Where data sets lie.
+        device: auto, cpu, cuda or mps.
+        progress: Whether to show a bar with the loss.
+        **parameters: Of the method, its encoder, its augmentation and its training, and
+            remedies, e.g. `tau=0.2, width=16, area_min=0.25, remedy="ifm"`.
+
+    Returns:
+        The encoder, in evaluation mode: pictures (n, c, s, s) in [0, 1] -> features (n, d). Its
+        `trace` is a list of dicts, the loss and other quantities over steps.
+
+    Raises:
+        UserError: for a parameter that is not there or out of range, and for something that is
+            no data set.
+
+    Example:
+        >>> import suppression as sup
+        >>> scenes = sup.datasets.TwoDigits(canvas=16, size1=6, size2=12)
+        >>> encoder = sup.fit(scenes, steps=2, batch=8, width=2, progress=False)
+        >>> len(encoder.trace)
+        2
+    """
+    from suppression.execution.fitting import fit as fit_here
+
+    plugins.load()
+    return fit_here(
+        dataset,
+        method=method,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        source=source,
+        root=None if root is None else Path(root),
+        device=pick_device(device),
+        progress=progress,
+        parameters=parameters,
+    )
+
+
+def evaluate(encoder: Any, scenes: Scenes, **options: Any) -> Listing:
+    """Ask any network which features of a data set it holds; it is not trained.
+
+    Args:
+        encoder: What `fit` returns, any torch module, or any callable: pictures (n, c, s, s) in
+            [0, 1] -> features (n, d), a map (n, d, h, w), or a mapping of such.
+        scenes: A generator, e.g. `datasets.TwoDigits(canvas=40, size1=9, size2=32)`.
+        **options: `source`, `layers`, `features`, `train`, `test`, `seed`, `device`, `root`, and
+            settings of probes, as `suppression.probes.evaluate` has them.
+
+    Returns:
+        Rows: one a feature, scenes, probe and layer, with accuracy and its 95 % interval.
+
+    Raises:
+        UserError: for features that are no numbers, a wrong number of them, an encoder that
+            changes while it is probed, and something that is no data set.
+
+    Example:
+        >>> import suppression as sup
+        >>> scenes = sup.datasets.RandomBits(canvas=8, bits=1)
+        >>> rows = sup.evaluate(lambda x: x.flatten(1), scenes, train=50, test=20)
+        >>> rows[0]["feature"], rows[0]["scenes"]
+        ('class', 'alone')
+    """
+    from suppression import evaluation
+
+    return Listing(evaluation.evaluate(encoder, scenes, **options))
+
+
+def register(kind: str, name: str, obj: Any) -> None:
+    """Add a method, remedy, data set or probe of your own, under a name.
+
+    Args:
+        kind: method, remedy, dataset or probe.
+        name: What flags, recipes and cards call it.
+        obj: The class.
+
+    Raises:
+        UserError: if the name is taken, or the class lacks a member of the contract.
+    """
+    plugins.register(kind, name, obj)
+
+
+# --- running and drawing ---------------------------------------------------------------------
+
+
+@dataclass
+class Work:
+    """What a plan still needs: the state of its cells in the store.
+
+    Args:
+        plan: The cells.
+        store: Where they are kept.
+        stored: Rows that are there, by the index of their cell.
+        missing: The indices of the cells that must be trained or probed, each key once.
+        before: The cells that must be trained before them.
+    """
+
+    plan: Plan
+    store: Store
+    stored: dict[int, list[Row]] = field(default_factory=dict)
+    missing: list[int] = field(default_factory=list)
+    before: list[Run] = field(default_factory=list)
+
+    @property
+    def cells(self) -> list[Run]:
+        """What is run, in its order."""
+        return [*self.before, *(self.plan.cells[i] for i in self.missing)]
+
+
+def work_of(planned: Plan, context: Context) -> Work:
+    """Look into the store, and check every cell that is not there.
+
+    Raises:
+        UserError: for a cell that cannot be.
+    """
+    work = Work(planned, Store(context.store))
+    for i, cell in enumerate(planned.cells):
+        rows = stored_rows(work.store, cell, planned.probe)
+        if rows is not None:
+            work.stored[i] = rows
+        elif cell.seed == planned.seeds[0]:  # a seed is never wrong
+            check_cell(cell, planned.probe, planned.before)
+    find_missing(work)
+    for cell in work.before:
+        check_cell(cell, None, planned.before)
+    return work
+
+
+def find_missing(work: Work) -> None:
+    """What is not stored, and what must be trained before that."""
+    planned, keys = work.plan, work.plan.keys
+    seen: set[str] = set()
+    work.missing = []
+    for i, key in enumerate(keys):
+        if i not in work.stored and key not in seen:
+            work.missing.append(i)
+        seen.add(key)  # two cells may be one training
+    missing = [planned.cells[i] for i in work.missing]
+    before = untrained_prerequisites(missing, planned.before, work.store)
+    work.before = [cell for cell in before if cell.key not in seen]
+
+
+def leave_out_damaged(work: Work, note: Note) -> None:
+    """Cells whose files are not what was written are trained again."""
+    for i in list(work.stored):
+        fault = work.store.damage(work.plan.keys[i])
+        if fault:
+            note(f"{fault}; that cell is put aside and trained again")
+            del work.stored[i]
+    find_missing(work)
+
+
+def carry_out(
+    planned: Plan,
+    context: Context,
+    *,
+    workers: int | None = None,
+    pinned: Mapping[str, Any] | None = None,
+    note: Note = tell,
+    work: Work | None = None,
+) -> Result:
+    """Answer from the store, train what is missing, and keep figure and csv in the store.
+
+    Args:
+        planned: The cells.
+        context: Where they are run and kept.
+        workers: How many are trained side by side.
+        pinned: What the user has pinned: told where it does nothing.
+        note: Told what the user should know.
+        work: What is stored already, if that was looked up.
+    """
+    work = work or work_of(planned, context)
+    for text in idle_pins(planned, pinned or {}):
+        note(text)
+    leave_out_damaged(work, note)
+    failures: dict[str, str] = {}
+    if work.missing:
+        check_sources([*work.before, *planned.cells], context, note)
+        work.store.check_writable()
+        remember_keys(planned, work.store)
+        train_missing(work, context, workers, failures)
+    answers = [(planned.cells[i], work.stored[i]) for i in sorted(work.stored)]
+    beside = []
+    for cell in planned.other_cells:
+        rows = stored_rows(work.store, cell, planned.probe)
+        if rows is not None:
+            beside.append((cell, rows))
+    failed = [cell for i, cell in enumerate(planned.cells) if i not in work.stored]
+    result = Result(planned, answers, beside, failures, failed)
+    if answers:
+        path = keep_figure(result, work.store, context)
+        result = Result(planned, answers, beside, failures, failed, path)
+    return result
+
+
+def idle_pins(planned: Plan, pinned: Mapping[str, Any]) -> list[str]:
+    """What is pinned and does nothing in some cell, and why, each once."""
+    found: dict[str, None] = {}
+    for cell in planned.cells:
+        for name, why in cell.idle().items():
+            if name in pinned:
+                found[f"{name} does nothing where {why}"] = None
+    return list(found)
+
+
+def remember_keys(planned: Plan, store: Store) -> None:
+    """Which cells the whole recipe has at this scale, for the list of what is done."""
+    whole = make_plan(planned.name_or_path, scale=planned.scale)
+    store.put_keys(f"{planned.name}.{planned.scale}", sorted(set(whole.keys)))
+
+
+def train_missing(
+    work: Work, context: Context, workers: int | None, failures: dict[str, str]
+) -> None:
+    """Train and probe what is missing; `work.stored` and `failures` take in what becomes of it."""
+    planned, first = work.plan, len(work.before)
+    width = shutil.get_terminal_size().columns
+
+    def render(known: list[tuple[Run, list[Row]]], failed: list[Run]) -> Any:
+        return live_table(planned, known, failed, width=width)
+
+    progress = Progress(
+        planned,
+        work.stored,
+        work.missing,
+        context,
+        work.before,
+        render_table=render,
+        describe_rows=lambda cell, rows: cell_text(planned, cell, rows),
+    )
+
+    def hear(index: int, event: tuple[Any, ...]) -> None:
+        if event[0] == "failed":
+            failures[planned.cell_name(work.cells[index])] = event[1]
+        progress.hear(index, event)
+
+    with progress:
+        new = executor.run(work.cells, planned.probe, context, hear, workers=workers, unasked=first)
+    rows_by_key = {work.cells[i].key: rows for i, rows in new.items() if i >= first}
+    for i, key in enumerate(planned.keys):
+        if key in rows_by_key:
+            work.stored[i] = rows_by_key[key]
+
+
+def keep_figure(result: Result, store: Store, context: Context) -> Path:
+    """NAME.SCALE.png and .svg of all that is shown, and .csv of the rows that were asked for.
+
+    They are kept in the store's results, with .pictures.png where local features were
+    clustered, and drawn only if the rows are not those that were drawn last.
+
+    Returns:
+        The path of the .png.
+    """
+    planned = result.plan
+    name = f"{planned.name}.{planned.scale}"
+    path = store.root / "results" / f"{name}.png"
+    labels = [arm.label for arm in planned.arms]
+    drawn_from = json.dumps([result.shown_rows, planned.axis, labels], sort_keys=True)
+    digest = hashlib.sha256(drawn_from.encode()).hexdigest()
+    if store.result_digest(name) == digest:
+        return path
+    from suppression.reporting.figures import saved
+
+    made = result.plot()
+    for kind in ("svg", "png"):  # this first, as its bytes know what was drawn before it
+        store.put_result(f"{name}.{kind}", saved(made, kind))
+    if planned.probe.clusters:
+        keep_cluster_figure(result, store, context)
+    store.put_result(f"{name}.csv", to_csv(result.rows).encode())
+    store.put_result(f"{name}.sha256", digest.encode())
+    return path
+
+
+def keep_cluster_figure(result: Result, store: Store, context: Context) -> None:
+    from suppression.reporting.cluster_figure import cluster_figure, lighter, shown_cells
+    from suppression.reporting.figures import saved
+
+    planned = result.plan
+    stored = [cell for cell in planned.cells if store.has(cell.key)]
+    cells = shown_cells(planned, stored)
+    if not cells:
+        return
+    x, masks, maps = feature_maps(planned, cells, store, context)
+    made = cluster_figure(planned, x, masks, maps)
+    store.put_result(f"{planned.name}.{planned.scale}.pictures.png", lighter(saved(made, "png")))
+
+
+def record(
+    result: Result,
+    out: Path,
+    store: Store,
+    argv: list[str],
+    pins: Mapping[str, Any],
+    whole: Plan | None = None,
+) -> list[str]:
+    """Write a record to `out`: csv, svg, pictures, and a .json of how it was made.
+
+    Args:
+        result: What was found.
+        out: The folder.
+        store: Where cells and figures are.
+        argv: The command line, for the record.
+        pins: The pins that all cells share.
+        whole: The recipe with all places of its axis; then the run is added to the record that
+            is in `out`.
+
+    Returns:
+        The endings of the files that were written.
+    """
+    planned = result.plan
+    name = f"{planned.name}.{planned.scale}"
+    number = len(result.failed_cells)
+    made = how_made(planned, store, argv, failed=number, pins=dict(pins))
+    if whole is None:
+        endings = ["csv", "svg"]
+        if planned.probe.clusters:
+            endings.append("pictures.png")
+        results = store.root / "results"
+        content = {ending: (results / f"{name}.{ending}").read_bytes() for ending in endings}
+        return records.write(out, name, {**content, "json": records.as_json(made)})
+    from suppression.reporting.figures import figure, saved
+    from suppression.reporting.summary import summarise
+
+    # As it is now: this run may have taken hours.
+    known, before = records.record_to_grow(planned, whole, out, dict(pins))
+    parameters: set[str] = set()
+    for cell in whole.cells:
+        parameters.update(cell.parameters)
+    rows = records.grown(known, result.rows, parameters)
+    picture = saved(figure(summarise(whole, rows)), "svg")
+    json_file = records.as_json([*before, made])
+    content = {"csv": to_csv(rows).encode(), "svg": picture, "json": json_file}
+    return records.write(out, name, content)

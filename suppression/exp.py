@@ -1,77 +1,93 @@
-"""The street door: `python -m suppression.exp digit_size --tau 0.2` trains what is missing, probes, prints the table and draws the figure.
+"""The main command: `python -m suppression.exp digit_size --tau 0.2`.
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a cell failed, 2 a mistake in what was asked, 130 interrupted.
+It trains what is missing, probes it, prints the table and the verdict, and draws the figure.
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a cell failed, 2 a mistake in what
+was asked, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from suppression.errors import UserError, unknown
 from suppression.execution.store import Store
 from suppression.experiment import files
-from suppression.experiment.files import find, read
+
+if TYPE_CHECKING:
+    from suppression.api import Work
+    from suppression.execution.context import Context
+    from suppression.experiment.plan import Plan
+    from suppression.experiment.schema import Parameter
+    from suppression.reporting.result import Result
 
 EXAMPLE = """examples:
-  python -m suppression.exp                              what there is, and how much of it is done
-  python -m suppression.exp digit_size --tau 0.2         the main job
+  python -m suppression.exp                        what there is, and what is done
+  python -m suppression.exp digit_size --tau 0.2   the main job
   python -m suppression.exp digit_size --size2 20 32 --tau 0.05 0.2 --seeds 3
-  python -m suppression.exp digit_size --dry             the cells, stored or not, and the minutes they would take
-  python -m suppression.exp digit_size --help            every parameter of this experiment"""
+  python -m suppression.exp digit_size --dry       the cells, and how long they take
+  python -m suppression.exp digit_size --help      what can be changed"""
 
 
-def general_parser(prog: str) -> argparse.ArgumentParser:
+def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
+    """The flags that every experiment has."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Run an experiment: train what is not yet stored, probe it, print the table, draw the figure.",
+        usage=usage,
+        description="Run an experiment: train what is missing, print the table, draw the figure.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         add_help=False,
     )
-    parser.add_argument("name", nargs="?", help="a recipe's name, or the path of a recipe (.toml); none: the list of recipes")
-    parser.add_argument("--scale", default="laptop", help="smoke (seconds), laptop (minutes on two cores, the default) or paper (a GPU)")
-    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
-    parser.add_argument("--end-seeds", type=int, metavar="N", help="seeds 0..N-1 at the two ends of the axis (default: as --seeds)")
-    parser.add_argument(
-        "--layers",
-        nargs="+",
-        metavar="L",
-        help="layers to probe: h, z (the head's output), block1 .. block4 (default: the recipe's, mostly h); where the axis does not run along them the first is shown",
-    )
-    parser.add_argument("--dry", action="store_true", help="list the cells and the expected minutes; train nothing")
-    parser.add_argument("--json", action="store_true", help="print the long-form rows instead of the table, one JSON object a line")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write NAME.SCALE.csv, .svg, .json (how it was made) and any pictures there")
-    parser.add_argument("--grow", action="store_true", help="add this run's seeds and places to the record that is in --out, which keeps its own")
-    parser.add_argument("--store", type=Path, metavar="DIR", help="where trained cells are kept (default: SUPPRESSION_HOME/store, else the user's data folder)")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
-    parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out files of a folder of photographs that are no pictures, instead of stopping at them")
-    parser.add_argument("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, mps")
-    parser.add_argument("--workers", type=int, metavar="N", help="cells trained side by side (default on a CPU: one a core; on a GPU: 1)")
-    parser.add_argument("-h", "--help", action="store_true", help="this help; after a recipe's name also its parameters")
+    add = parser.add_argument
+    add("name", nargs="?", help="a recipe's name, or the path of a recipe (.toml); none: the list")
+    add("--scale", default="laptop", help="smoke (seconds), laptop (minutes, default), paper (GPU)")
+    add("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
+    add("--end-seeds", type=int, metavar="N", help="seeds 0..N-1 at the two ends of the axis")
+    add("--layers", nargs="+", metavar="L", help="layers to probe: h, z, block1 .. block4")
+    add("--dry", action="store_true", help="list the cells and the expected minutes, train none")
+    add("--intervals", action="store_true", help="show bounds of 95 %% intervals in place of +-")
+    add("--json", action="store_true", help="print rows, one JSON object a line, in place of it")
+    add("--out", type=Path, metavar="DIR", help="also write a record: csv, svg, how it was made")
+    add("--grow", action="store_true", help="add this run to the record that is in --out")
+    add("--store", type=Path, metavar="DIR", help="where trained cells are kept")
+    add("--root", type=Path, metavar="DIR", help="where data sets lie")
+    add("--download", action="store_true", help="fetch a data set that is not there")
+    add("--skip-bad", action="store_true", help="leave out files that are no pictures")
+    add("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, mps")
+    add("--workers", type=int, metavar="N", help="cells trained side by side (default: one a core)")
+    add("-h", "--help", nargs="?", const="own", choices=("own", "all"), help="this help")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    prog = "suppression" if Path(sys.argv[0]).name == "suppression" else "python -m suppression.exp"
+    prog = "python -m suppression.exp"
+    if Path(sys.argv[0]).name == "suppression":
+        prog = "suppression"
     try:
-        return run(sys.argv[1:] if argv is None else argv, prog)
+        return command(sys.argv[1:] if argv is None else argv, prog)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nstopped; what was finished is in the store, and running cells have a checkpoint: the same command goes on from there", file=sys.stderr)
+        print(
+            "\nstopped; what was finished is in the store, and running cells have a checkpoint: "
+            "the same command goes on from there",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:  # `| head`
         sys.stderr.close()
         return 0
 
 
-def run(argv: list[str], prog: str) -> int:
-    parser = general_parser(prog)
+def command(argv: list[str], prog: str) -> int:
+    parser = options(prog)
     given, rest = parser.parse_known_args(argv)
     if given.name is None and not rest:
         if given.help:
@@ -80,51 +96,172 @@ def run(argv: list[str], prog: str) -> int:
             print_list(Store(given.store))
         return 0
     if given.name is None or argv[0].startswith("-"):
-        raise UserError(f"name the experiment first: {prog} NAME {' '.join(argv)}\nthere are: {', '.join(files.names('experiments'))}")
+        names = ", ".join(files.names("experiments"))
+        raise UserError(
+            f"name the experiment first: {prog} NAME {' '.join(argv)}\nthere are: {names}"
+        )
+    return experiment(argv, prog)
+
+
+def experiment(argv: list[str], prog: str) -> int:
+    """Everything that needs the experiment's parameters; torch is imported here."""
+    from suppression import plugins
+    from suppression.experiment.plan import make_plan
+    from suppression.experiment.schema import schema
     from suppression.experiment.spec import SCALES, load_card, load_recipe
 
+    plugins.load()
+    given, _ = options(prog).parse_known_args(argv)
     if given.scale not in SCALES:
         raise unknown("there is no scale", given.scale, SCALES)
     if given.workers is not None and given.workers < 1:
         raise UserError(f"--workers {given.workers}: at least one is needed")
     recipe = load_recipe(given.name)
-    from suppression.experiment.schema import schema, told
-
-    parameters = schema(load_card(recipe.data).kind)
-    flags = general_parser(f"{prog} {given.name}")
-    group = flags.add_argument_group(
-        "parameters", "Pin a parameter to a value, or to several: each makes a cell of its own. A parameter that is not pinned is as in the recipe."
+    known = schema(load_card(recipe.data).kind)
+    given, pins = parsed(argv, f"{prog} {given.name}", known)
+    plan = make_plan(
+        given.name,
+        scale=given.scale,
+        seeds=given.seeds,
+        end_seeds=given.end_seeds,
+        layers=given.layers,
+        pins=pins,
     )
-    for parameter in parameters.values():
-        names = dict.fromkeys([f"--{parameter.name}", f"--{parameter.name.replace('_', '-')}"])
-        group.add_argument(*names, dest=f"parameter_{parameter.name}", nargs="+", metavar="V", help=told(parameter).replace("%", "%%"))
     if given.help:
-        print(f"{recipe.title}\n{recipe.claim.strip()}\n")
-        flags.print_help()
+        print_help(plan, f"{prog} {given.name}", given.help == "all")
         return 0
+    return carry_out(plan, given, argv, pins)
+
+
+def parsed(
+    argv: list[str], prog: str, known: dict[str, Parameter]
+) -> tuple[argparse.Namespace, dict[str, list[str]]]:
+    """The options, and the values of the parameters that are given.
+
+    Raises:
+        UserError: for a flag that is not there, with the nearest one.
+    """
+    flags = options(prog)
+    for name in known:
+        spellings = dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])
+        flags.add_argument(*spellings, dest=f"parameter_{name}", nargs="+")
     given, rest = flags.parse_known_args(argv)
-    given.argv = argv
     if rest:
         word = rest[0].split("=")[0]
         if not word.startswith("-"):
             raise UserError(f"'{word}' stands where a --parameter is expected")
-        known = [*parameters, *(action.option_strings[-1].lstrip("-") for action in parser._actions if action.option_strings)]
-        raise unknown(f"{Path(given.name).stem} has no parameter", word.lstrip("-").replace("-", "_"), known)
-    pins = {name: getattr(given, f"parameter_{name}") for name in parameters if getattr(given, f"parameter_{name}") is not None}
-    from suppression.api import carry_out
-    from suppression.experiment.plan import make_plan
+        there = [*known]
+        for action in options(prog)._actions:
+            there += [spelling.lstrip("-") for spelling in action.option_strings[-1:]]
+        wrong = word.lstrip("-").replace("-", "_")
+        raise unknown(f"{Path(given.name).stem} has no parameter", wrong, there)
+    pins = {}
+    for name in known:
+        values = getattr(given, f"parameter_{name}")
+        if values is not None:
+            pins[name] = values
+    return given, pins
 
-    planned = make_plan(given.name, scale=given.scale, seeds=given.seeds, end_seeds=given.end_seeds, layers=given.layers, pins=pins)
-    return carry_out(planned, given, pins)
+
+def print_help(plan: Plan, prog: str, everything: bool) -> None:
+    from suppression.reporting.help import help_of
+
+    usage = f"usage: {prog} [--PARAMETER VALUE ...] [options]"
+    parser = options(prog, usage=argparse.SUPPRESS)
+    parser.description = parser.epilog = None
+    print(help_of(plan, parser.format_help(), usage, everything=everything), end="")
+
+
+def carry_out(
+    plan: Plan, given: argparse.Namespace, argv: list[str], pins: dict[str, list[str]]
+) -> int:
+    from suppression import api
+    from suppression.execution.context import Context
+    from suppression.execution.environment import pick_device
+    from suppression.experiment.plan import make_plan
+    from suppression.reporting import records
+
+    common, whole = records.pins_in_common(plan, pins), None
+    if given.grow:
+        if given.out is None:
+            raise UserError("--grow adds to the record in --out DIR: give the folder")
+        whole = make_plan(given.name, scale=plan.scale, layers=given.layers, pins=common)
+        records.record_to_grow(plan, whole, given.out, common)  # checked before any work
+    context = Context(
+        store=Store(given.store).root,
+        device=pick_device(given.device),
+        root=given.root,
+        download=given.download,
+        skip_bad=given.skip_bad,
+    )
+    work = api.work_of(plan, context)
+    if given.dry:
+        for text in api.idle_pins(plan, pins):
+            api.tell(text)
+        print_dry(work, context, given.workers)
+        return 0
+    result = api.carry_out(plan, context, workers=given.workers, pinned=pins, work=work)
+    print_result(result, given)
+    if result.answers and given.out is not None:
+        endings = api.record(result, given.out, work.store, argv, common, whole)
+        path = given.out / f"{plan.name}.{plan.scale}"
+        print(f"recorded: {path}.{', .'.join(endings)}", file=sys.stderr)
+    return 1 if result.failed_cells else 0
+
+
+def print_result(result: Result, given: argparse.Namespace) -> None:
+    from suppression.experiment.rows import without_inside
+    from suppression.reporting.console import result_text, terminal_width
+
+    if given.json:
+        for row in result.rows:
+            print(json.dumps(without_inside(row)))
+    else:
+        print(result_text(result, width=terminal_width(), intervals=given.intervals))
+    if result.figure_path is not None:
+        print(f"figure: {result.figure_path}", file=sys.stderr if given.json else sys.stdout)
+
+
+def print_dry(work: Work, context: Context, workers: int | None) -> None:
+    """The cells, stored or not, and how long those that are missing would take."""
+    from suppression.execution.estimate import expected_seconds
+    from suppression.execution.executor import how_many
+
+    plan, store = work.plan, work.store
+    for cell in work.before:
+        print(f"missing  {plan.cell_name(cell)}")
+    for i, cell in enumerate(plan.cells):
+        state = "missing"
+        if i in work.stored:
+            state = "stored"
+        elif store.has(cell.key):
+            state = "trained"
+        print(f"{state:8} {plan.cell_name(cell)}")
+    missing = [plan.cells[i] for i in work.missing]
+    trained = sum(store.has(cell.key) for cell in missing)
+    number, threads = how_many(workers, context.device, len(work.cells))
+    context = replace(context, threads=threads)
+    expected = expected_seconds(missing, plan.probe, context, work.before)
+    first = f", {len(work.before)} to be trained before them" if work.before else ""
+    counts = (
+        f"{len(plan.cells)} cells, {len(work.stored)} stored, {trained} trained but not yet asked "
+        f"this, {len(missing) - trained} missing{first}"
+    )
+    if not work.cells:
+        print(counts)
+        return
+    print(
+        f"{counts}; about {sum(expected.seconds) / number / 60:.1f} minutes on {context.device} "
+        f"with {number} side by side ({expected})"
+    )
 
 
 def print_list(store: Store) -> None:
-    """Every recipe, with how many of its own cells (no pins, its number of seeds) at each scale are in the store, as it stood when it was last run."""
+    """Every recipe, and how many of its own cells at each scale are in the store."""
     have = set(store.keys())
-    names = files.names("experiments")
-    for name in names:
+    for name in files.names("experiments"):
         try:
-            title = read(find("experiments", name)).get("title", "")
+            title = files.read(files.find("experiments", name)).get("title", "")
         except UserError as error:
             title = f"cannot be read: {error}"
         done = []
@@ -133,7 +270,7 @@ def print_list(store: Store) -> None:
             if keys:
                 done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")
         print(f"{name:20} {title}   [cells done: {', '.join(done) or 'none'}]")
-    print("\nrun one: python -m suppression.exp NAME   parameters: NAME --help")
+    print("\nrun one: python -m suppression.exp NAME   what can be changed: NAME --help")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The third door: `python -m suppression.report` draws the figures of what is recorded in experiments/, and writes the galleries, datasets/README.md and experiments/README.md."""
+"""`python -m suppression.report` draws the recorded figures anew and writes the generated pages."""
 
 from __future__ import annotations
 
@@ -6,28 +6,45 @@ import sys
 
 from suppression.errors import UserError
 from suppression.experiment.files import HERE
-from suppression.reporting.gallery import datasets_page, experiments_page, redraw, with_result
 
 
 def main(argv: list[str] | None = None) -> int:
-    if argv if argv is not None else sys.argv[1:]:
-        print("error: python -m suppression.report takes no arguments; it draws the figures and writes the galleries of this checkout", file=sys.stderr)
+    if sys.argv[1:] if argv is None else argv:
+        print(
+            "error: python -m suppression.report takes no arguments; it draws the figures and "
+            "writes the galleries of this checkout",
+            file=sys.stderr,
+        )
         return 2
-    top = HERE.parent
     try:
-        if not (top / "pyproject.toml").exists():
-            raise UserError("the galleries stand in a checkout of the project, and this is an installed package")
-        print(f"drawn: {len(redraw(top / 'experiments'))} figures in {top / 'experiments'}")
-        for name, page in (("datasets", datasets_page), ("experiments", experiments_page)):
-            (top / name / "README.md").write_text(page(top / name), encoding="utf-8")
-            print(f"written: {top / name / 'README.md'}")
-        if (top / "experiments" / "digit_size.laptop.csv").exists():
-            (top / "README.md").write_text(with_result((top / "README.md").read_text(encoding="utf-8"), top / "experiments"), encoding="utf-8")
-            print(f"written: {top / 'README.md'}")
+        write_pages()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def write_pages() -> None:
+    """The figures of experiments/, the galleries, and the README's result."""
+    from suppression.reporting import gallery
+
+    top = HERE.parent
+    if not (top / "pyproject.toml").exists():
+        raise UserError(
+            "the galleries stand in a checkout of the project, and this is an installed package"
+        )
+    experiments, readme = top / "experiments", top / "README.md"
+    drawn = gallery.redraw(experiments)
+    print(f"drawn: {len(drawn)} figures in {experiments}")
+    pages = {
+        top / "datasets" / "README.md": gallery.datasets_page(top / "datasets"),
+        experiments / "README.md": gallery.experiments_page(experiments),
+    }
+    if (experiments / "digit_size.laptop.csv").exists():
+        pages[readme] = gallery.with_result(readme.read_text(encoding="utf-8"), experiments)
+    for path, page in pages.items():
+        path.write_text(page, encoding="utf-8")
+        print(f"written: {path}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The second door: `python -m suppression.show two_digits` draws a sheet of samples with both views, and prints the card."""
+"""`python -m suppression.show two_digits` draws a sheet of samples and prints the card."""
 
 from __future__ import annotations
 
@@ -8,76 +8,136 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suppression.errors import UserError, unknown
-from suppression.execution.context import Context
-from suppression.experiment.builders import scenes_of
-from suppression.experiment.files import find, names, read
-from suppression.reporting.samples import sheet
+from suppression.experiment import files
 
 if TYPE_CHECKING:
-    from suppression.execution.context import Context
+    from suppression.experiment.schema import Parameter
+    from suppression.experiment.spec import Card
+
+PROG = "python -m suppression.show"
+
+
+def options() -> argparse.ArgumentParser:
+    """The flags that every data set has."""
+    parser = argparse.ArgumentParser(
+        prog=PROG,
+        usage=f"{PROG} [NAME] [--PARAMETER VALUE ...] [options]",
+        description="Draw samples of a data set with both views of each, and print its card.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("name", nargs="?", help="a card's name, or the path of a card (.toml); none: the list")
+    add("--out", type=Path, metavar="FILE", help="the picture (default: NAME.png in this folder)")
+    add("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
+    add("--root", type=Path, metavar="DIR", help="where data sets lie")
+    add("--download", action="store_true", help="fetch a data set that is not there")
+    add("--skip-bad", action="store_true", help="leave out files that are no pictures")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        return run(sys.argv[1:] if argv is None else argv)
+        return command(sys.argv[1:] if argv is None else argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def run(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m suppression.show", description="Draw samples of a data set with both views of each, and print its card.")
-    parser.add_argument("name", nargs="?", help="a card's name, or the path of a card (.toml); none: the list of cards")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the picture (default: NAME.png in this folder)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--root", type=Path, metavar="DIR", help="where data sets lie (default: SUPPRESSION_DATA, else the user's data folder)")
-    parser.add_argument("--download", action="store_true", help="fetch a data set that is not there")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out files of a folder of photographs that are no pictures, instead of stopping at them")
-    given, rest = parser.parse_known_args(argv)
+def command(argv: list[str]) -> int:
+    given, rest = options().parse_known_args(argv)
+    if rest and argv[0].startswith("-"):  # the value of a flag would be taken for the name
+        names = ", ".join(files.names("datasets"))
+        raise UserError(f"name the data set first; there are: {names}")
     if given.name is None:
-        if rest:
-            raise UserError(f"name the data set first; there are: {', '.join(names('datasets'))}")
-        for name in names("datasets"):
-            print(f"{name:20} {read(find('datasets', name)).get('title', '')}")
+        for name in files.names("datasets"):
+            title = files.read(files.find("datasets", name)).get("title", "")
+            print(f"{name:20} {title}")
         return 0
+    return show(given, rest)
+
+
+def show(given: argparse.Namespace, rest: list[str]) -> int:
+    """Everything that needs the data set's parameters; torch is imported here."""
+    from suppression import plugins
+    from suppression.experiment.schema import schema
     from suppression.experiment.spec import load_card
 
+    plugins.load()
     card = load_card(given.name)
-    from suppression.experiment.schema import coerce, schema
-
-    parameters = {name: parameter for name, parameter in schema(card.kind).items() if parameter.room in ("scenes", "views")}
-    flags = argparse.ArgumentParser(prog="python -m suppression.show", allow_abbrev=False, add_help=False)
-    for parameter in parameters.values():
-        flags.add_argument(*dict.fromkeys([f"--{parameter.name}", f"--{parameter.name.replace('_', '-')}"]), dest=parameter.name)
-    pinned, rest = flags.parse_known_args(rest)
-    if rest:
-        raise unknown(
-            f"{Path(given.name).stem} has no parameter", rest[0].lstrip("-").replace("-", "_"), [*parameters, "out", "seed", "root", "download", "skip_bad"]
-        )
-    cell: dict[str, Any] = {parameter.name: parameter.default for parameter in parameters.values()} | card.parameters
-    cell |= {name: coerce(parameters[name], value, "command line") for name, value in vars(pinned).items() if value is not None}
-    from suppression.reporting.cluster_figure import lighter
-    from suppression.reporting.figures import saved
-
-    context = Context(store=Path(), root=given.root, download=given.download, skip_bad=given.skip_bad)
-    cell |= {"data": card.kind, "seed": given.seed}
-    content = saved(sheet(cell, context, title=card.title), "png")
-    out = given.out or Path(f"{Path(given.name).stem}.png")
+    name = Path(given.name).stem
+    known = {}
+    for each in schema(card.kind).values():
+        if each.group in ("dataset", "augmentation"):
+            known[each.name] = each
+    values = {each.name: each.default for each in known.values()}
+    values.update(card.parameters)
+    values.update(parsed(name, rest, known))
+    out = given.out or Path(f"{name}.png")
     try:
-        out.write_bytes(lighter(content) if scenes_of(cell).channels - scenes_of(cell).planes > 1 else content)
+        out.write_bytes(picture(card, values, given))
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
-    print(told(card, cell))
+    print(card_text(card, values))
     print(f"picture: {out}")
     return 0
 
 
-def told(card: Any, cell: dict[str, Any]) -> str:
-    lines = [card.title, card.text.strip(), "", *(f"feature {name}: {meaning}" for name, meaning in card.features.items())]
-    lines += [f"published: {card.source}"] if card.source else []
-    return "\n".join(
-        [*lines, "", "parameters: " + ", ".join(f"{name}={value}" for name, value in cell.items() if value is not None and name not in ("data", "seed"))]
+def parsed(name: str, rest: list[str], known: dict[str, Parameter]) -> dict[str, Any]:
+    """The parameters that are given; UserError for a flag that is not there."""
+    from suppression.experiment.schema import coerce
+
+    flags = argparse.ArgumentParser(prog=PROG, allow_abbrev=False, add_help=False)
+    for each in known:
+        spellings = dict.fromkeys([f"--{each}", f"--{each.replace('_', '-')}"])
+        flags.add_argument(*spellings, dest=each)
+    pinned, wrong = flags.parse_known_args(rest)
+    if wrong:
+        word = wrong[0].lstrip("-").replace("-", "_")
+        there = [*known, "out", "seed", "root", "download", "skip_bad"]
+        raise unknown(f"{name} has no parameter", word, there)
+    found = {}
+    for each, value in vars(pinned).items():
+        if value is not None:
+            found[each] = coerce(known[each], value, "command line")
+    return found
+
+
+def picture(card: Card, values: dict[str, Any], given: argparse.Namespace) -> bytes:
+    """The sheet as a png."""
+    from suppression.data import DATASETS, Augmentation
+    from suppression.data.loader import first_instances, load_pool
+    from suppression.data.sample import take_sample
+    from suppression.experiment.run import part
+    from suppression.reporting.cluster_figure import lighter
+    from suppression.reporting.figures import saved
+    from suppression.seeding import torch_rng
+
+    scenes = part(DATASETS[card.kind], values)
+    source, instances = values.get("source") or "digits", values.get("instances")
+    pool = load_pool(
+        scenes,
+        source,
+        root=given.root,
+        download=given.download,
+        skip_bad=given.skip_bad,
+        note=lambda text: print(f"note: {text}", file=sys.stderr),
     )
+    pool = first_instances(pool, instances, source)
+    rng = torch_rng("show", given.seed)
+    sample = take_sample(scenes, part(Augmentation, values), pool, 8, rng)
+    content = saved(sample.show(card.title), "png")
+    colour = scenes.channels - scenes.planes > 1
+    return lighter(content) if colour else content
+
+
+def card_text(card: Card, values: dict[str, Any]) -> str:
+    lines = [card.title, card.text.strip(), ""]
+    for name, meaning in card.features.items():
+        lines.append(f"feature {name}: {meaning}")
+    if card.source:
+        lines.append(f"published: {card.source}")
+    settings = [f"{name}={value}" for name, value in values.items() if value is not None]
+    return "\n".join([*lines, "", f"parameters: {', '.join(settings)}"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The street door: what a user types, mistakes included, and what comes back."""
+"""The main command: what a user types, mistakes included, and what comes back."""
 
-import inspect
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -13,9 +14,6 @@ import pytest
 
 from suppression.execution.store import Store
 from suppression.exp import main
-from suppression.experiment.files import HERE
-from suppression.experiment.keys import full_key
-from suppression.experiment.plan import make_plan
 from suppression.experiment.schema import cell_parameters, coerce
 from suppression.methods import METHODS
 
@@ -31,13 +29,33 @@ SMOKE = ("digit_size", "--scale", "smoke", "--tau", "0.2")
 
 
 def test_a_second_run_answers_from_the_store_and_trains_nothing(smoke, capsys, monkeypatch):
-    monkeypatch.setattr("suppression.execution.executor.run", lambda *args, **kw: pytest.fail("something was trained again"))
+    monkeypatch.setattr(
+        "suppression.execution.executor.run",
+        lambda *args, **kw: pytest.fail("something was trained again"),
+    )
     code, out, _err = door(capsys, *SMOKE, "--store", smoke)
     assert code == 0
     assert "supervised" in out
-    assert "n/a: of two digits of one size neither can be told to be the first" in out
-    assert "not asked for" in out  # tau 0.05 is in the table, marked
+    assert "n/a: of two digits of one size neither can be told to be the first" in " ".join(
+        out.split()
+    )
+    assert "\nnot asked for: simclr, tau 0.05\n" in out  # in a line below the table
+    assert "simclr, tau 0.05\n" not in out.split("not asked for")[0]
+    assert "\nverdict: " in out
+    assert max(map(len, out.splitlines()[:-1])) <= 100  # but for the path of the figure
+    assert out.splitlines()[-1].startswith("figure: ")
     assert f"figure: {smoke}/results/digit_size.smoke.png" in out
+
+
+def test_intervals_are_shown_by_half_their_width_or_by_their_bounds(smoke, capsys):
+    _, usual, _ = door(capsys, *SMOKE, "--store", smoke)
+    _, bounds, _ = door(capsys, *SMOKE, "--store", smoke, "--intervals")
+    table = usual.split("not asked for")[0]
+    assert re.search(r"\d±\d", table)
+    assert not re.search(r"\d \[\d", table)
+    table = bounds.split("not asked for")[0]
+    assert re.search(r"\d \[\d+, \d+\]", table)
+    assert "±" not in table
 
 
 def test_json_rows_have_the_promised_columns_and_nothing_else_is_on_stdout(smoke, capsys):
@@ -47,7 +65,18 @@ def test_json_rows_have_the_promised_columns_and_nothing_else_is_on_stdout(smoke
     assert {"untrained", "simclr", "supervised"} == {row["method"] for row in rows}
     for row in rows:
         assert list(row)[:3] == ["experiment", "method", "seed"]
-        assert {"feature", "probe", "layer", "scenes", "accuracy", "low", "high", "size2", "canvas", "source"} <= set(row)
+        assert {
+            "feature",
+            "probe",
+            "layer",
+            "scenes",
+            "accuracy",
+            "low",
+            "high",
+            "size2",
+            "canvas",
+            "source",
+        } <= set(row)
         assert row["experiment"] == "digit_size"
         assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1
         assert row["frozen"] is True
@@ -55,7 +84,8 @@ def test_json_rows_have_the_promised_columns_and_nothing_else_is_on_stdout(smoke
     assert {row["tau"] for row in simclr} == {0.2}
     # Two sizes, two features, alone everywhere, together only where the sizes differ.
     assert sorted((row["size2"], row["feature"], row["scenes"]) for row in simclr) == sorted(
-        [(6, "first", "alone"), (6, "second", "alone")] + [(12, f, s) for f in ("first", "second") for s in ("alone", "together")]
+        [(6, "first", "alone"), (6, "second", "alone")]
+        + [(12, f, s) for f in ("first", "second") for s in ("alone", "together")]
     )
 
 
@@ -64,25 +94,49 @@ def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
     from suppression.experiment.rows import from_csv
     from suppression.experiment.schema import schema
 
-    read = from_csv((tmp_path / "record" / "digit_size.smoke.csv").read_text(), schema("two_digits"))
+    read = from_csv(
+        (tmp_path / "record" / "digit_size.smoke.csv").read_text(), schema("two_digits")
+    )
     rows = [json.loads(line) for line in out.splitlines()]
-    assert [{k: v for k, v in row.items() if v is not None and v != ""} for row in read] == [{k: v for k, v in row.items() if v is not None} for row in rows]
+    assert [{k: v for k, v in row.items() if v is not None and v != ""} for row in read] == [
+        {k: v for k, v in row.items() if v is not None} for row in rows
+    ]
     about = json.loads((tmp_path / "record" / "digit_size.smoke.json").read_text())
     assert about["cells"] == 6
-    assert about["command"] == "python -m suppression.exp digit_size --scale smoke --tau 0.2 --json"  # no folder of this machine
+    assert (
+        about["command"] == "python -m suppression.exp digit_size --scale smoke --tau 0.2 --json"
+    )  # no folder of this machine
     assert {"command", "machine", "threads", "commits", "libraries"} <= set(about)
 
 
 UNTRAINED = ("digit_size", "--scale", "smoke", "--workers", "1", "--method", "untrained")
 
 
+@pytest.mark.slow
 def test_a_record_that_grew_by_seeds_holds_what_one_run_would_have_recorded(capsys, tmp_path):
     def kept(folder, kind):
-        return re.sub(r"(#|id=\")p[0-9a-f]{10}", r"\1p", (tmp_path / folder / f"digit_size.smoke.{kind}").read_text())  # names of clip paths, hashes of floats
+        return re.sub(
+            r"(#|id=\")p[0-9a-f]{10}",
+            r"\1p",
+            (tmp_path / folder / f"digit_size.smoke.{kind}").read_text(),
+        )  # names of clip paths, hashes of floats
 
     here = ("--store", tmp_path / "store", "--out")
     assert door(capsys, *UNTRAINED, "--seed", "1", *here, tmp_path / "grown")[0] == 0
-    assert door(capsys, *UNTRAINED, "--seed", "0", "--grow", "--store", tmp_path / "another", "--out", tmp_path / "grown")[0] == 0
+    assert (
+        door(
+            capsys,
+            *UNTRAINED,
+            "--seed",
+            "0",
+            "--grow",
+            "--store",
+            tmp_path / "another",
+            "--out",
+            tmp_path / "grown",
+        )[0]
+        == 0
+    )
     assert door(capsys, *UNTRAINED, "--seeds", "2", *here, tmp_path / "at_once")[0] == 0
     assert kept("grown", "csv") == kept("at_once", "csv")
     assert kept("grown", "svg") == kept("at_once", "svg")
@@ -91,24 +145,46 @@ def test_a_record_that_grew_by_seeds_holds_what_one_run_would_have_recorded(caps
     assert "--grow" in runs[1]["command"]
 
 
-def test_a_record_grows_by_equal_cells_only_and_is_told_so_before_anything_is_trained(capsys, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_record_grows_by_equal_cells_only_and_is_told_so_before_anything_is_trained(
+    capsys, tmp_path, monkeypatch
+):
     record = ("--store", tmp_path / "store", "--out", tmp_path / "record")
     assert door(capsys, *UNTRAINED, "--seed", "0", *record)[0] == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()}
-    monkeypatch.setattr("suppression.execution.executor.run", lambda *args, **kw: pytest.fail("something was trained"))
+    monkeypatch.setattr(
+        "suppression.execution.executor.run",
+        lambda *args, **kw: pytest.fail("something was trained"),
+    )
     for argv, told in [
         ((*UNTRAINED, "--grow"), "give the folder"),
-        ((*UNTRAINED, "--seed", "1", "--grow", "--out", tmp_path / "none"), "there is no record of digit_size.smoke"),
-        ((*UNTRAINED, "--seed", "1", "--width", "8", "--grow", *record), "has width = as in the recipe, this run width = 8"),
-        ((*UNTRAINED, "byol", "--seed", "1", "--grow", *record), "has method = as in the recipe, this run method = untrained, byol"),
-        ((*UNTRAINED, "--seed", "1", "--layers", "h", "block2", "--grow", *record), "is of the layers h, this run of h, block2"),
-        ((*UNTRAINED, "--seed", "1", "--size2", "8", "--grow", *record), "size2 8 is not on the recipe's axis (6, 12)"),
+        (
+            (*UNTRAINED, "--seed", "1", "--grow", "--out", tmp_path / "none"),
+            "there is no record of digit_size.smoke",
+        ),
+        (
+            (*UNTRAINED, "--seed", "1", "--width", "8", "--grow", *record),
+            "has width = as in the recipe, this run width = 8",
+        ),
+        (
+            (*UNTRAINED, "byol", "--seed", "1", "--grow", *record),
+            "has method = as in the recipe, this run method = untrained, byol",
+        ),
+        (
+            (*UNTRAINED, "--seed", "1", "--layers", "h", "block2", "--grow", *record),
+            "is of the layers h, this run of h, block2",
+        ),
+        (
+            (*UNTRAINED, "--seed", "1", "--size2", "8", "--grow", *record),
+            "size2 8 is not on the recipe's axis (6, 12)",
+        ),
     ]:
         code, _, err = door(capsys, *argv)
         assert (code, told in err) == (2, True), err
     assert {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_record_of_cells_that_the_recipe_no_longer_has_does_not_grow(capsys, tmp_path):
     record = ("--store", tmp_path / "store", "--out", tmp_path / "record")
     assert door(capsys, *UNTRAINED, "--seed", "0", *record)[0] == 0
@@ -118,14 +194,18 @@ def test_a_record_of_cells_that_the_recipe_no_longer_has_does_not_grow(capsys, t
     assert (code, "has width = 8 (untrained); the recipe has 4 now" in err) == (2, True), err
 
 
+@pytest.mark.slow
 def test_a_record_that_is_not_complete_grows_by_its_missing_places(capsys, tmp_path):
     here = ("--store", tmp_path / "store", "--out")
     assert door(capsys, *UNTRAINED, "--size2", "12", *here, tmp_path / "grown")[0] == 0
     assert door(capsys, *UNTRAINED, "--grow", *here, tmp_path / "grown")[0] == 0
     assert door(capsys, *UNTRAINED, *here, tmp_path / "at_once")[0] == 0
-    assert (tmp_path / "grown" / "digit_size.smoke.csv").read_text() == (tmp_path / "at_once" / "digit_size.smoke.csv").read_text()
+    assert (tmp_path / "grown" / "digit_size.smoke.csv").read_text() == (
+        tmp_path / "at_once" / "digit_size.smoke.csv"
+    ).read_text()
 
 
+@pytest.mark.slow
 def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again(smoke, capsys):
     store = Store(smoke)
     keys = store.keys()
@@ -138,9 +218,12 @@ def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again
     assert "checksum" in err
     assert "1 cells to run, 5 stored" in err
     assert store.damage(victim) is None
-    assert {key for key in before if (smoke / "cells" / key).stat().st_mtime_ns != before[key]} == {victim}
+    assert {key for key in before if (smoke / "cells" / key).stat().st_mtime_ns != before[key]} == {
+        victim
+    }
 
 
+@pytest.mark.slow
 def test_an_altered_probe_record_is_told_and_probed_again_without_training(smoke, capsys):
     (path, *_) = sorted(smoke.glob("cells/*/probes/*.json"))
     before = path.read_text()
@@ -175,29 +258,11 @@ def test_the_list_tells_how_many_cells_are_done(smoke, capsys):
 
 def test_help_and_the_list_import_no_torch():
     for argv in ([], ["--help"]):
-        code = f"import sys; from suppression import exp; main({argv}); sys.exit('torch' in sys.modules)"
+        code = (
+            f"import sys; from suppression import exp; exp.main({argv}); "
+            "sys.exit('torch' in sys.modules)"
+        )
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def test_help_of_a_recipe_names_every_parameter_and_its_room(capsys):
-    code, out, _ = door(capsys, "digit_size", "--help")
-    assert code == 0
-    assert all(f"--{parameter}" in out for parameter in ("tau", "size2", "batch", "area_min", "head", "width"))
-
-
-def test_help_tells_each_methods_own_default_as_its_signature_has_it(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "1000")
-    out = door(capsys, "digit_size", "--help")[1]
-    (tau,) = (line for line in out.splitlines() if line.strip().startswith("--tau V"))
-    for name, method in METHODS.items():
-        if parameter := inspect.signature(method).parameters.get("tau"):
-            (told,) = (group for group in tau.split("; ") if re.search(rf"\b{name}\b", group))
-            assert told.removeprefix("default ").split()[0].endswith(str(parameter.default)), told
-
-
-def test_the_usual_depth_may_be_named_and_is_the_same_cell():
-    usual, named = (make_plan("model_size", scale="smoke", pins={"method": ["simclr"], "depth": [depth]}).cells for depth in (None, "18"))
-    assert usual == named != []
 
 
 MISTAKES = [
@@ -233,7 +298,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("argv", "told"), MISTAKES, ids=[" ".join(argv) for argv, _ in MISTAKES])
-def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(argv, told, capsys, tmp_path):
+def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(
+    argv, told, capsys, tmp_path
+):
     try:
         code = main(argv)
     except SystemExit as stopped:  # argparse's own
@@ -249,14 +316,46 @@ def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(argv, 
     ("argv", "told"),
     [
         (["losses", "--tau", "0.1"], ["tau does nothing where loss = margin"]),
-        (["digit_size", "--head", "linear", "mlp", "--head_layers", "2", "3"], ["head_layers does nothing where head = linear"]),
-        (["digit_size", "--method", "byol", "--targets", "constant", "--ema", "0.9"], ["ema does nothing where targets = constant"]),
         (
-            ["digit_size", "--method", "simsiam", "--predictor", "identity", "--predictor_width", "8"],
+            ["digit_size", "--head", "linear", "mlp", "--head_layers", "2", "3"],
+            ["head_layers does nothing where head = linear"],
+        ),
+        (
+            ["digit_size", "--method", "byol", "--targets", "constant", "--ema", "0.9"],
+            ["ema does nothing where targets = constant"],
+        ),
+        (
+            [
+                "digit_size",
+                "--method",
+                "simsiam",
+                "--predictor",
+                "identity",
+                "--predictor_width",
+                "8",
+            ],
             ["predictor_width does nothing where predictor = identity"],
         ),
-        (["digit_size", "--mask_patch", "2", "--mask", "0", "0.5"], ["mask_patch does nothing where mask is off"]),
-        (["digit_size", "--mask_patch", "2", "--mask", "0.5", "--tau", "0.2", "--head", "mlp", "--head_layers", "3"], []),
+        (
+            ["digit_size", "--mask_patch", "2", "--mask", "0", "0.5"],
+            ["mask_patch does nothing where mask is off"],
+        ),
+        (
+            [
+                "digit_size",
+                "--mask_patch",
+                "2",
+                "--mask",
+                "0.5",
+                "--tau",
+                "0.2",
+                "--head",
+                "mlp",
+                "--head_layers",
+                "3",
+            ],
+            [],
+        ),
     ],
 )
 def test_a_parameter_that_another_leaves_without_effect_is_told(argv, told, capsys, tmp_path):
@@ -270,7 +369,9 @@ def test_every_parameter_that_is_said_to_be_idle_is_one():
         parameters = cell_parameters("two_digits", name)
         for parameter, values in method.idle.items():
             if parameter in parameters:  # one that inherits may have no such choice
-                assert all(coerce(parameters[parameter], value, "idle") == value for value in values)
+                assert all(
+                    coerce(parameters[parameter], value, "idle") == value for value in values
+                )
                 assert {idle for each in values.values() for idle in each} <= set(parameters)
 
 
@@ -312,21 +413,40 @@ def test_a_store_that_cannot_be_written_exits_with_2(capsys, tmp_path):
     assert "--store" in err
 
 
+def recipe_text(**changes):
+    """A recipe in TOML, with some of its lines changed."""
+    lines = {
+        "title": '"x"',
+        "claim": '"x"',
+        "data": '"two_digits"',
+        "axis": '"size2"',
+        "arms": '[{ method = "simclr" }]',
+        "[scale.smoke]": "size2 = [4]",
+        **changes,
+    }
+    text = ""
+    for name, value in lines.items():
+        text += f"{name}\n{value}\n" if name.startswith("[") else f"{name} = {value}\n"
+    return text
+
+
 RECIPES = {
     "title = ": "is not TOML",
     'tilte = "x"': "has no key 'tilte'; did you mean 'title'?",
-    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize2 = [4]\nsise1 = 3\n': "no parameter 'sise1'",
-    'title = "x"\nclaim = "x"\ndata = "two_digit"\naxis = "size2"\narms = []\n[scale.smoke]\nsize2 = [4]\n': "no card 'two_digit'; did you mean 'two_digits'?",
-    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smok]\nsize2 = [4]\n': "no scale 'smok'; did you mean 'smoke'?",
-    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size3"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize2 = [4]\n': "the axis 'size3'; did you mean",
-    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ tau = 1 }]\n[scale.smoke]\nsize2 = [4]\n': "arms[0] names no method",
-    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = 3\n[scale.smoke]\n': "arms: Input should be a valid list",
-    'title = "x"\nclaim = "x"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "simclr" }]\n[scale.smoke]\nsize1 = 4\n': "gives no values of its axis size2",
+    recipe_text(**{"[scale.smoke]": "size2 = [4]\nsise1 = 3"}): "no parameter 'sise1'",
+    recipe_text(data='"two_digit"', arms="[]"): ("no card 'two_digit'; did you mean 'two_digits'?"),
+    recipe_text(**{"[scale.smok]": "size2 = [4]"}): "no scale 'smok'; did you mean 'smoke'?",
+    recipe_text(axis='"size3"'): "the axis 'size3'; did you mean",
+    recipe_text(arms="[{ tau = 1 }]"): "arms[0] names no method",
+    recipe_text(arms="3"): "arms: Input should be a valid list",
+    recipe_text(**{"[scale.smoke]": "size1 = 4"}): "gives no values of its axis size2",
 }
 
 
 @pytest.mark.parametrize(("text", "told"), RECIPES.items(), ids=RECIPES.values())
-def test_a_faulty_recipe_is_told_with_its_file_and_the_nearest_right_name(text, told, capsys, tmp_path):
+def test_a_faulty_recipe_is_told_with_its_file_and_the_nearest_right_name(
+    text, told, capsys, tmp_path
+):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     code, _, err = door(capsys, path, "--scale", "smoke")
@@ -336,92 +456,70 @@ def test_a_faulty_recipe_is_told_with_its_file_and_the_nearest_right_name(text, 
 
 
 def test_a_probe_of_a_feature_that_the_data_set_does_not_have_is_told(capsys, tmp_path):
-    (tmp_path / "mine.toml").write_text(
-        'title = "Mine"\nclaim = "none"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "untrained" }]\n'
-        '[scale.smoke]\ncanvas = 16\nsize1 = 6\nsize2 = [12]\nprobe = { features = ["frist"] }\n'
+    small = 'canvas = 16\nsize1 = 6\nsize2 = [12]\nprobe = { features = ["frist"] }'
+    text = recipe_text(arms='[{ method = "untrained" }]', **{"[scale.smoke]": small})
+    (tmp_path / "mine.toml").write_text(text)
+    code, _, err = door(
+        capsys, tmp_path / "mine.toml", "--scale", "smoke", "--store", tmp_path / "store"
     )
-    code, _, err = door(capsys, tmp_path / "mine.toml", "--scale", "smoke", "--store", tmp_path / "store")
     assert code == 2
     assert "two_digits has no feature 'frist'; did you mean 'first'?" in err
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_recipe_of_ones_own_runs_from_its_file(capsys, tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(
-        'title = "Mine"\nclaim = "none"\ndata = "two_digits"\naxis = "size2"\narms = [{ method = "untrained" }]\n'
-        "[scale.smoke]\ncanvas = 16\nsize1 = 6\nsize2 = [12]\nwidth = 4\nstem = 1\nprobe = { train = 50, test = 20 }\n"
-    )
+    small = "canvas = 16\nsize1 = 6\nsize2 = [12]\nwidth = 4\nstem = 1"
+    small += "\nprobe = { train = 50, test = 20 }"
+    changes = {"title": '"Mine"', "[scale.smoke]": small}
+    path.write_text(recipe_text(arms='[{ method = "untrained" }]', **changes))
     code, out, _ = door(capsys, path, "--scale", "smoke", "--store", tmp_path / "store")
     assert code == 0
     assert "Mine" in out
 
 
-def test_a_label_does_not_change_the_key_and_one_value_is_one_key():
-    one = make_plan("digit_size", scale="smoke", pins={"tau": ["1"], "size2": ["12"], "method": ["simclr"]}).cells
-    same = make_plan("digit_size", scale="smoke", pins={"tau": [1.0], "size2": [12], "method": ["simclr"]}).cells
-    assert [full_key(cell) for cell in one] == [full_key(cell) for cell in same]
-    assert len(one) == 1
-
-
-def test_parameters_that_came_later_are_in_no_key_of_a_cell_that_does_not_use_them():
-    """A recorded csv has a column for every parameter of its cells when they were trained; what none of them had must be None, which is in no key."""
-    first_line, *_ = (HERE.parent / "experiments" / "digit_size.laptop.csv").read_text().splitlines()
-    for cell in make_plan("digit_size").cells:
-        assert {name for name, value in cell.items() if value is not None} <= set(first_line.split(","))
-    assert "replace" in make_plan("digit_size").cells[0]
-
-
-def test_a_pair_of_operations_is_one_training_whichever_is_named_first():
-    plan = make_plan("augmentation_pairs", scale="smoke")  # five operations by two of them, and the untrained network
-    keys = {(cell.get("op1"), cell.get("op2")): full_key(cell) for cell in plan.cells}
-    assert keys["cutout", "jitter"] == keys["jitter", "cutout"]
-    assert len(keys) == 5 * 2 + 1
-    assert len(set(keys.values())) == len(keys) - 1
-
-
-def test_a_switch_that_is_off_is_one_that_nobody_touched():
-    def keys(**pins):
-        return [full_key(cell) for cell in make_plan("digit_size", scale="smoke", pins={"method": ["simclr"], "size2": [12], "tau": [0.2]} | pins).cells]
-
-    assert keys(replace=["false"]) == keys(replace=[False]) == keys(replace=["none"]) == keys()
-    assert keys(replace=["true"]) == keys(replace=[True]) == keys(replace=["True"]) != keys()
-    assert len(keys(replace=["true", "false"])) == 2
-
-
-def test_pins_and_lists_make_their_product_and_the_two_ends_come_first():
-    plan = make_plan("digit_size", pins={"tau": [0.1, 0.5], "method": ["simclr"]}, seeds=2)
-    asked = [(cell["seed"], cell["size2"], cell["tau"]) for cell in plan.cells]
-    assert len(set(asked)) == len(plan.axis) * 2 * 2
-    assert {size2 for _, size2, _ in asked[:4]} == {plan.axis[0], plan.axis[-1]}
-    assert all(seed == 0 for seed, _, _ in asked[: len(asked) // 2])
-
-
 def start(store, *more, samples=200000):
-    argv = [sys.executable, "-m", "suppression.exp", *SMOKE, "--samples", str(samples), "--method", "simclr", "--store", str(store), *more]
-    return subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    argv = [
+        sys.executable,
+        "-m",
+        "suppression.exp",
+        *SMOKE,
+        "--samples",
+        str(samples),
+        "--method",
+        "simclr",
+        "--store",
+        str(store),
+        *more,
+    ]
+    return subprocess.Popen(
+        argv, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 def wait_for_training(store):
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180  # of a machine that is busy
     while not any((store / "work").glob("*/trace.jsonl")):
-        assert time.monotonic() < until, "no training started within a minute"
+        assert time.monotonic() < until, "no training started within three minutes"
         time.sleep(0.1)
     time.sleep(0.5)
 
 
+@pytest.mark.slow
 def test_ctrl_c_exits_with_130_says_how_to_go_on_and_leaves_no_half_cell(smoke):
     had = Store(smoke).keys()
     process = start(smoke)
     wait_for_training(smoke)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err
     assert Store(smoke).keys() == had
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_the_store_whole_and_no_worker_behind(smoke):
     had = Store(smoke).keys()
     process = start(smoke, "--workers", "1")
@@ -431,23 +529,25 @@ def test_a_killed_run_leaves_the_store_whole_and_no_worker_behind(smoke):
     assert Store(smoke).keys() == had
     assert all(Store(smoke).damage(key) is None for key in had)
     (trace,) = (smoke / "work").glob("*/trace.jsonl")
-    until, size = time.monotonic() + 60, -1
+    until, size = time.monotonic() + 180, -1
     while size != (size := trace.stat().st_size):  # the worker finds nobody listening and leaves
         assert time.monotonic() < until
         time.sleep(3)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_cell_alone_and_the_run_says_so(smoke):
     process = start(smoke, "--workers", "1", "--size2", "12")
     wait_for_training(smoke)
     subprocess.run(["pkill", "-KILL", "-P", str(process.pid), "-f", "spawn_main"], check=True)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 1
     assert "ended without a word (exit -9)" in err
     assert "failed" in out
     assert any((smoke / "work").iterdir())  # its trace and checkpoint stay
 
 
+@pytest.mark.slow
 def test_two_processes_that_want_the_same_cell_train_it_once(smoke):
     had = set(Store(smoke).keys())
     first = start(smoke, "--workers", "1", "--size2", "12", samples=30000)
@@ -462,19 +562,58 @@ def test_two_processes_that_want_the_same_cell_train_it_once(smoke):
     assert told[0][0] == told[1][0]
 
 
-def test_layers_are_probed_on_request_and_a_method_without_a_head_says_that_it_has_no_z(smoke, capsys):
-    argv = (*SMOKE, "--store", smoke, "--size2", "12", "--layers", "h", "z", "block2", "--workers", "1", "--json")
+@pytest.mark.slow
+def test_layers_are_probed_on_request_and_a_method_without_a_head_says_that_it_has_no_z(
+    smoke, capsys
+):
+    argv = (
+        *SMOKE,
+        "--store",
+        smoke,
+        "--size2",
+        "12",
+        "--layers",
+        "h",
+        "z",
+        "block2",
+        "--workers",
+        "1",
+        "--json",
+    )
     code, out, err = door(capsys, *argv)
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == 0
-    layers = {method: {row["layer"] for row in rows if row["method"] == method} for method in ("simclr", "supervised", "untrained")}
-    assert layers == {"simclr": {"h", "z", "block2"}, "supervised": {"h", "block2"}, "untrained": {"h", "block2"}}
+    layers = {
+        method: {row["layer"] for row in rows if row["method"] == method}
+        for method in ("simclr", "supervised", "untrained")
+    }
+    assert layers == {
+        "simclr": {"h", "z", "block2"},
+        "supervised": {"h", "block2"},
+        "untrained": {"h", "block2"},
+    }
     assert "supervised has no projection head, so z is not probed" in err
 
 
-@pytest.mark.skipif(not os.path.isdir(os.path.join(os.environ.get("SUPPRESSION_DATA", ""), "MNIST", "raw")), reason="no MNIST where SUPPRESSION_DATA points")
+@pytest.mark.skipif(
+    not os.path.isdir(os.path.join(os.environ.get("SUPPRESSION_DATA", ""), "MNIST", "raw")),
+    reason="no MNIST where SUPPRESSION_DATA points",
+)
 def test_real_mnist_is_a_source_like_the_other(capsys, tmp_path):
-    argv = ("digit_size", "--scale", "smoke", "--method", "untrained", "--size2", "12", "--source", "mnist", "--store", tmp_path / "store", "--json")
+    argv = (
+        "digit_size",
+        "--scale",
+        "smoke",
+        "--method",
+        "untrained",
+        "--size2",
+        "12",
+        "--source",
+        "mnist",
+        "--store",
+        tmp_path / "store",
+        "--json",
+    )
     code, out, _ = door(capsys, *argv)
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == 0

@@ -1,4 +1,4 @@
-"""What a cell is fed: the pools of its sources, of whose instances all or few have labels, and batches of views drawn from them."""
+"""What a cell is trained on: its sources' instances, the labels that are given, its batches."""
 
 from __future__ import annotations
 
@@ -8,125 +8,190 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from suppression.data import SOURCES, Pool, photographs
+from suppression.data import SOURCES, Pool
 from suppression.data.base import Factors
-from suppression.data.pool import NOTHING
-from suppression.data.transforms.augmentation import Augmentation
+from suppression.data.loader import first_instances
+from suppression.data.loader import load_pool as load_instances
 from suppression.data.two_views import two_views
 from suppression.errors import UserError
 from suppression.execution.context import Context, Note, ignore
-from suppression.experiment.builders import part, scenes_of
-from suppression.experiment.plan import Cell
-from suppression.methods import METHODS
+from suppression.experiment.run import Run
 from suppression.seeding import torch_rng
 from suppression.training.loop import Batch
 
+HideTargets = Callable[[Factors, Tensor], Tensor]
 
-def check_sources(cells: list[Cell], context: Context, note: Note = ignore) -> None:
-    """Load (and, if asked, fetch) every source once before workers start; one that is missing, or has too few digits, is the user's error."""
+
+def check_sources(runs: list[Run], context: Context, note: Note = ignore) -> None:
+    """Load every source once before workers start, and fetch it if asked.
+
+    Raises:
+        UserError: if a source is missing, or has too few instances for a cell.
+    """
     seen = set()
-    for cell in cells:
-        names = [cell[parameter] for parameter in scenes_of(cell).sources]
-        if (
-            told := str(
-                (
-                    names,
-                    cell.get("instances"),
-                    cell.get("labels"),
-                    cell["seed"] if cell.get("labels") else None,
-                    scenes_of(cell).photo_side if set(names) - set(SOURCES) else None,
-                )
-            )
-        ) not in seen:
-            load_pools(cell, context, torch.device("cpu"), note)
-            seen.add(told)
+    for run in runs:
+        asked = what_is_asked_of_sources(run)
+        if asked not in seen:
+            load_pools(run, context, torch.device("cpu"), note)
+            seen.add(asked)
 
 
-def load_pools(cell: Cell, context: Context, device: torch.device, note: Note = ignore) -> dict[bool, Pool]:
-    """Training (True) and held-out (False) instances of the cell's sources, on the device; `note` is told of files that were left out."""
-    return {is_train: load_pool(cell, is_train, context, note).to(device) for is_train in (True, False)}
+def what_is_asked_of_sources(run: Run) -> tuple[object, ...]:
+    """Equal for cells whose sources are loaded and checked alike."""
+    names = tuple(run.parameters[name] for name in run.dataset.sources)
+    has_photos = any(name not in SOURCES for name in names)
+    labels = run.get("labels")
+    return (
+        names,
+        run.get("instances"),
+        labels,
+        run.seed if labels else None,
+        run.dataset.photo_side if has_photos else None,
+    )
 
 
-def load_pool(cell: Cell, is_train: bool, context: Context, note: Note = ignore) -> Pool:
-    """All instances of the cell's source (`instances` limits training, not what a probe is fitted on) with, where its scenes need both, photographs beside."""
-    pools = []
-    for parameter in scenes_of(cell).sources:
-        name, download = cell[parameter], context.download and is_train
-        if name in SOURCES:
-            pools.append(SOURCES[name](is_train, context.root, download))
-            if len(pools[-1].labels.unique()) < 2:
-                raise UserError(f"source '{name}' has digits of one class only; a probe needs two at least")
-        else:
-            side = scenes_of(cell).photo_side
-            pools.append(photographs(name, is_train, context.root, download, side=side, skip_bad=context.skip_bad, note=note))
-    if is_train and cell.get("instances") is not None and not 1 <= cell["instances"] <= len(pools[0]):
-        raise UserError(f"instances = {cell['instances']}: source '{cell['source']}' has {len(pools[0])} for training")
-    if is_train and cell.get("labels") and not pools:
-        raise UserError(f"labels = {cell['labels']}: {cell['data']} draws from no source, so there are no instances of which some are without a label")
-    pool = pools[0] if len(pools) == 1 else replace(pools[0], photos=pools[1]) if pools else NOTHING
-    if is_train and cell.get("order") and (there := len(shown(cell, pool.first(cell.get("instances"))))) < cell["batch"]:
-        raise UserError(f"batch = {cell['batch']}: an epoch of '{cell['source']}' has {there} instances, not one batch")
-    if is_train and cell.get("labels"):
-        with_label(cell, pool.first(cell.get("instances")))
+def load_pools(
+    run: Run, context: Context, device: torch.device, note: Note = ignore
+) -> dict[bool, Pool]:
+    """The training (True) and held-out (False) instances of the cell's sources, on the device.
+
+    Args:
+        run: The cell.
+        context: Where sources lie.
+        device: Where their instances are wanted.
+        note: Told of files that were left out.
+    """
+    return {
+        is_train: load_pool(run, is_train, context, note).to(device) for is_train in (True, False)
+    }
+
+
+def load_pool(run: Run, is_train: bool, context: Context, note: Note = ignore) -> Pool:
+    """All instances of the cell's source, with photographs beside where its scenes need both.
+
+    `instances` limits what is trained on, not what a probe is fitted on.
+    """
+    pool = load_instances(
+        run.dataset,
+        run.source or "digits",
+        train=is_train,
+        root=context.root,
+        download=context.download and is_train,
+        skip_bad=context.skip_bad,
+        note=note,
+    )
+    if is_train:
+        check_pool(run, pool)
     return pool
 
 
-def with_label(cell: Cell, pool: Pool) -> tuple[Tensor, Tensor | None]:
-    """The numbers of the instances whose labels are told, and of the photographs beside them, the same share of both: as the seed draws them."""
-    beside = None if pool.photos is None else pool.photos.stratified(cell["labels"], torch_rng("labels", cell["seed"], "photos"))
-    return pool.stratified(cell["labels"], torch_rng("labels", cell["seed"])), beside
+def check_pool(run: Run, pool: Pool) -> None:
+    """UserError if the training instances are too few for what the cell asks of them."""
+    instances, labels = run.get("instances"), run.get("labels")
+    used = first_instances(pool, instances, run.get("source"))
+    if labels and not run.dataset.sources:
+        raise UserError(
+            f"labels = {labels}: {run.kind} draws from no source, so there are no instances of "
+            "which some are without a label"
+        )
+    if run.training is not None and run.training.order:
+        there, batch = len(training_pool(run, used)), run.training.batch
+        if there < batch:
+            raise UserError(
+                f"batch = {batch}: an epoch of '{run.get('source')}' has {there} instances, not "
+                "one batch"
+            )
+    if labels:
+        labelled_instances(run, used)
 
 
-def shown(cell: Cell, pool: Pool) -> Pool:
-    """What is trained on: all, or only what has a label."""
-    if not cell.get("labels") or cell.get("distil_on") == "all":
+def labelled_instances(run: Run, pool: Pool) -> tuple[Tensor, Tensor | None]:
+    """The numbers of the instances that have a label, and of the photographs beside them.
+
+    It is the same share of both, drawn by the cell's seed.
+    """
+    share, photos = run.parameters["labels"], None
+    if pool.photos is not None:
+        photos = pool.photos.stratified(share, torch_rng("labels", run.seed, "photos"))
+    return pool.stratified(share, torch_rng("labels", run.seed)), photos
+
+
+def training_pool(run: Run, pool: Pool) -> Pool:
+    """The instances that are trained on: all, or only those that have a label."""
+    if not run.get("labels") or run.get("distil_on") == "all":
         return pool
-    few, beside = with_label(cell, pool)
-    return replace(pool.only(few), photos=None if pool.photos is None else pool.photos.only(beside))  # type: ignore[arg-type]
+    instances, photos = labelled_instances(run, pool)
+    beside = pool.photos
+    if beside is not None and photos is not None:
+        beside = beside.only(photos)
+    return replace(pool.only(instances), photos=beside)
 
 
-def known(cell: Cell, pool: Pool) -> Callable[[Factors, Tensor], Tensor]:
-    """A function that blots out the targets (n, classes) of scenes that show anything without a label."""
-    if not cell.get("labels") or cell.get("distil_on") != "all":
+def target_mask(run: Run, pool: Pool) -> HideTargets:
+    """A function that zeroes the targets (n, classes) of scenes that show anything unlabelled."""
+    if not run.get("labels") or run.get("distil_on") != "all":
         return lambda drawn, targets: targets
-    few, beside = with_label(cell, pool)
-    marked = {"instance": mark(few, pool)} | ({} if pool.photos is None or beside is None else {"photo": mark(beside, pool.photos)})
+    instances, photos = labelled_instances(run, pool)
+    labelled = {"instance": is_among(instances, pool)}
+    if pool.photos is not None and photos is not None:
+        labelled["photo"] = is_among(photos, pool.photos)
 
-    def blotted(drawn: Factors, targets: Tensor) -> Tensor:
-        told = [marks[drawn[name]].view(len(targets), -1).all(1, keepdim=True) for name, marks in marked.items() if name in drawn]
-        return targets * torch.stack(told).all(0)
+    def hide(drawn: Factors, targets: Tensor) -> Tensor:
+        known = []
+        for name, has_label in labelled.items():
+            if name in drawn:
+                known.append(has_label[drawn[name]].view(len(targets), -1).all(1, keepdim=True))
+        return targets * torch.stack(known).all(0)
 
-    return blotted
+    return hide
 
 
-def mark(numbers: Tensor, pool: Pool) -> Tensor:
+def is_among(numbers: Tensor, pool: Pool) -> Tensor:
     """Whether an instance is one of these, (instances,)."""
-    return torch.zeros(len(pool), dtype=torch.bool, device=pool.labels.device).index_fill_(0, numbers, value=True)
+    none = torch.zeros(len(pool), dtype=torch.bool, device=pool.labels.device)
+    return none.index_fill_(0, numbers, value=True)
 
 
-def batches(cell: Cell, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
-    """Batch number `step` of a cell, drawn from the first `instances` of the pool, or those of them that have a label: it depends on the cell's seed and the step alone, so a training can go
-    on from any step."""
-    scenes, views, size = scenes_of(cell), part(Augmentation, cell), cell["batch"]
-    told, instanced = known(cell, pool.first(cell.get("instances"))), METHODS[cell["method"]].instanced
-    pool = shown(cell, pool.first(cell.get("instances")))
-    images = scenes.factors(cell["images"], torch_rng("images", cell["seed"], device=device), pool) if cell.get("images") else None
+def training_batches(run: Run, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
+    """A function `draw(step)` that returns batch number `step`: both views, targets, local crops.
+
+    Batches are drawn from the first `instances` of the pool, or those of them that have a label.
+    They depend on the cell's seed and the step alone, so a training can go on from any step.
+    """
+    dataset, views, training = run.dataset, run.augmentation, run.training
+    assert views is not None
+    assert training is not None
+    used = pool.first(run.get("instances"))
+    hide = target_mask(run, used)
+    pool = training_pool(run, used)
+    pictures: Factors = {}  # of a finite set, drawn once
+    if training.images:
+        images_rng = torch_rng("images", run.seed, device=device)
+        pictures = dataset.factors(training.images, images_rng, pool)
 
     def draw(step: int) -> Batch:
-        rng = torch_rng("train", cell["seed"], step, device=device)
-        if images is None and not cell.get("order"):
-            drawn = scenes.factors(size, rng, pool)
+        rng = torch_rng("train", run.seed, step, device=device)
+        if training.images:
+            numbers = numbers_in_epoch(run, training.images, step, device)
+            drawn = {name: value[numbers] for name, value in pictures.items()}
+        elif training.order:
+            numbers = numbers_in_epoch(run, len(pool), step, device)
+            drawn = dataset.of_instances(numbers, pool)
         else:
-            number = in_epochs(cell, cell["images"] or len(pool), step, device)
-            drawn = scenes.of_instances(number, pool) if images is None else {name: value[number] for name, value in images.items()}
-        seen = two_views(scenes, views, drawn, pool, rng)
-        return *seen[:2], number if instanced else told(drawn, scenes.targets(drawn, pool)), *seen[2:]
+            drawn = dataset.factors(training.batch, rng, pool)
+        x1, x2, *local = two_views(dataset, views, drawn, pool, rng)
+        if run.trainer.instanced:
+            return x1, x2, numbers, *local
+        return x1, x2, hide(drawn, dataset.targets(drawn, pool)), *local
 
     return draw
 
 
-def in_epochs(cell: Cell, n: int, step: int, device: torch.device) -> Tensor:
-    """Which of n pictures make batch number `step`, (batch,): the next ones of the order in which its epoch has them."""
-    epoch, position = divmod(step, n // cell["batch"])
-    rng = torch_rng("order", cell["seed"], 0 if cell["order"] == "fixed" else epoch, device=device)
-    return torch.randperm(n, generator=rng, device=device)[position * cell["batch"] :][: cell["batch"]]
+def numbers_in_epoch(run: Run, n: int, step: int, device: torch.device) -> Tensor:
+    """Which of n pictures make batch number `step`, (batch,): the next ones of its epoch."""
+    assert run.training is not None
+    batch = run.training.batch
+    epoch, position = divmod(step, n // batch)
+    shuffle = 0 if run.training.order == "fixed" else epoch
+    rng = torch_rng("order", run.seed, shuffle, device=device)
+    return torch.randperm(n, generator=rng, device=device)[position * batch :][:batch]

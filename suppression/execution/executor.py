@@ -1,111 +1,261 @@
-"""Runs cells side by side, one a process: two cells with one thread each are as fast as one with two, and a killed one takes no other with it."""
+"""Runs cells side by side, one a process.
+
+Two cells with one thread each are as fast as one with two, and a killed one takes no other with
+it.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+import torch
+from threadpoolctl import threadpool_limits
+
+from suppression import plugins
 from suppression.errors import UserError
-from suppression.evaluation.spec import Probe
+from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.context import Context
-from suppression.execution.runner import Row, run_cell
-from suppression.experiment.builders import built_on
-from suppression.experiment.keys import full_key
-from suppression.experiment.plan import Cell
+from suppression.execution.runner import Row, Tell, keys_built_on, run_cell
+from suppression.experiment.run import Run
 from suppression.training.loop import TrainingStopped
 
 Hear = Callable[[int, tuple], None]
 
+ENDS = ("done", "failed")  # the events that are a cell's last one
+
 
 def cores() -> int:
     """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def how_many(asked: int | None, device: str, cells: int) -> tuple[int, int | None]:
-    """Workers and threads each. On a CPU as many workers as cores, but not more than cells; OMP_NUM_THREADS, where set, is what each one gets.
+    """Workers, and threads each (None leaves them to torch).
 
-    A cell's threads do not depend on how many cells there are: the same command line ends in the same bits however much of it was stored.
+    On a CPU there are as many workers as cores, but not more than cells; OMP_NUM_THREADS, where
+    set, is what each one gets. A cell's threads do not depend on how many cells there are: the
+    same command line ends in the same bits however much of it was stored.
+
+    Args:
+        asked: How many workers the user wants; None leaves it to this function.
+        device: Where they train.
+        cells: How many cells there are to run.
     """
+    at_most = max(cells, 1)
     if device != "cpu":
-        return min(asked or 1, max(cells, 1)), None
+        return min(asked or 1, at_most), None
     workers = asked or cores()
-    threads = int(os.environ.get("OMP_NUM_THREADS") or 0) or max(1, cores() // workers)
-    return min(workers, max(cells, 1)), threads
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    return min(workers, at_most), threads or max(1, cores() // workers)
 
 
-def run(cells: list[Cell], probe: Probe, context: Context, hear: Hear, *, workers: int | None = None, unasked: int = 0) -> dict[int, list[Row]]:
-    """Rows by the cell's index. `hear(index, event)` is told: ("start",), lab's events, ("done", rows), ("failed", message).
+def run(
+    cells: list[Run],
+    probe: ProbeSettings,
+    context: Context,
+    hear: Hear,
+    *,
+    workers: int | None = None,
+    unasked: int = 0,
+) -> dict[int, list[Row]]:
+    """Train and probe cells, each in a worker.
 
-    The first `unasked` cells are trained and not probed: others build on them. A cell waits for those that it builds on. A cell that fails is told and the others go on. KeyboardInterrupt ends all; what was finished, and each running cell's checkpoint, stay.
+    A cell waits for those that it builds on. A cell that fails is told and the others go on.
+    KeyboardInterrupt ends all; what was finished, and each running cell's checkpoint, stay.
+
+    Args:
+        cells: What to run.
+        probe: What the trained networks are asked.
+        context: Where they are run and kept.
+        hear: Told `(index, event)`: ("start",), those of `run_cell`, ("done", rows),
+            ("failed", message).
+        workers: How many run side by side; None leaves it to `how_many`.
+        unasked: The first so many cells are trained and not probed: others build on them.
+
+    Returns:
+        Rows by the cell's index, of the cells that did not fail.
     """
     number, threads = how_many(workers, context.device, len(cells))
     context = replace(context, threads=threads)
-    waiting, rows = list(range(len(cells))), {}
-    keys = [full_key(cell) for cell in cells]
-    crew: dict[Connection, BaseProcess] = {}
-    at_work: dict[Connection, int] = {}
+    at_home = AtHome(cells)
+    crew = Crew(context)
+    waiting = list(range(len(cells)))
+    rows: dict[int, list[Row]] = {}
+
+    def take(i: int, event: tuple) -> None:
+        if event[0] == "done":
+            rows[i] = event[1]
+        hear(i, event)
+
     try:
-        while waiting or at_work:
-            while len(at_work) < number and (ready := next_of(waiting, cells, {keys[i] for i in [*waiting, *at_work.values()]})) is not None:
-                idle = [pipe for pipe, process in crew.items() if pipe not in at_work and process.is_alive()]
-                pipe = idle[0] if idle else hire(crew, context)
-                waiting.remove(ready)
-                at_work[pipe] = ready
-                pipe.send((cells[ready], None if ready < unasked else probe))
-                hear(at_work[pipe], ("start",))
-            heard = wait(list(at_work), timeout=1.0)
-            for pipe in [pipe for pipe in at_work if pipe in heard]:
-                i = at_work[pipe]
-                try:
-                    event = pipe.recv()
-                except EOFError:
-                    process = crew.pop(pipe)
-                    process.join()
-                    event = ("failed", f"its process ended without a word (exit {process.exitcode}); the same command goes on from its last checkpoint")
-                if event[0] == "done":
-                    rows[i] = event[1]
-                if event[0] in ("done", "failed"):
-                    del at_work[pipe]
-                hear(i, event)
+        while waiting or crew.at_work:
+            unfinished = {cells[i].key for i in [*waiting, *crew.at_work.values()]}
+            ready = [i for i in waiting if unfinished.isdisjoint(keys_built_on(cells[i]))]
+            for i in ready:
+                if len(crew.at_work) < number and i not in at_home.indices:
+                    waiting.remove(i)
+                    crew.give(i, cells[i], None if i < unasked else probe)
+                    hear(i, ("start",))
+            if crew.at_work:
+                for i, event in crew.events():
+                    take(i, event)
+            else:  # nothing is left to workers but what waits for a cell of this process
+                waiting.remove(ready[0])
+                at_home.run(ready[0], None if ready[0] < unasked else probe, context, take)
     finally:
-        for process in crew.values():
-            process.terminate()
-        for process in crew.values():
-            process.join()
+        crew.dismiss()
     return rows
 
 
-def next_of(waiting: list[int], cells: list[Cell], unfinished: set[str]) -> int | None:
-    """The first cell in line that builds on none of the unfinished ones."""
-    return next((i for i in waiting if unfinished.isdisjoint(built_on(cells[i]).values())), None)
+class AtHome:
+    """The cells that no worker can run, which this process does: one at a time.
+
+    Their method, data set or probe was registered in a notebook or a script: another process has
+    no way to import it.
+    """
+
+    def __init__(self, cells: list[Run]) -> None:
+        self.cells = cells
+        self.classes: dict[int, type] = {}  # the class that keeps a cell here, by its index
+        for outside in plugins.registered_outside():
+            if plugins.is_importable(outside.cls):
+                continue
+            for i, cell in enumerate(cells):
+                if uses(cell, outside):
+                    self.classes[i] = outside.cls
+        by_key = {cells[i].key: cls for i, cls in self.classes.items()}
+        for i, cell in enumerate(cells):  # in the order in which they build on each other
+            for key in keys_built_on(cell).intersection(by_key):
+                self.classes.setdefault(i, by_key[key])
+                by_key.setdefault(cell.key, by_key[key])
+        self.told: set[type] = set()
+
+    @property
+    def indices(self) -> Collection[int]:
+        return self.classes.keys()
+
+    def run(self, i: int, probe: ProbeSettings | None, context: Context, hear: Hear) -> None:
+        """Run the cell of this index, with as many threads as a worker has."""
+        hear(i, ("start",))
+        cls = self.classes[i]
+        if cls not in self.told:
+            self.told.add(cls)
+            text = (
+                f"{cls.__name__} is defined in {cls.__module__}, which a worker cannot import: "
+                "its cells run one at a time"
+            )
+            hear(i, ("note", text))
+        threads = torch.get_num_threads()
+        try:
+            with threadpool_limits(context.threads):
+                event = outcome(self.cells[i], probe, context, lambda *event: hear(i, event))
+        finally:
+            torch.set_num_threads(threads)
+        hear(i, event)
 
 
-def hire(crew: dict[Connection, BaseProcess], context: Context) -> Connection:
-    """Start a worker; it takes cells from its pipe until it is sent away."""
-    spawning = multiprocessing.get_context("spawn")
-    mine, theirs = spawning.Pipe()
-    with no_main_module():
-        process = spawning.Process(target=work, args=(theirs, context), daemon=True)
-        process.start()
-    theirs.close()
-    crew[mine] = process
-    return mine
+def uses(cell: Run, outside: plugins.Outside) -> bool:
+    """Whether a cell needs a class that was registered; of probes all are taken to be needed."""
+    if outside.kind == "method":
+        return cell.method == outside.name
+    if outside.kind == "dataset":
+        return cell.kind == outside.name
+    if outside.kind == "remedy":
+        return cell.get("remedy") == outside.name
+    return True
+
+
+@dataclass
+class Crew:
+    """The workers: each a process that takes cells from its pipe, one after the other.
+
+    Args:
+        context: Where they run and keep cells.
+        workers: The processes, by our end of their pipes.
+        at_work: The index of the cell that each one runs, of those that run one.
+    """
+
+    context: Context
+    workers: dict[Connection, BaseProcess] = field(default_factory=dict)
+    at_work: dict[Connection, int] = field(default_factory=dict)
+
+    def give(self, i: int, cell: Run, probe: ProbeSettings | None) -> None:
+        """Hand a cell to a worker that is idle, or to a new one."""
+        pipe = self.idle() or self.hire()
+        self.at_work[pipe] = i
+        classes = [each for each in plugins.registered_outside() if plugins.is_importable(each.cls)]
+        # Apart, as the cell can be unpickled only where the classes are registered.
+        pipe.send((pickle.dumps(classes), pickle.dumps((cell, probe))))
+
+    def idle(self) -> Connection | None:
+        for pipe, process in self.workers.items():
+            if pipe not in self.at_work and process.is_alive():
+                return pipe
+        return None
+
+    def hire(self) -> Connection:
+        spawning = multiprocessing.get_context("spawn")
+        ours, theirs = spawning.Pipe()
+        with no_main_module():
+            process = spawning.Process(target=work, args=(theirs, self.context), daemon=True)
+            process.start()
+        theirs.close()
+        self.workers[ours] = process
+        return ours
+
+    def events(self) -> Iterator[tuple[int, tuple]]:
+        """What the workers have said by now, each with its cell's index; waits a second for it."""
+        heard = wait(list(self.at_work), timeout=1.0)
+        for pipe in [pipe for pipe in self.at_work if pipe in heard]:
+            i = self.at_work[pipe]
+            try:
+                event = pipe.recv()
+            except EOFError:
+                event = ("failed", self.bury(pipe))
+            if event[0] in ENDS:
+                del self.at_work[pipe]
+            yield i, event
+
+    def bury(self, pipe: Connection) -> str:
+        """Take a worker that died off the list; how it ended, in words."""
+        process = self.workers.pop(pipe)
+        process.join()
+        return (
+            f"its process ended without a word (exit {process.exitcode}); the same command goes "
+            "on from its last checkpoint"
+        )
+
+    def dismiss(self) -> None:
+        for process in self.workers.values():
+            process.terminate()
+        for process in self.workers.values():
+            process.join()
 
 
 @contextmanager
 def no_main_module() -> Iterator[None]:
-    """A spawned process imports the caller's `__main__` again, which a worker has no use for, and which fails where that is a notebook's or a script without guard."""
+    """Keeps a spawned process from importing the caller's `__main__` again.
+
+    A worker has no use for it, and it fails where that is a notebook's or a script without guard.
+    """
     main = sys.modules["__main__"]
-    kept: dict[str, Any] = {name: main.__dict__.pop(name) for name in ("__file__", "__spec__") if name in main.__dict__}
+    kept: dict[str, Any] = {}
+    for name in ("__file__", "__spec__"):
+        if name in main.__dict__:
+            kept[name] = main.__dict__.pop(name)
     main.__spec__ = None
     try:
         yield
@@ -114,7 +264,8 @@ def no_main_module() -> Iterator[None]:
 
 
 def work(pipe: Connection, context: Context) -> None:
-    """What a worker does. The user's Ctrl-C reaches every process of the terminal; the parent decides, the worker only leaves."""
+    """What a worker does: it runs the cells that it is sent, until its pipe is closed."""
+    # The user's Ctrl-C reaches every process of the terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def tell(*event: Any) -> None:
@@ -125,14 +276,30 @@ def work(pipe: Connection, context: Context) -> None:
 
     while True:
         try:
-            cell, probe = pipe.recv()
+            event = outcome(*received(*pipe.recv()), context, tell)
         except EOFError:
             return
-        try:
-            tell("done", run_cell(cell, probe, context, tell))
-        except (UserError, TrainingStopped) as error:
-            tell("failed", str(error))
-        except Exception as error:  # a fault of ours in one cell must not cost the others their results; it is told with its place
-            import traceback
+        except Exception as error:
+            event = ("failed", f"a worker cannot take this cell: {error}")
+        tell(*event)
 
-            tell("failed", f"{error!r}\n{traceback.format_exc()}")
+
+def received(classes: bytes, work: bytes) -> tuple[Run, ProbeSettings | None]:
+    """A cell and its probe, once all plug-ins are there."""
+    plugins.load()
+    for kind, name, cls in pickle.loads(classes):
+        plugins.register(kind, name, cls)
+    return pickle.loads(work)
+
+
+def outcome(
+    cell: Run, probe: ProbeSettings | None, context: Context, tell: Tell
+) -> tuple[Any, ...]:
+    """A cell's last event."""
+    try:
+        return "done", run_cell(cell, probe, context, tell)
+    except (UserError, TrainingStopped) as error:
+        return "failed", str(error)
+    except Exception as error:
+        # A fault of ours in one cell must not cost the others their results.
+        return "failed", f"{error!r}\n{traceback.format_exc()}"

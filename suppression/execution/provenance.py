@@ -7,17 +7,28 @@ import time
 from typing import Any
 
 from suppression.execution.store import Store
-from suppression.experiment.keys import full_key
 from suppression.experiment.plan import Plan
 
 Facts = dict[str, Any]
 
+PLACES = ("--store", "--root", "--out")
+OF_THE_MACHINE = ("libraries", "python", "device", "machine", "cores", "threads")
+
 
 def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int, pins: Facts) -> Facts:
-    """What the command was, and on what, when and how long its cells were trained."""
-    used = [key for key, cell in plan.before.items() if cell not in plan.cells]
-    about = [store.about(key) for key in dict.fromkeys([*map(full_key, plan.cells), *used]) if store.has(key)]
+    """What the command was, and on what, when and how long its cells were trained.
+
+    Args:
+        plan: Its cells.
+        store: Where they are.
+        argv: The command line.
+        failed: How many cells failed.
+        pins: The parameters that were pinned, for the record.
+    """
+    keys = dict.fromkeys([*plan.keys, *plan.before])
+    about = [store.about(key) for key in keys if store.has(key)]
     seconds = [each.get("seconds", 0.0) for each in about]
+    memory = [each["peak_mb"] for each in about if each.get("peak_mb")]
     return {
         "command": " ".join(["python", "-m", "suppression.exp", *without_places(argv)]),
         "recorded": time.strftime("%Y-%m-%d"),
@@ -26,10 +37,11 @@ def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int, pins: Fa
         "pins": pins,
         "seeds": plan.seeds,
         "training_seconds": {"sum": round(sum(seconds)), "longest": max(seconds)},
-        "peak_mb": max((each["peak_mb"] for each in about if each.get("peak_mb")), default=None),  # of a worker; a run has one a core, and a parent
+        # Of one worker; a run has one a core, and a parent.
+        "peak_mb": max(memory, default=None),
         "precision": sorted({each.get("precision", "none") for each in about}),
         "commits": sorted({str(each["commit"]) for each in about}),
-        **{key: about[0][key] for key in ("libraries", "python", "device", "machine", "cores", "threads")},
+        **{name: about[0][name] for name in OF_THE_MACHINE},
     }
 
 
@@ -38,12 +50,12 @@ def as_json(made: Facts | list[Facts]) -> bytes:
 
 
 def without_places(argv: list[str]) -> list[str]:
-    """The command line without the folders of one machine, which change nothing in what is computed."""
+    """The command line without one machine's folders, which change nothing in the numbers."""
     kept: list[str] = []
     words = iter(argv)
     for word in words:
-        if word in ("--store", "--root", "--out"):
+        if word in PLACES:
             next(words, None)
-        elif not word.startswith(("--store=", "--root=", "--out=")):
+        elif not word.startswith(tuple(f"{place}=" for place in PLACES)):
             kept.append(word)
     return kept

@@ -1,4 +1,4 @@
-"""The only place where all rooms meet: one cell = scenes -> train or load -> probes -> rows."""
+"""Runs one cell: its scenes are drawn, its network is trained or loaded, and probed."""
 
 from __future__ import annotations
 
@@ -10,108 +10,217 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from suppression.data import Pool
-from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError
 from suppression.evaluation.evaluator import ask, record_name
-from suppression.evaluation.spec import Probe
-from suppression.execution.batches import batches, load_pool, load_pools
+from suppression.evaluation.spec import ProbeSettings
+from suppression.execution.batches import load_pool, load_pools, training_batches
 from suppression.execution.context import Context
 from suppression.execution.environment import facts, peak_mb
+from suppression.execution.estimate import pace_name, probe_pace_name
 from suppression.execution.store import Store
 from suppression.execution.timing import bf16_is_faster
-from suppression.experiment.builders import build_method, built_on, part, scenes_of
-from suppression.experiment.keys import full_key
-from suppression.experiment.plan import Cell
+from suppression.experiment.builders import build_method
+from suppression.experiment.run import Run
 from suppression.experiment.validation import check_fits, missing
 from suppression.methods import Method
-from suppression.training.loop import Training, train
+from suppression.training.loop import train
 
 Row = dict[str, Any]
 Tell = Callable[..., None]
 
 
-def needed(cells: list[Cell], before: Mapping[str, Cell], store: Store) -> list[Cell]:
-    """Those of the cells that others build on, in their order, that must be trained, or trained again, before these cells can be."""
-    keys = {key for cell in cells for key in built_on(cell).values()}
+def say_nothing(*event: Any) -> None:
+    """Progress that nobody wants to hear of."""
+
+
+def untrained_prerequisites(runs: list[Run], before: Mapping[str, Run], store: Store) -> list[Run]:
+    """Those that must be trained, or trained again, before these cells can be, in their order.
+
+    Args:
+        runs: The cells that are wanted.
+        before: What they build on, by key, each behind what it builds on itself.
+        store: What is stored.
+    """
+    wanted: set[str] = set()
+    for run in runs:
+        wanted |= keys_built_on(run)
     found = []
-    for key, cell in reversed(list(before.items())):
-        if key in keys and (not store.has(key) or store.damage(key)):
-            found.append(cell)
-            keys |= set(built_on(cell).values())
+    for key, run in reversed(list(before.items())):
+        if key in wanted and (not store.has(key) or store.damage(key)):
+            found.append(run)
+            wanted |= keys_built_on(run)
     return found[::-1]
 
 
-def stored_rows(store: Store, cell: Cell, probe: Probe) -> list[Row] | None:
-    return store.rows(full_key(cell), record_name(probe)) if store.has(full_key(cell)) else None
+def keys_built_on(run: Run) -> set[str]:
+    return {prerequisite.key for prerequisite in run.prerequisites.values()}
 
 
-def assemble(cell: Cell, pool: Pool, context: Context) -> Method:
-    """The method for scenes drawn from this pool, on the trained ones that it builds on, which are loaded from the store; on the place's device."""
-    store, ground = Store(context.store), {}
-    for parameter, key in built_on(cell).items():
-        if not store.has(key):
-            raise missing(cell, parameter)
-        if fault := store.damage(key):
-            raise UserError(f"the {parameter} of {cell['method']} is damaged: {fault}; the same command trains it again")
-        other = store.cell(key)
-        other_pool = load_pool(other, True, context)
-        check_fits(cell, parameter, other, pool, other_pool)
-        ground[parameter] = assemble(other, other_pool, context)
-        ground[parameter].load_state_dict(store.weights(key))
-    return build_method(cell, pool, ground).to(context.device)
+def stored_rows(store: Store, run: Run, probe: ProbeSettings) -> list[Row] | None:
+    """The cell's answers to this probe; None where it was not trained, or not asked."""
+    if not store.has(run.key):
+        return None
+    return store.rows(run.key, record_name(probe))
 
 
-def run_cell(cell: Cell, probe: Probe | None, context: Context, tell: Tell = lambda *event: None) -> list[Row]:
-    """Train the cell, or load it, and probe it (not if there is no probe); every finished part is in the store. `tell(event, ...)` hears of progress.
+def assemble(run: Run, pool: Pool, context: Context) -> Method:
+    """The method, for scenes drawn from this pool, on the context's device.
 
-    Events: ("step", done, of, loss), ("probe",), ("note", text), ("wait",).
+    The trained ones that it builds on are loaded from the store.
+
+    Raises:
+        UserError: if one of them is not stored, is damaged, or does not fit.
     """
-    store, key = Store(context.store), full_key(cell)
-    with store.claim(key, on_wait=lambda: tell("wait")):
-        if store.has(key) and (fault := store.damage(key)):
-            tell("note", f"{fault}; it is put aside as {store.set_aside(key)} and trained again")
-        rows = None if not store.has(key) else [] if probe is None else store.rows(key, record_name(probe))
-        if rows is not None:  # another process was first
-            return rows
-        if probe is not None and store.probed(key, record_name(probe)):
-            tell("note", "its probe record is not what was written (its checksum differs); the cell is probed again")
-        if context.threads:
-            torch.set_num_threads(context.threads)
-            threadpool_limits(context.threads)  # the probe's BLAS too: two cells side by side would otherwise fight over the cores
-        device = torch.device(context.device)
-        pools = load_pools(cell, context, device)
-        method = assemble(cell, pools[True], context)
-        if store.has(key):
-            method.load_state_dict(store.weights(key))
-        else:
-            train_cell(cell, key, method, pools[True], store, device, tell)
-        if probe is None:
-            return []
-        tell("probe")
-        if "z" in probe.layers and not method.has_z:
-            tell("note", f"{cell['method']} has no projection head, so z is not probed")
-        rows = ask(scenes_of(cell), probe, method, pools, device, views=part(Augmentation, cell) if method.trains else None)
-        store.put_rows(key, record_name(probe), rows)
-        return rows
+    store, others = Store(context.store), {}
+    for name, prerequisite in run.prerequisites.items():
+        key = prerequisite.key
+        if not store.has(key):
+            raise missing(run, name)
+        fault = store.damage(key)
+        if fault:
+            raise UserError(
+                f"the {name} of {run.method} is damaged: {fault}; the same command trains it again"
+            )
+        other = Run.of(store.cell(key))
+        other_pool = load_pool(other, True, context)
+        check_fits(run, name, other, pool, other_pool)
+        method = assemble(other, other_pool, context)
+        method.load_state_dict(store.weights(key))
+        others[name] = method
+    return build_method(run, pool, others).to(context.device)
 
 
-def train_cell(cell: Cell, key: str, method: Method, pool: Pool, store: Store, device: torch.device, tell: Tell) -> None:
+def run_cell(
+    run: Run, probe: ProbeSettings | None, context: Context, tell: Tell = say_nothing
+) -> list[Row]:
+    """Train the cell, or load it, and probe it; every finished part is in the store.
+
+    Args:
+        run: The cell.
+        probe: What the trained network is asked; None asks nothing.
+        context: Where it is run and kept.
+        tell: Hears of progress: ("step", done, of, loss), ("probe",), ("note", text), ("wait",).
+
+    Returns:
+        The probe's rows.
+    """
+    store = Store(context.store)
+    with store.claim(run.key, on_wait=lambda: tell("wait")):
+        set_aside_if_damaged(run.key, store, tell)
+        if store.has(run.key):
+            rows = [] if probe is None else store.rows(run.key, record_name(probe))
+            if rows is not None:  # another process was first
+                return rows
+        return train_and_probe(run, probe, context, store, tell)
+
+
+def set_aside_if_damaged(key: str, store: Store, tell: Tell) -> None:
+    fault = store.damage(key) if store.has(key) else None
+    if fault:
+        aside = store.set_aside(key)
+        tell("note", f"{fault}; it is put aside as {aside} and trained again")
+
+
+def train_and_probe(
+    run: Run, probe: ProbeSettings | None, context: Context, store: Store, tell: Tell
+) -> list[Row]:
+    if probe is not None and store.probed(run.key, record_name(probe)):
+        tell(
+            "note",
+            "its probe record is not what was written (its checksum differs); the cell is probed "
+            "again",
+        )
+    if context.threads:
+        torch.set_num_threads(context.threads)
+        # The probe's BLAS, too: two cells side by side would otherwise fight over the cores.
+        threadpool_limits(context.threads)
+    device = torch.device(context.device)
+    pools = load_pools(run, context, device)
+    method = assemble(run, pools[True], context)
+    if store.has(run.key):
+        method.load_state_dict(store.weights(run.key))
+    else:
+        train_cell(run, method, pools[True], store, context, tell)
+    if probe is None:
+        return []
+    tell("probe")
+    if "z" in probe.layers and not method.has_z:
+        tell("note", f"{run.method} has no projection head, so z is not probed")
+    began = time.perf_counter()
+    rows = ask(run.dataset, probe, method, pools, device, views=run.augmentation)
+    store.put_rows(run.key, record_name(probe), rows)
+    seconds = time.perf_counter() - began
+    store.put_machine(probe_pace_name(run, probe, device, context.threads), seconds)
+    return rows
+
+
+def train_cell(
+    run: Run, method: Method, pool: Pool, store: Store, context: Context, tell: Tell
+) -> None:
+    """Train the method, if it is one that trains, and publish the cell."""
+    device = torch.device(context.device)
     about = facts(device)
     trace: list[Row] = []
-    if method.trains:
-        training, draw = part(Training, cell), batches(cell, pool, device)
-        for text in method.notes(max(scenes_of(cell).spaces(pool))):
+    training = run.training
+    if training is not None:
+        draw = training_batches(run, pool, device)
+        for text in method.notes(max(run.dataset.spaces(pool))):
             tell("note", text)
-        bf16 = cell["precision"] == "bf16"
-        if cell["precision"] == "auto":
-            bf16 = bf16_is_faster(method.encoder, torch.cat(draw(0)[:2]), device, store)
-        keeper = store.workplace(key)
+        bf16 = training.precision == "bf16"
+        if training.precision == "auto":
+            x1, x2 = draw(0)[:2]
+            bf16 = bf16_is_faster(method.encoder, torch.cat([x1, x2]), device, store)
+        keeper = store.workplace(run.key)
+        steps, pace = training.steps, Pace()
         began = time.perf_counter()
-        train(method, draw, training=training, device=device, bf16=bf16, keeper=keeper, on_step=lambda step, loss: tell("step", step, training.steps, loss))
+
+        def on_step(step: int, loss: float) -> None:
+            pace.lap(step)
+            tell("step", step, steps, loss)
+
+        train(
+            method,
+            draw,
+            training=training,
+            device=device,
+            bf16=bf16,
+            keeper=keeper,
+            on_step=on_step,
+        )
         if keeper.damaged:
             tell("note", keeper.damaged)
+        if pace.seconds is not None:
+            name = pace_name(run, device, context.threads)
+            store.put_machine(name, pace.seconds / training.batch)
         trace = keeper.trace
-        about |= {"seconds": round(time.perf_counter() - began, 1), "resumed_at": keeper.resumed_at, "precision": "bf16" if bf16 else "fp32"}
-        about |= {"peak_mb": peak_mb(device)}
-    weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
-    store.publish(key, cell=cell, weights=weights, trace=trace, about=about)
+        about["seconds"] = round(time.perf_counter() - began, 1)
+        about["resumed_at"] = keeper.resumed_at
+        about["precision"] = "bf16" if bf16 else "fp32"
+        about["peak_mb"] = peak_mb(device)
+    weights = {}
+    for name, value in method.state_dict().items():
+        weights[name] = value.detach().cpu().contiguous()
+    store.publish(run.key, cell=run.parameters, weights=weights, trace=trace, about=about)
+
+
+class Pace:
+    """The seconds of a step, from the first one that is logged to the last one.
+
+    What comes before, a first pass that warms up, would make a short training's pace too slow.
+    """
+
+    def __init__(self) -> None:
+        self.first: tuple[int, float] | None = None
+        self.last: tuple[int, float] | None = None
+
+    def lap(self, step: int) -> None:
+        now = (step, time.perf_counter())
+        self.first = self.first or now
+        self.last = now
+
+    @property
+    def seconds(self) -> float | None:
+        """None where fewer than two steps were logged."""
+        if self.first is None or self.last is None or self.first == self.last:
+            return None
+        return (self.last[1] - self.first[1]) / (self.last[0] - self.first[0])

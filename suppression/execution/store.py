@@ -1,10 +1,16 @@
-"""A dict of parameters -> a folder with what was trained and probed, whole or not at all. Nothing else writes there; nothing is ever unpickled.
+"""Cells in folders: what was trained and probed is there whole, or not at all.
 
-cells/KEY/      cell.json weights.safetensors trace.jsonl about.json sums.json, published by one rename
+A cell's folder is named by its key, a hash of its parameters. Nothing else writes under the store,
+and nothing in it is ever unpickled.
+
+cells/KEY/      published by one rename: cell.json weights.safetensors trace.jsonl about.json
+                sums.json
 cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
 work/KEY/       a training under way: checkpoint, trace
 damaged/        what failed its checksum, put aside
 locks/          who trains what
+machine.json    what was measured on this machine
+results/        figures, tables, and which cells a recipe has
 """
 
 from __future__ import annotations
@@ -42,7 +48,7 @@ class Store:
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
 
-    # --- reading -------------------------------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------------
 
     def has(self, key: str) -> bool:
         return (self.root / "cells" / key / "sums.json").is_file()
@@ -87,18 +93,20 @@ class Store:
         return load((self.root / "cells" / key / "weights.safetensors").read_bytes())
 
     def rows(self, key: str, probe: str) -> list[Record] | None:
-        """The rows of a probe, or None where it has not been run or its record is damaged (it is then run again)."""
+        """The rows of a probe; None where it was not asked, or its record is damaged."""
+        path = self.root / "cells" / key / "probes" / f"{probe}.json"
         try:
-            record = json.loads((self.root / "cells" / key / "probes" / f"{probe}.json").read_text())
-            return record["rows"] if record["sha256"] == sha256(dumps(record["rows"]).encode()) else None
+            record = json.loads(path.read_text())
+            rows, digest = record["rows"], record["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        return rows if sha256(dumps(rows).encode()) == digest else None
 
     def probed(self, key: str, probe: str) -> bool:
         """Whether there is a record of this probe, whole or damaged."""
         return (self.root / "cells" / key / "probes" / f"{probe}.json").is_file()
 
-    # --- writing -------------------------------------------------------------------------------------------
+    # --- writing ----------------------------------------------------------------------------
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -107,7 +115,8 @@ class Store:
             yield
         except OSError as error:
             raise UserError(
-                f"the store {self.root} cannot be written: {error.strerror or error}; name another with --store or {STORE_VARIABLE}. What was finished before is kept"
+                f"the store {self.root} cannot be written: {error.strerror or error}; name another "
+                f"with --store or {STORE_VARIABLE}. What was finished before is kept"
             ) from error
 
     def check_writable(self) -> None:
@@ -119,7 +128,14 @@ class Store:
 
     @contextmanager
     def claim(self, key: str, *, on_wait: Any = lambda: None) -> Iterator[None]:
-        """One process trains a cell; another that wants it waits, calling `on_wait` once. A killed holder's claim ends with it."""
+        """Wait until no other process trains this cell; meanwhile none starts to.
+
+        A killed holder's claim ends with it.
+
+        Args:
+            key: The cell's key.
+            on_wait: Called once, if another process has the claim.
+        """
         from filelock import FileLock, Timeout
 
         with self.writing():
@@ -138,16 +154,37 @@ class Store:
     def workplace(self, key: str) -> Workplace:
         return Workplace(self, key)
 
-    def publish(self, key: str, *, cell: Record, weights: dict[str, Tensor], trace: list[Record], about: Record) -> None:
-        """Write a cell beside its place and rename it there. If another process was first, its folder stays and this one goes."""
+    def publish(
+        self,
+        key: str,
+        *,
+        cell: Record,
+        weights: dict[str, Tensor],
+        trace: list[Record],
+        about: Record,
+    ) -> None:
+        """Write a cell beside its place and rename it there.
+
+        If another process was first, its folder stays and this one goes.
+
+        Args:
+            key: The cell's key.
+            cell: Its parameters.
+            weights: Its method's tensors, by name.
+            trace: What was logged while it was trained.
+            about: How it was trained: machine, versions, seconds.
+        """
         from safetensors.torch import save
 
+        trace_lines = [dumps(row) + "\n" for row in trace]
         files = {
             "cell.json": dumps(cell).encode(),
             "about.json": json.dumps(about, indent=1).encode(),
-            "trace.jsonl": "".join(dumps(row) + "\n" for row in trace).encode(),
+            "trace.jsonl": "".join(trace_lines).encode(),
             "weights.safetensors": save(weights),
         }
+        sums = {name: sha256(content) for name, content in files.items()}
+        files["sums.json"] = dumps(sums).encode()
         beside = self.root / "work" / f"{key}.publish-{os.getpid()}"
         folder = self.root / "cells" / key
         with self.writing():
@@ -156,7 +193,6 @@ class Store:
             folder.parent.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
                 write_through(beside / name, content)
-            write_through(beside / "sums.json", dumps({name: sha256(content) for name, content in files.items()}).encode())
             (beside / "probes").mkdir()
             try:
                 os.rename(beside, folder)
@@ -165,7 +201,8 @@ class Store:
                     raise
                 shutil.rmtree(beside)
             shutil.rmtree(self.root / "work" / key, ignore_errors=True)
-            for left in (self.root / "work").glob(f"{key}.publish-*"):  # of killed processes; the caller holds the claim
+            # Of killed processes: the caller holds the claim, so no one else is publishing.
+            for left in (self.root / "work").glob(f"{key}.publish-*"):
                 shutil.rmtree(left, ignore_errors=True)
 
     def put_rows(self, key: str, probe: str, rows: list[Record]) -> None:
@@ -181,9 +218,10 @@ class Store:
             return {}
 
     def put_machine(self, name: str, value: object) -> None:
-        with self.writing():
-            self.root.mkdir(parents=True, exist_ok=True)
-            replace(self.root / "machine.json", json.dumps(self.machine() | {name: value}, indent=1).encode())
+        with self.claim("machine"):  # workers measure side by side
+            content = json.dumps({**self.machine(), name: value}, indent=1)
+            with self.writing():
+                replace(self.root / "machine.json", content.encode())
 
     def put_result(self, name: str, content: bytes) -> None:
         """A figure or a table of a run, under results/."""
@@ -226,7 +264,10 @@ class Workplace:
         return time.monotonic() - self.saved > CHECKPOINT_SECONDS
 
     def save(self, tensors: dict[str, Tensor], step: int) -> None:
-        """Replace the checkpoint: its sha256, a line feed, then safetensors with the step in its metadata."""
+        """Replace the checkpoint.
+
+        Its file holds the sha256, a line feed, then safetensors with the step in the metadata.
+        """
         from safetensors.torch import save
 
         content = save(tensors, metadata={"step": str(step)})
@@ -235,23 +276,35 @@ class Workplace:
         self.saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], int] | None:
-        """The last checkpoint and its step, with the trace cut back to it; None (and `damaged` set) if there is none that is whole."""
+        """The last checkpoint and its step; the trace is cut back to it.
+
+        None if there is none that is whole; `damaged` then says why.
+        """
+        checkpoint = self.read_checkpoint()
+        step = 0 if checkpoint is None else checkpoint[1]
+        logged = read_lines(self.folder / "trace.jsonl")
+        self.trace = [row for row in logged if row["step"] < step]
+        lines = [dumps(row) + "\n" for row in self.trace]
+        with self.store.writing():
+            replace(self.folder / "trace.jsonl", "".join(lines).encode())
+        self.resumed_at = step
+        return checkpoint
+
+    def read_checkpoint(self) -> tuple[dict[str, Tensor], int] | None:
         from safetensors.torch import load
 
-        tensors, step = None, 0
         path = self.folder / "checkpoint"
-        if path.is_file():
-            digest, _, content = path.read_bytes().partition(b"\n")
-            if sha256(content) == digest.decode(errors="replace"):
-                header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-                tensors, step = load(content), int(header["__metadata__"]["step"])
-            else:
-                self.damaged = f"{path} is not what was written (its checksum differs); the cell starts anew"
-        self.trace = [row for row in read_lines(self.folder / "trace.jsonl") if row["step"] < step]
-        with self.store.writing():
-            replace(self.folder / "trace.jsonl", "".join(dumps(row) + "\n" for row in self.trace).encode())
-        self.resumed_at = step
-        return None if tensors is None else (tensors, step)
+        if not path.is_file():
+            return None
+        digest, _, content = path.read_bytes().partition(b"\n")
+        if sha256(content) != digest.decode(errors="replace"):
+            self.damaged = (
+                f"{path} is not what was written (its checksum differs); the cell starts anew"
+            )
+            return None
+        size = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + size])
+        return load(content), int(header["__metadata__"]["step"])
 
 
 def sha256(content: bytes) -> str:
@@ -260,8 +313,10 @@ def sha256(content: bytes) -> str:
 
 def read_lines(path: Path) -> list[Record]:
     """JSON lines; a last line cut short by a kill is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.is_file() else []:
+    rows: list[Record] = []
+    if not path.is_file():
+        return rows
+    for line in path.read_text().splitlines():
         try:
             rows.append(json.loads(line))
         except ValueError:

@@ -15,23 +15,48 @@ from suppression.execution.store import Store
 
 
 def bf16_is_faster(net: nn.Module, x: Tensor, device: torch.device, store: Store) -> bool:
-    """Whether bf16 autocast speeds up this net on pictures of this shape here; measured once, kept in the store."""
+    """Whether bf16 autocast speeds up this net on pictures of this shape here.
+
+    It is measured once and kept in the store.
+    """
     threads, width = torch.get_num_threads(), next(net.parameters()).shape[0]
-    name = f"bf16 {device.type} {processor()} {type(net).__name__} threads={threads} width={width} {tuple(x.shape)}"
+    machine = f"{device.type} {processor()}"
+    name = f"bf16 {machine} {type(net).__name__} threads={threads} width={width} {tuple(x.shape)}"
     measured = store.machine().get(name)
     if measured is None:
-        trial = copy.deepcopy(net).requires_grad_(True)  # batch-norm statistics move in a forward pass; and a frozen net has no backward pass to time
-        seconds = {bf16: median(timed_pass(trial, (x,), device, bf16) for _ in range(4)) for bf16 in (True, False)}
-        measured = {"bf16": seconds[True], "fp32": seconds[False]}
+        # On a copy: a forward pass moves batch-norm statistics, and a frozen net has no backward
+        # pass to time.
+        trial = copy.deepcopy(net).requires_grad_(True)
+        measured = {}
+        for precision in ("bf16", "fp32"):
+            passes = [timed_pass(trial, (x,), device, precision == "bf16") for _ in range(4)]
+            measured[precision] = median(passes)
         store.put_machine(name, measured)
     return measured["bf16"] < measured["fp32"]
 
 
-def timed_pass(net: nn.Module, shown: tuple[Tensor, ...], device: torch.device, bf16: bool) -> float:
-    """Seconds of a forward and backward pass of an encoder on pictures, or of a method on a batch, which is nearly all of a training step."""
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes in bf16 itself; elsewhere it takes several times as long."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and bool(supported())
+
+
+def timed_pass(
+    net: nn.Module, batch: tuple[Tensor, ...], device: torch.device, bf16: bool
+) -> float:
+    """Seconds of a forward and backward pass, which is nearly all of a training step.
+
+    Args:
+        net: An encoder, or a method.
+        batch: What it takes: pictures, or a method's batch.
+        device: Where both are.
+        bf16: Whether under bf16 autocast.
+    """
     began = time.perf_counter()
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        loss = net(*shown).float().square().mean()
+        loss = net(*batch).float().square().mean()
     loss.backward()
     loss.item()
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Finds cards and recipes (TOML): in the user's folders, in the checkout, in the installed package."""
+"""Finds cards and recipes: in the user's folders, in the checkout, in the installed package."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 from suppression.errors import UserError, unknown
 
-PATH_VARIABLE = "SUPPRESSION_PATH"  # folders with datasets/ and experiments/ of the user's own, searched first
+# Names folders of the user's own with datasets/ and experiments/, which are searched first.
+PATH_VARIABLE = "SUPPRESSION_PATH"
 HERE = Path(__file__).parent.parent  # the package
+WHAT = {"datasets": "card", "experiments": "recipe"}
 
 
 def folders(shelf: str) -> Iterator[Path]:
@@ -23,7 +25,11 @@ def folders(shelf: str) -> Iterator[Path]:
 
 
 def names(shelf: str) -> list[str]:
-    return sorted({path.stem for folder in folders(shelf) if folder.is_dir() for path in folder.glob("*.toml")})
+    """The names of all cards or recipes."""
+    found: set[str] = set()
+    for folder in folders(shelf):
+        found.update(path.stem for path in folder.glob("*.toml"))
+    return sorted(found)
 
 
 def find(shelf: str, name: str) -> Path:
@@ -35,7 +41,7 @@ def find(shelf: str, name: str) -> Path:
     for folder in folders(shelf):
         if (folder / f"{name}.toml").is_file():
             return folder / f"{name}.toml"
-    raise unknown({"datasets": "there is no card", "experiments": "there is no recipe"}[shelf], name, names(shelf))
+    raise unknown(f"there is no {WHAT[shelf]}", name, names(shelf))
 
 
 def read(path: Path) -> dict:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from suppression.errors import UserError, unknown
-from suppression.evaluation.spec import Probe, Strict
-from suppression.experiment.files import find, read
+from suppression.evaluation.spec import ProbeSettings, Strict
+from suppression.experiment import files
 
 SCALES = ("smoke", "laptop", "paper")
 
 
 class Published(Strict):
-    """The published table: for each row its arm's parameters, the feature, and percentages along the axis; which `scenes` were probed, and by which readout.
+    """The published table.
 
-    `untold` are parameters of our arms whose published values are not known. `verdict` says that equal numbers are claimed: each gets one (`stats.verdict`).
+    Args:
+        source: Where it was published.
+        axis: Its places along the axis.
+        rows: For each row its arm's parameters, the `feature`, and `accuracy`, percentages along
+            the axis.
+        scenes: Which scenes were probed.
+        probe: By which readout.
+        untold: Parameters of our arms whose published values are not known.
+        verdict: Whether equal numbers are claimed: each gets one (`metrics.verdict`).
     """
 
     source: str
@@ -30,8 +38,14 @@ class Published(Strict):
 
 
 class Retention(Strict):
-    """Of which feature, on which scenes, it is asked how much is left of what is learned where nothing competes: where the axis is at `reference`, a value or
-    the parameter that holds it (`stats.retention`). The threshold is fitted over `log2` of the axis if so told.
+    """Of which feature it is asked how much is left of what is learned where nothing competes.
+
+    Args:
+        feature: The feature.
+        reference: The place of the axis where nothing competes: a value, or the parameter that
+            holds it.
+        scenes: On which scenes.
+        log2: Whether the threshold is fitted over log2 of the axis.
     """
 
     feature: str
@@ -41,9 +55,17 @@ class Retention(Strict):
 
 
 class Card(Strict):
-    """A data set: what kind of scenes, which parameters of its generator are set, what its features are (`bit` stands for the mean over bit1, bit2, ...).
+    """A data set.
 
-    `scenes` tells what is seen on each kind of scenes that is probed, `absent` why a feature is not asked for on some.
+    Args:
+        title: Its name for people.
+        text: What is seen.
+        kind: The kind of generator, a key of `DATASETS`.
+        features: What its features are; `bit` stands for the mean over bit1, bit2, ...
+        scenes: What is seen on each kind of scenes that is probed.
+        absent: Why a feature is not asked for on some.
+        parameters: Which parameters of its generator are set.
+        source: Where it was published.
     """
 
     title: str
@@ -57,12 +79,29 @@ class Card(Strict):
 
 
 class Recipe(Strict):
-    """An experiment. `arms` are the lines of the table, each a method with its parameters; `axis` is the parameter along which the table runs, or what the probe runs
-    through (`PROBE_AXES`). `measure` is the column of the rows that is shown, `panels` are others that the figure has a panel for, too; `incentive` draws the closed form over shared bits (`stats.incentive`);
-    `matrix` draws a field for each arm and place, arms in their order here, where lines between places would mean nothing.
+    """An experiment.
 
-    `pretrain` are cells that arms build on, by the names that their parameters `start` and `teacher` say: each a method with its parameters, and the card as `data` where
-    it is another one. What a table does not set is as in the arm's cell (`recipe.plan`).
+    Args:
+        title: Its name for people.
+        claim: What is claimed, and where.
+        data: The data set's card.
+        axis: The parameter along which the table runs, or what the probe runs through.
+        axis_label: What the axis is called, with its unit.
+        axis_log: Whether it is drawn as a logarithm.
+        measure: The column of the rows that is shown.
+        panels: Other columns that the figure has a panel for.
+        retention: Of which features it is asked how much is left.
+        incentive: Whether the closed form of what is left to gain is drawn.
+        matrix: Whether a field is drawn for each arm and place, in the order of `arms`, because
+            lines between places would mean nothing.
+        arms: The lines of the table, each a method with its parameters.
+        pretrain: Cells that arms build on, by the names that their `start` and `teacher` say:
+            each a method with its parameters, and the card as `data` where it is another one.
+        seeds: How many.
+        probe: What the trained networks are asked.
+        scale: What each scale sets.
+        published: The published table.
+        note: What a reader should know.
     """
 
     title: str
@@ -72,41 +111,51 @@ class Recipe(Strict):
     axis_label: str = ""
     axis_log: bool = False
     measure: str = "accuracy"
-    panels: list[Literal["entropy", "spread", "rank"]] = []
+    panels: list[str] = []
     retention: list[Retention] = []
     incentive: bool = False
     matrix: bool = False
     arms: list[dict[str, Any]]
     pretrain: dict[str, dict[str, Any]] = {}
     seeds: int = 1
-    probe: Probe = Probe()
+    probe: ProbeSettings = ProbeSettings()
     scale: dict[str, dict[str, Any]]
     published: Published | None = None
     note: str = ""
 
 
 def load(path: Path, model: type[Any]) -> Any:
-    """Read a TOML file into `model`; every fault is told with file, key and the nearest right name."""
+    """Read a TOML file into `model`; every fault is told with file, key and nearest name."""
     try:
-        return model(**read(path))
+        return model(**files.read(path))
     except ValidationError as error:
-        raise UserError("\n".join(told(path, model, fault) for fault in error.errors())) from error
+        faults = [fault_text(path, model, fault) for fault in error.errors()]
+        raise UserError("\n".join(faults)) from error
 
 
-def told(path: Path, model: type[BaseModel], fault: Any) -> str:
+def fault_text(path: Path, model: type[BaseModel], fault: Any) -> str:
     *parents, key = fault["loc"]
     where = ".".join(map(str, parents))
-    if fault["type"] == "extra_forbidden":
-        inner: Any = model
-        for parent in parents:
-            options = [inner.model_fields[parent].annotation, *getattr(inner.model_fields[parent].annotation, "__args__", ())]
-            inner = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
-        return str(unknown(f"{path}:{' [' + where + ']' if where else ''} has no key", str(key), inner.model_fields))
-    return f"{path}: {where + '.' if where else ''}{key}: {fault['msg']}"
+    if fault["type"] != "extra_forbidden":
+        prefix = f"{where}." if where else ""
+        return f"{path}: {prefix}{key}: {fault['msg']}"
+    inner = model
+    for parent in parents:
+        inner = form_of(inner.model_fields[parent].annotation)
+    table = f" [{where}]" if where else ""
+    return str(unknown(f"{path}:{table} has no key", str(key), inner.model_fields))
+
+
+def form_of(annotation: Any) -> type[BaseModel]:
+    """The form that a field of this annotation holds."""
+    for option in (annotation, *get_args(annotation)):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    raise TypeError(f"{annotation} holds no form")
 
 
 def load_recipe(name: str) -> Recipe:
-    path = find("experiments", name)
+    path = files.find("experiments", name)
     recipe = load(path, Recipe)
     for scale in recipe.scale:
         if scale not in SCALES:
@@ -119,4 +168,4 @@ def load_recipe(name: str) -> Recipe:
 
 
 def load_card(name: str) -> Card:
-    return load(find("datasets", name), Card)
+    return load(files.find("datasets", name), Card)

@@ -1,8 +1,9 @@
-"""Every check of a cell that can be made before the first second of work."""
+"""Every check of a cell that can be made before training starts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -11,89 +12,141 @@ from suppression.data.pool import UNSEEN
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError
 from suppression.evaluation.evaluator import check as check_probe
-from suppression.evaluation.spec import Probe
-from suppression.experiment.builders import build_method, built_on, part, scenes_of
-from suppression.experiment.plan import Cell
-from suppression.methods import METHODS, Method, Supervised
+from suppression.evaluation.spec import ProbeSettings
+from suppression.experiment.builders import build_method
+from suppression.experiment.run import Run
+from suppression.methods import Method, Supervised
 from suppression.models.resnet import stem_for
-from suppression.training.loop import Training
 
 
-def check_cell(cell: Cell, probe: Probe | None = None, before: Mapping[str, Cell] | None = None) -> None:
-    """Build everything but train nothing: every parameter out of range, and every feature that is not there, is told before the first second of work.
+def check_cell(
+    run: Run, probe: ProbeSettings | None = None, before: Mapping[str, Run] | None = None
+) -> None:
+    """Build everything but train nothing.
 
-    `before` are the cells that it builds on, by their keys (`recipe.Plan`).
+    Args:
+        run: The cell.
+        probe: What it will be asked; none for a cell that others build on.
+        before: The cells that it builds on, by key.
+
+    Raises:
+        UserError: for every parameter out of range and every feature that is not there.
     """
-    scenes = scenes_of(cell)
-    for parameter in METHODS[cell["method"]].builds_on[:1]:
-        if cell[parameter] is None:
-            raise UserError(f"{cell['method']} builds on another cell: give {parameter}, the name of a [pretrain] table of the recipe")
-    method = unfed(cell, before or {}, width=1)  # initial values take time, and no other parameter's range depends on the width
+    for name in run.trainer.builds_on[:1]:
+        if name not in run.prerequisites:
+            raise UserError(
+                f"{run.method} builds on another cell: give {name}, the name of a [pretrain] "
+                "table of the recipe"
+            )
+    # Initial values take time, and no other parameter's range depends on the width.
+    method = untrained_method(run, before or {}, width=1)
     if probe is not None:
-        check_probe(cell["data"], scenes, probe, method.encoder)
-    if METHODS[cell["method"]].trains:
-        try:
-            method.check_batch(cell["batch"])
-            views, side = part(Augmentation, cell), cell["view"] or cell["canvas"]
-            for each in [side, *([views.small(side).view] if views.local else [])]:
-                method.check_view(each)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-        if part(Training, cell).order:
-            scenes.of_instances(torch.arange(0), UNSEEN)
-        for name, side in (("view", views.view), ("local_view", views.local_view)):
-            if side is not None and side > scenes.canvas:
-                raise UserError(f"{name} = {side} px is larger than the canvas of {scenes.canvas} px")
-        if views.local_view is not None and views.local_view > (views.view or scenes.canvas):
-            raise UserError(f"local_view = {views.local_view} px is larger than the view of {views.view} px")
-        if views.local and not METHODS[cell["method"]].takes_local:
-            raise UserError(f"local = {views.local}: {cell['method']} is the released notebook to the letter, which has no local crops")
-        if METHODS[cell["method"]].instanced and not (cell["images"] or cell["order"]):
-            raise UserError(f"{cell['method']} tells a finite set of pictures apart: give images, or the order in which the source's instances come")
+        check_probe(run.kind, run.dataset, probe, method.encoder)
+    if run.training is not None and run.augmentation is not None:
+        check_training(run, method, run.augmentation)
 
 
-def unfed(cell: Cell, before: Mapping[str, Cell], width: int | None = None) -> Method:
-    """The method on others that are as untrained as itself, for no pool in particular; all of them no wider than `width`, if given."""
-    ground = {}
-    for parameter, key in built_on(cell).items():
-        if key not in before:
-            raise missing(cell, parameter)
-        check_fits(cell, parameter, before[key])
-        ground[parameter] = unfed(before[key], before, width)
-    return build_method(cell | {"width": min(cell["width"], width or cell["width"])}, built_on=ground)
-
-
-def missing(cell: Cell, parameter: str) -> UserError:
-    return UserError(
-        f"the {parameter} of {cell['method']}, {cell[parameter]}, is not in the store; a [pretrain] table that is named by the recipe's arm, or by --{parameter} NAME, is trained "
-        f"before it: python -m suppression.exp RECIPE --method {cell['method']} --{parameter} NAME"
-    )
-
-
-def check_fits(cell: Cell, parameter: str, other: Cell, pool: Pool = UNSEEN, other_pool: Pool = UNSEEN) -> None:
-    """UserError that tells both sides, where the cell cannot build on the other one: an encoder of another shape to start from, a teacher of other pictures or
-    classes."""
-    mine, theirs = (
-        {"channels": scenes_of(each).channels}
-        | (
-            {"net": each.get("net"), "width": each["width"], "stem": each["stem"] or stem_for(each["canvas"]), "depth": each.get("depth") or 18}
-            if parameter == "start"
-            else {}
-        )
-        for each in (cell, other)
-    )
-    if parameter == "start" and cell.get("net") is not None:
-        mine, theirs = mine | {"canvas": cell["canvas"]}, theirs | {"canvas": other["canvas"]}
-    if parameter == "teacher":
-        if not issubclass(METHODS[other["method"]], Supervised):
-            raise UserError(f"the teacher is {other['method']}, which was told no labels: let a finetune start from it, and that be the teacher")
-        mine |= {f"classes of {' and '.join(scenes_of(cell).told)}": scenes_of(cell).spaces(pool)}
-        theirs |= {f"classes of {' and '.join(scenes_of(other).told)}": scenes_of(other).spaces(other_pool)}
-    if list(mine.values()) != list(theirs.values()):
-        told = (
-            ", ".join(f"{name} {value}" for name, value in side.items() if value != other_side.get(name))
-            for side, other_side in ((mine, theirs), (theirs, mine))
-        )
+def check_training(run: Run, method: Method, augmentation: Augmentation) -> None:
+    training, dataset = run.training, run.dataset
+    assert training is not None
+    sides = [run.view_side]
+    if augmentation.local:
+        sides.append(augmentation.small(run.view_side).view or run.view_side)
+    try:
+        method.check_batch(training.batch)
+        for side in sides:
+            method.check_view(side)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if training.order:
+        dataset.of_instances(torch.arange(0), UNSEEN)
+    for name in ("view", "local_view"):
+        given = getattr(augmentation, name)
+        if given is not None and given > dataset.canvas:
+            raise UserError(f"{name} = {given} px is larger than the canvas of {dataset.canvas} px")
+    if augmentation.local_view is not None and augmentation.local_view > run.view_side:
         raise UserError(
-            "{} on {} has {}, its {} {} on {} has {}".format(cell["method"], cell["data"], next(told), parameter, other["method"], other["data"], next(told))
+            f"local_view = {augmentation.local_view} px is larger than the view of "
+            f"{run.view_side} px"
         )
+    if augmentation.local and not run.trainer.takes_local:
+        raise UserError(
+            f"local = {augmentation.local}: {run.method} is the released notebook to the letter, "
+            "which has no local crops"
+        )
+    if run.trainer.instanced and not (training.images or training.order):
+        raise UserError(
+            f"{run.method} tells a finite set of pictures apart: give images, or the order in "
+            "which the source's instances come"
+        )
+
+
+def untrained_method(run: Run, before: Mapping[str, Run], width: int | None = None) -> Method:
+    """The method on others that are as untrained as itself, for no pool in particular.
+
+    Args:
+        run: The cell.
+        before: The cells that it builds on, by key.
+        width: None of them is wider than this, if given.
+    """
+    others = {}
+    for name, prerequisite in run.prerequisites.items():
+        if prerequisite.key not in before:
+            raise missing(run, name)
+        other = before[prerequisite.key]
+        check_fits(run, name, other)
+        others[name] = untrained_method(other, before, width)
+    if width is not None:
+        run = run.replace(width=min(run.encoder.width, width))
+    return build_method(run, built_on=others)
+
+
+def missing(run: Run, name: str) -> UserError:
+    return UserError(
+        f"the {name} of {run.method}, {run.prerequisites[name].key}, is not in the store; a "
+        f"[pretrain] table that is named by the recipe's arm, or by --{name} NAME, is trained "
+        f"before it: python -m suppression.exp RECIPE --method {run.method} --{name} NAME"
+    )
+
+
+def check_fits(
+    run: Run, name: str, other: Run, pool: Pool = UNSEEN, other_pool: Pool = UNSEEN
+) -> None:
+    """Whether a cell can build on another one: its encoder's shape, its teacher's classes.
+
+    Raises:
+        UserError: naming what differs on both sides.
+    """
+    if name == "teacher" and not issubclass(other.trainer, Supervised):
+        raise UserError(
+            f"the teacher is {other.method}, which was told no labels: let a finetune start from "
+            "it, and that be the teacher"
+        )
+    mine, theirs = what_must_fit(run, name, pool), what_must_fit(other, name, other_pool)
+    if name == "start" and run.encoder.net is not None:
+        mine["canvas"], theirs["canvas"] = run.dataset.canvas, other.dataset.canvas
+    if list(mine.values()) == list(theirs.values()):
+        return
+    ours, others = differences(mine, theirs), differences(theirs, mine)
+    raise UserError(
+        f"{run.method} on {run.kind} has {ours}, its {name} {other.method} on {other.kind} has "
+        f"{others}"
+    )
+
+
+def what_must_fit(run: Run, name: str, pool: Pool) -> dict[str, Any]:
+    settings, dataset = run.encoder, run.dataset
+    found: dict[str, Any] = {"channels": dataset.channels}
+    if name == "start":
+        found["net"] = settings.net
+        found["width"] = settings.width
+        found["stem"] = settings.stem or stem_for(dataset.canvas)
+        found["depth"] = settings.depth or 18
+    if name == "teacher":
+        found[f"classes of {' and '.join(dataset.told)}"] = dataset.spaces(pool)
+    return found
+
+
+def differences(of: dict[str, Any], other: dict[str, Any]) -> str:
+    parts = [f"{name} {value}" for name, value in of.items() if value != other.get(name)]
+    return ", ".join(parts)

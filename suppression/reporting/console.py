@@ -1,29 +1,75 @@
-"""Tables on a terminal."""
+"""A result on a terminal, in plain text that fits its width."""
 
 from __future__ import annotations
 
+import shutil
 import sys
-from typing import TYPE_CHECKING
+import textwrap
+from typing import Any
 
-from suppression.experiment.rows import Row
-from suppression.reporting.retention import tables
+from suppression.experiment.plan import Plan
+from suppression.experiment.rows import Row, long_rows
+from suppression.experiment.run import Run
+from suppression.reporting.result import Result
+from suppression.reporting.summary import Summary, readout, summarise
+from suppression.reporting.tables import (
+    measure_text,
+    not_asked_text,
+    retention_text,
+    scenes_text,
+    terminal_table,
+)
 
-if TYPE_CHECKING:
-    from suppression.experiment.plan import Plan
+ELSEWHERE = 100  # columns where the output is no terminal
 
 
-def print_table(plan: Plan, rows: list[Row], failed: list[dict]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def terminal_width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else ELSEWHERE
 
-    from suppression.reporting.tables import table
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(table(plan, rows, failed))
-    for title, header, body in tables(plan, rows):
-        made = Table(title=title, title_justify="left")
-        for i, name in enumerate(header):
-            made.add_column(name, justify="right" if i else "left")
-        for line in body:
-            made.add_row(*line)
-        console.print(made)
+def result_text(result: Result, *, width: int, intervals: bool = False) -> str:
+    """Title, table, what is left, what a reader must know, and the verdict last."""
+    parts = [
+        result.plan.recipe.title,
+        result.table(width=width, intervals=intervals),
+        wrapped(not_asked_text(result.summary), width),
+        wrapped("\n".join(retention_text(result.summary)), width),
+        wrapped(result.caption(), width),
+        wrapped(f"verdict: {result.verdict()}", width),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def wrapped(text: str, width: int) -> str:
+    lines = [textwrap.fill(line, width, subsequent_indent="  ") for line in text.splitlines()]
+    return "\n".join(lines)
+
+
+def live_table(
+    plan: Plan, known: list[tuple[Run, list[Row]]], failed: list[Run], *, width: int
+) -> Any:
+    """The table as it fills while cells are trained."""
+    from rich.text import Text
+
+    summary = summarise(plan, long_rows(plan, known), failed)
+    return Text(terminal_table(summary, width=width), no_wrap=True, overflow="crop")
+
+
+def cell_text(plan: Plan, cell: Run, rows: list[Row]) -> str:
+    """A finished cell's values in one line."""
+    measure = plan.recipe.measure
+    summary = Summary(plan, long_rows(plan, [(cell, rows)]))
+    parts = []
+    for line in summary.lines:
+        if line.measure != measure:
+            continue
+        values = []
+        for row in summary.rows:
+            where = (row["feature"], row["scenes"], readout(row))
+            same_layer = plan.recipe.axis == "layer" or row["layer"] == line.layer
+            is_line = where == (line.feature, line.scenes, line.probe) and same_layer
+            if is_line and row.get(measure) is not None:
+                unit = 100 if line.of.percent else 1
+                values.append(f"{unit * row[measure]:.1f}")
+        parts.append(f"{line.feature} {scenes_text(summary, line)} {' '.join(values)}")
+    return f"{'; '.join(parts)} ({measure_text(summary)})"

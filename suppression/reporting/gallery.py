@@ -1,106 +1,126 @@
-"""The generated pages: datasets/README.md, experiments/README.md, and the result in the README."""
+"""The generated pages: datasets/README.md, experiments/README.md, and the README's result."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from suppression.experiment.plan import Plan
+from suppression.experiment.plan import make_plan
+from suppression.experiment.spec import load_card, load_recipe
+from suppression.reporting.figures import figure, saved
+from suppression.reporting.records import Facts, read_record
+from suppression.reporting.summary import Summary, summarise
+from suppression.reporting.tables import (
+    caption,
+    markdown,
+    published_table,
+    retention_markdown,
+)
 
 MARKS = ("<!-- result: written by `python -m suppression.report` -->", "<!-- /result -->")
-
-
-GENERATED = "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
+GENERATED = (
+    "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
+)
 
 
 def datasets_page(folder: Path) -> str:
-    from suppression.experiment.spec import load_card
-
-    parts = ["# Data sets\n", GENERATED, "Draw samples of one: `python -m suppression.show NAME`.\n"]
+    parts = [
+        "# Data sets\n",
+        GENERATED,
+        "Draw samples of one: `python -m suppression.show NAME`.\n",
+    ]
     for path in sorted(folder.glob("*.toml")):
         card = load_card(str(path))
-        parts += [f"## {card.title} (`{path.stem}`)\n", card.text.strip() + "\n"]
-        parts += ["| feature | what it is |\n|---|---|\n" + "\n".join(f"| `{name}` | {what} |" for name, what in card.features.items()) + "\n"]
-        parts += [f"Published: {card.source}.\n"] if card.source else []
+        parts += [f"## {card.title} (`{path.stem}`)\n", f"{card.text.strip()}\n"]
+        features = [f"| `{name}` | {what} |" for name, what in card.features.items()]
+        parts.append("\n".join(["| feature | what it is |\n|---|---|", *features]) + "\n")
+        if card.source:
+            parts.append(f"Published: {card.source}.\n")
         if path.with_suffix(".png").exists():
             parts.append(f"![samples of {path.stem} with both views]({path.stem}.png)\n")
     return "\n".join(parts)
 
 
 def experiments_page(folder: Path) -> str:
-    from suppression.experiment.spec import load_recipe
-
-    parts = ["# Experiments\n", GENERATED, "Measured beside published. Run one: `python -m suppression.exp NAME`.\n"]
+    parts = [
+        "# Experiments\n",
+        GENERATED,
+        "Measured beside published. Run one: `python -m suppression.exp NAME`.\n",
+    ]
     for path in sorted(folder.glob("*.toml")):
-        recipe = load_recipe(str(path))
-        parts += [f"## {recipe.title} (`{path.stem}`)\n", recipe.claim.strip() + "\n"]
+        name, recipe = path.stem, load_recipe(str(path))
+        parts += [f"## {recipe.title} (`{name}`)\n", f"{recipe.claim.strip()}\n"]
         if path.with_suffix(".md").exists():
-            parts.append(f"How the laptop scale was found, what failed, what is not shown: [{path.stem}.md]({path.stem}.md).\n")
-        scales = [scale for scale in recipe.scale if (folder / f"{path.stem}.{scale}.csv").exists()]
-        parts += [recorded_section(folder, path.stem, scale) for scale in scales]
-        parts += [] if scales else ["No recorded result yet.\n"]
+            parts.append(
+                "How the laptop scale was found, what failed, what is not shown: "
+                f"[{name}.md]({name}.md).\n"
+            )
+        scales = [scale for scale in recipe.scale if (folder / f"{name}.{scale}.csv").exists()]
+        for scale in scales:
+            parts.append(recorded_section(folder, name, scale))
+        if not scales:
+            parts.append("No recorded result yet.\n")
     return "\n".join(parts)
 
 
-def recorded(folder: Path, name: str, scale: str) -> tuple[Plan, list[dict], list[dict]]:
-    """The plan of a recorded result, its rows, and how they were made."""
-    from suppression.experiment.plan import make_plan
-    from suppression.reporting.records import read_record
-
-    planned = make_plan(str(folder / f"{name}.toml"), scale=scale)
-    return planned, *read_record(folder, planned)
+def recorded(folder: Path, name: str, scale: str) -> tuple[Summary, list[Facts]]:
+    """What a record shows, and how it was made."""
+    plan = make_plan(str(folder / f"{name}.toml"), scale=scale)
+    rows, made = read_record(folder, plan)
+    return summarise(plan, rows), made
 
 
-def how_made(made: dict) -> str:
-    libraries = ", ".join(f"{library} {version}" for library, version in made["libraries"].items())
+def how_made(made: Facts) -> str:
+    """One sentence on the run that made a record."""
+    libraries = [f"{library} {version}" for library, version in made["libraries"].items()]
+    seconds = made["training_seconds"]
+    peak = f"at most {made['peak_mb']:,} MB a worker; " if made.get("peak_mb") else ""
     return (
-        f"`{made['command']}`, recorded {made['recorded']} on {made['machine']} ({made['device']}, {made['cores']} cores, {made['threads']} thread(s) a cell); "
-        f"{made['cells']} cells, {made['training_seconds']['sum'] / 60:.0f} minutes of training in all, the longest cell {made['training_seconds']['longest']:.0f} s; "
-        + (f"at most {made['peak_mb']:,} MB a worker; " if made.get("peak_mb") else "")
-        + f"precision {', '.join(made['precision'])}; {libraries}; commit {', '.join(made['commits'])}."
+        f"`{made['command']}`, recorded {made['recorded']} on {made['machine']} "
+        f"({made['device']}, {made['cores']} cores, {made['threads']} thread(s) a cell); "
+        f"{made['cells']} cells, {seconds['sum'] / 60:.0f} minutes of training in all, "
+        f"the longest cell {seconds['longest']:.0f} s; {peak}"
+        f"precision {', '.join(made['precision'])}; {', '.join(libraries)}; "
+        f"commit {', '.join(made['commits'])}."
     )
 
 
 def recorded_section(folder: Path, name: str, scale: str) -> str:
     """One recorded result: the table, how it was made, the figure."""
-    from suppression.reporting.tables import caption, markdown, published_table
-
-    planned, rows, made = recorded(folder, name, scale)
+    summary, made = recorded(folder, name, scale)
+    parts = [f"### {scale} scale\n", markdown(summary)]
+    for page in (published_table(summary.plan), retention_markdown(summary)):
+        if page:
+            parts.append(page)
+    parts.append(caption(summary).replace("\n", "  \n") + "\n")
+    parts += [f"{how_made(run)}\n" for run in made]
+    parts.append(f"![{name}, {scale} scale]({name}.{scale}.svg)\n")
     pictures = f"{name}.{scale}.pictures.png"
-    return "\n".join(
-        [
-            f"### {scale} scale\n",
-            markdown(planned, rows),
-            *filter(None, [published_table(planned), markdown(planned, rows)]),
-            caption(planned, rows).replace("\n", "  \n") + "\n",
-            *(how_made(run) + "\n" for run in made),
-            f"![{name}, {scale} scale]({name}.{scale}.svg)\n",
-            *([f"![pictures of {name}, {scale} scale]({pictures})\n"] if (folder / pictures).exists() else []),
-        ]
-    )
+    if (folder / pictures).exists():
+        parts.append(f"![pictures of {name}, {scale} scale]({pictures})\n")
+    return "\n".join(parts)
 
 
 def redraw(folder: Path) -> list[Path]:
-    """Draw the figure of every record anew from its rows, as the code and the recipes are now; the paths."""
-    from suppression.reporting.figures import figure, saved
-
+    """Draw the figure of every record anew from its rows; the paths."""
     drawn = []
     for path in sorted(folder.glob("*.*.csv")):
         name, scale, _ = path.name.rsplit(".", 2)
-        planned, rows, _ = recorded(folder, name, scale)
-        drawn.append(path.with_suffix(".svg"))
-        drawn[-1].write_bytes(saved(figure(planned, rows), "svg"))
+        summary, _ = recorded(folder, name, scale)
+        picture = path.with_suffix(".svg")
+        picture.write_bytes(saved(figure(summary), "svg"))
+        drawn.append(picture)
     return drawn
 
 
 def with_result(readme: str, folder: Path) -> str:
-    """The README with the first digit's part of the recorded laptop table between its two marks."""
-    from suppression.reporting.tables import markdown
-
+    """The README with the first digit's part of the recorded laptop table between its marks."""
     before, _, rest = readme.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    planned, rows, runs = recorded(folder, "digit_size", "laptop")
-    made = " and ".join(dict.fromkeys(f"{run['machine']} with {run['cores']} cores, {run['recorded']}" for run in runs))
-    told = f"Laptop scale, {made}; first digit {rows[0]['size1']} px (published: 20 px).\n"
-    return f"{before}{MARKS[0]}\n{told}\n{markdown(planned, rows, features=['first'])}{MARKS[1]}{after}"
+    summary, runs = recorded(folder, "digit_size", "laptop")
+    machines: dict[str, None] = {}
+    for run in runs:
+        machines[f"{run['machine']} with {run['cores']} cores, {run['recorded']}"] = None
+    first = f"first digit {summary.rows[0]['size1']} px (published: 20 px)."
+    text = f"Laptop scale, {' and '.join(machines)}; {first}\n"
+    table = markdown(summary, features=["first"])
+    return f"{before}{MARKS[0]}\n{text}\n{table}{MARKS[1]}{after}"

@@ -1,81 +1,130 @@
-"""Rows -> a figure for a matrix, or for more arms than colours tell apart: a line an arm, a field a place of the axis, with the value written into it."""
+"""A figure for a matrix, or for more arms than colours tell apart: a field an arm and place."""
 
 from __future__ import annotations
 
 import math
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from suppression.experiment.plan import Cell, Plan
-from suppression.experiment.rows import Row
-from suppression.metrics.retention import FIT_PLACES
-from suppression.reporting.retention import half_left, line_of, retained, threshold_told
-from suppression.reporting.summary import PERCENT, TOLD, Line, kind_told, label, lines, of_arm, summary
-from suppression.reporting.tables import value_told
+from suppression.experiment.arms import Arm
+from suppression.metrics.retention import MIN_POSITIONS
+from suppression.reporting import retention
+from suppression.reporting.numbers import value_text
+from suppression.reporting.summary import Line, Point, Summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-def shown_lines(plan: Plan, rows: list[Row]) -> list[Line]:
-    """The lines whose retention the recipe asks for; all of its measure where it asks for none."""
-    asked = [line_of(plan, each) for each in plan.recipe.retention]
-    return asked or [line for line in lines(plan, rows) if line.measure == plan.recipe.measure and line.probe != "mlp"]
+COLOURS = "cividis"  # made for colour-blind readers (Nunez et al. 2018)
 
 
-def heatmap(plan: Plan, rows: list[Row], title: str) -> Figure:
-    """A panel a line; arms in the order of their mean over the axis, best first, or of the recipe, if it asks for a matrix, which is dark at its least value and bright at its greatest; intervals are the table's, and beside each arm stands where half is left, if the axis has places enough for a fit."""
-    from matplotlib import colormaps
+def heatmap(summary: Summary, title: str) -> Figure:
+    """A panel a line, with the value written into each field.
+
+    Arms stand in the order of their mean over the axis, best first, or, in a matrix, of the
+    recipe. A matrix is dark at its least value and bright at its greatest. Beside each arm
+    stands where half is left, if the axis has places enough for a fit.
+    """
     from matplotlib.figure import Figure
 
-    shown, halves = shown_lines(plan, rows), bool(plan.recipe.retention) and len(plan.axis) >= FIT_PLACES
-    arms = [arm for arm in [*plan.arms, *plan.unasked] if of_arm(plan, rows, arm)]
-    height = 0.42 * len(arms) + 2.6
-    made = Figure(figsize=((1.75 * len(plan.axis) + 5.5) * len(shown), height), layout="constrained")
-    colours = colormaps["cividis"]  # made for colour-blind readers (Nunez et al. 2018)
-    for ax, line in zip(made.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-        found = {label(arm): [summary(these, line.measure) if (these := line.rows(plan, rows, arm, x)) else None for x in plan.axis] for arm in arms}
-        order = [arm for arm in arms if any(found[label(arm)])]
-        if not plan.recipe.matrix:
-            order.sort(key=lambda arm: -mean_of([value[0] for value in found[label(arm)] if value]))
-        values = [value[0] for arm in order for value in found[label(arm)] if value]
-        bottom, top = (min(values), max(values)) if plan.recipe.matrix else (0.0, 1.0 if line.measure in PERCENT else max(values))
-        for i, arm in enumerate(order):
-            for j, value in enumerate(found[label(arm)]):
-                if value is None:
-                    continue
-                shade = (value[0] - bottom) / (top - bottom) if top > bottom else 0.0
-                ax.fill_between([j - 0.5, j + 0.5], i - 0.5, i + 0.5, color=colours(shade), linewidth=0)
-                text = value_told(*value[:3], percent=line.measure in PERCENT)
-                ax.text(j, i, text, ha="center", va="center", fontsize=12, color="black" if shade > 0.5 else "white")
-            if halves:
-                ax.text(len(plan.axis) - 0.4, i, half_told(plan, rows, line, arm), ha="left", va="center", fontsize=12)
-        ax.set_xlim(-0.5, len(plan.axis) + 1.3 * halves - 0.5)
-        ax.set_ylim(len(order) - 0.5, -0.5)
-        ax.set_xticks(range(len(plan.axis)), [str(x) for x in plan.axis])
-        ax.set_yticks(range(len(order)), [label(arm) for arm in order])
-        ax.tick_params(labelsize=13, length=0)
-        for edge in ax.spines.values():
-            edge.set_visible(False)
-        ax.set_xlabel(plan.recipe.axis_label or plan.recipe.axis, fontsize=14)
-        if halves:
-            ax.text(len(plan.axis) - 0.4, -0.75, "half is left at", fontsize=13, ha="left", va="center")
-        ax.set_title(fill(f"{line.feature}: {kind_told(plan, line.scenes)}; {TOLD[line.measure]}", 80) + "\n", fontsize=14)
+    plan = summary.plan
+    shown = shown_lines(summary)
+    with_halves = bool(plan.recipe.retention) and len(plan.axis) >= MIN_POSITIONS
+    height = 0.42 * len(summary.arms) + 2.6
+    width = (1.75 * len(plan.axis) + 5.5) * len(shown)
+    made = Figure(figsize=(width, height), layout="constrained")
+    axes = made.subplots(1, len(shown), squeeze=False)[0]
+    for ax, line in zip(axes, shown, strict=True):
+        draw_panel(ax, summary, line, with_halves)
     made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
     return made
 
 
-def mean_of(values: list[float]) -> float:
-    return sum(values) / len(values)
+def shown_lines(summary: Summary) -> list[Line]:
+    """The lines whose retention the recipe asks for; all of its measure where it asks for none."""
+    recipe = summary.plan.recipe
+    asked = [retention.line_of(summary, each) for each in recipe.retention]
+    of_measure = []
+    for line in summary.lines:
+        if line.measure == recipe.measure and line.in_panel_of is None:
+            of_measure.append(line)
+    return asked or of_measure
 
 
-def half_told(plan: Plan, rows: list[Row], line: Line, arm: Cell) -> str:
-    """Where half of the line's feature is left in this arm, as in the table; nothing for an untrained network, or where the recipe does not ask."""
-    for asked in plan.recipe.retention:
-        if line_of(plan, asked) == line and arm["method"] != "untrained":
-            found = retained(plan, rows, arm, asked)
-            at = half_left(asked, found) if len(found) >= FIT_PLACES else None
-            if at is None:
-                return threshold_told(asked, found) if found else ""
-            return f"{at.at:.1f} [{at.low:.1f}, {at.high:.1f}]" if at.settled and not math.isnan(at.low) else f"{at.low:g} to {at.high:g}"
+def draw_panel(ax: Any, summary: Summary, line: Line, with_halves: bool) -> None:
+    plan = summary.plan
+    arms = in_order(summary, line)
+    rows = [summary.along(arm, line) for arm in arms]
+    bottom, top = limits(summary, line, rows)
+    for i, points in enumerate(rows):
+        for j, point in enumerate(points):
+            if point.n:
+                shade = (point.mean - bottom) / (top - bottom) if top > bottom else 0.0
+                draw_field(ax, i, j, point, shade)
+        if with_halves:
+            text = half_text(summary, line, arms[i])
+            ax.text(len(plan.axis) - 0.4, i, text, ha="left", va="center", fontsize=12)
+    ax.set_xlim(-0.5, len(plan.axis) + 1.3 * with_halves - 0.5)
+    ax.set_ylim(len(arms) - 0.5, -0.5)
+    ax.set_xticks(range(len(plan.axis)), [str(x) for x in plan.axis])
+    ax.set_yticks(range(len(arms)), [arm.label for arm in arms])
+    ax.tick_params(labelsize=13, length=0)
+    for edge in ax.spines.values():
+        edge.set_visible(False)
+    ax.set_xlabel(plan.recipe.axis_label or plan.recipe.axis, fontsize=14)
+    if with_halves:
+        x = len(plan.axis) - 0.4
+        ax.text(x, -0.75, "half is left at", fontsize=13, ha="left", va="center")
+    subject = f"{line.feature}: {summary.scenes_text(line.scenes)}; {line.of.label}"
+    ax.set_title(fill(subject, 80) + "\n", fontsize=14)
+
+
+def in_order(summary: Summary, line: Line) -> list[Arm]:
+    """The arms that were asked this, best first, or in a matrix as in the recipe."""
+    arms = [arm for arm in summary.arms if summary.measured(arm, line)]
+    if summary.plan.recipe.matrix:
+        return arms
+    return sorted(arms, key=lambda arm: -mean_over_axis(summary.measured(arm, line)))
+
+
+def mean_over_axis(points: list[Point]) -> float:
+    return sum(point.mean for point in points) / len(points)
+
+
+def limits(summary: Summary, line: Line, rows: list[list[Point]]) -> tuple[float, float]:
+    """The values that are darkest and brightest."""
+    values = []
+    for points in rows:
+        values += [point.mean for point in points if point.n]
+    if summary.plan.recipe.matrix:
+        return min(values), max(values)
+    return 0.0, 1.0 if line.of.percent else max(values)
+
+
+def draw_field(ax: Any, i: int, j: int, point: Point, shade: float) -> None:
+    from matplotlib import colormaps
+
+    colour = colormaps[COLOURS](shade)
+    ax.fill_between([j - 0.5, j + 0.5], i - 0.5, i + 0.5, color=colour, linewidth=0)
+    percent = point.line.of.percent
+    text = value_text(point.mean, point.low, point.high, percent=percent)
+    ink = "black" if shade > 0.5 else "white"
+    ax.text(j, i, text, ha="center", va="center", fontsize=12, color=ink)
+
+
+def half_text(summary: Summary, line: Line, arm: Arm) -> str:
+    """Where half of the line's feature is left in this arm, as in the table.
+
+    Empty for an untrained network, or where the recipe does not ask.
+    """
+    for asked in summary.plan.recipe.retention:
+        if retention.line_of(summary, asked) != line or arm.method == "untrained":
+            continue
+        found = retention.retained(summary, arm, asked)
+        at = retention.half_left(asked, found) if len(found) >= MIN_POSITIONS else None
+        if at is None:
+            return retention.threshold_text(asked, found) if found else ""
+        if at.fitted and not math.isnan(at.low):
+            return f"{at.value:.1f} [{at.low:.1f}, {at.high:.1f}]"
+        return f"{at.low:g} to {at.high:g}"
     return ""

@@ -1,126 +1,149 @@
-"""What a run leaves behind: its figure and csv in the store, and, on request, a record of them with how they were made, which may grow seed by seed."""
+"""A record: the csv of a run, its figure, and how it was made; it may grow seed by seed."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from suppression.errors import UserError
-from suppression.execution.context import Context
-from suppression.execution.provenance import Facts, as_json, how_made
-from suppression.execution.store import Store
-from suppression.experiment.plan import Cell, Plan, named, unique
-from suppression.experiment.rows import from_csv, to_csv
+from suppression.evaluation.probes import switched_on
+from suppression.experiment.plan import Plan
+from suppression.experiment.rows import Row, from_csv, with_arms
+from suppression.experiment.schema import schema
 
-Row = dict[str, Any]
-
-
-def leave(plan: Plan, rows: list[Row], shown: list[Row], store: Store, context: Context) -> Path:
-    """NAME.SCALE.png, .svg (of all rows shown) and .csv (of the rows asked for) in the store's results, and .pictures.png where local features were clustered;
-    drawn only if the rows are not those drawn last."""
-    name = f"{plan.name}.{plan.scale}"
-    digest = hashlib.sha256(json.dumps([shown, plan.axis, plan.arms], sort_keys=True).encode()).hexdigest()
-    if store.result_digest(name) != digest:
-        from suppression.reporting.figures import figure, saved
-
-        drawn = figure(plan, shown)
-        for kind in ("svg", "png"):  # this first, as its bytes know what was drawn before it
-            store.put_result(f"{name}.{kind}", saved(drawn, kind))
-        if plan.probe.clusters:
-            from suppression.reporting.cluster_figure import cluster_sheet, lighter
-
-            if (sheet := cluster_sheet(plan, store, context)) is not None:
-                store.put_result(f"{name}.pictures.png", lighter(saved(sheet, "png")))
-        store.put_result(f"{name}.csv", to_csv(rows).encode())
-        store.put_result(f"{name}.sha256", digest.encode())
-    return store.root / "results" / f"{name}.png"
+Facts = dict[str, Any]
 
 
 def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
-    """The rows of a record, and how they were made: a dict a run, of which a record that has grown has several."""
-    from suppression.experiment.schema import schema
+    """A record's rows, each with its arm, and how they were made.
 
+    A record that has grown was made in several runs: a dict each.
+    """
     name = f"{plan.name}.{plan.scale}"
     made = json.loads((folder / f"{name}.json").read_text())
-    return from_csv((folder / f"{name}.csv").read_text(), schema(plan.card.kind)), made if isinstance(made, list) else [made]
+    rows = from_csv((folder / f"{name}.csv").read_text(), schema(plan.card.kind))
+    return with_arms(plan, rows), made if isinstance(made, list) else [made]
 
 
-def alike(plan: Plan, pins: Facts) -> Facts:
-    """The pins that all cells of a record have in common: those that choose seeds, places of the axis, or some of the recipe's methods, choose a part of it."""
+def pins_in_common(plan: Plan, pins: Mapping[str, Any]) -> Facts:
+    """The pins that all cells of a record share.
+
+    Those that choose seeds, places of the axis, or some of the recipe's methods choose a part
+    of a record.
+    """
+    parts = {"seed", plan.recipe.axis}
     methods = {arm["method"] for arm in plan.recipe.arms}
-    parts = {"seed", plan.recipe.axis} | ({"method"} if methods.issuperset(pins.get("method", ())) else set())
-    return {parameter: pin for parameter, pin in pins.items() if parameter not in parts}
+    if methods.issuperset(pins.get("method", ())):
+        parts.add("method")
+    return {name: pin for name, pin in pins.items() if name not in parts}
 
 
-def to_grow(plan: Plan, whole: Plan, out: Path, pins: Facts) -> tuple[list[Row], list[Facts]]:
-    """The record in `out` that this run is to be added to. UserError where there is none, where it was made with other `pins`, or has cells that `whole` (the recipe with these
-    pins, and all places of its axis) would not make."""
+def record_to_grow(
+    plan: Plan, whole: Plan, out: Path, pins: Facts
+) -> tuple[list[Row], list[Facts]]:
+    """The record in `out` that a run is to be added to, and how it was made.
+
+    Args:
+        plan: The run.
+        whole: The recipe with the same pins and all places of its axis.
+        out: The record's folder.
+        pins: The pins of all cells.
+
+    Raises:
+        UserError: if there is none, if it was made with other pins, or if it has cells that
+            `whole` would not make.
+    """
     name = f"{plan.name}.{plan.scale}"
+    where = f"--grow: the record of {name} in {out}"
     try:
         rows, made = read_record(out, plan)
     except OSError as error:
-        raise UserError(f"--grow: there is no record of {name} in {out} to add to; without --grow one is begun") from error
-    theirs = made[0].get("pins", pins)  # records of before --grow do not tell; their cells do
-    if (of := {row["layer"] for row in rows} - {"output"}) != set(plan.probe.layers) and not plan.probe.online:
         raise UserError(
-            f"--grow: the record of {name} in {out} is of the layers {', '.join(sorted(of))}, this run of {', '.join(plan.probe.layers)}; give --layers"
+            f"--grow: there is no record of {name} in {out} to add to; without --grow one is begun"
+        ) from error
+    layers = {row["layer"] for row in rows} - {"output"}
+    own_layer = any(probe.instead_of for probe in switched_on(plan.probe))
+    if layers != set(plan.probe.layers) and not own_layer:
+        raise UserError(
+            f"{where} is of the layers {', '.join(sorted(layers))}, this run of "
+            f"{', '.join(plan.probe.layers)}; give --layers"
         )
-    for parameter in [*pins, *theirs]:
-        if pins.get(parameter) != theirs.get(parameter):
-            mine = f"{parameter} = {', '.join(map(str, pins[parameter]))}" if parameter in pins else f"no {parameter} of its own"
+    check_pins(where, pins, made[0].get("pins", pins))  # old records do not say; their cells do
+    for x in plan.axis:
+        if x not in whole.axis:
             raise UserError(
-                f"--grow: the record of {name} in {out} has {parameter} = {', '.join(map(str, theirs.get(parameter, ['as in the recipe'])))}, this run {mine}"
+                f"--grow: {plan.recipe.axis} {x} is not on the recipe's axis "
+                f"({', '.join(map(str, whole.axis))}), along which the record is drawn"
             )
-    if beyond := [x for x in plan.axis if x not in whole.axis]:
-        raise UserError(
-            f"--grow: {plan.recipe.axis} {beyond[0]} is not on the recipe's axis ({', '.join(map(str, whole.axis))}), along which the record is drawn"
-        )
-    cells = [named(whole, cell) for cell in whole.cells]
+    cells = [cell.named_parameters for cell in whole.cells]
     for row in rows:
-        like = [cell | {"seed": row["seed"]} for cell in cells if cell["method"] == row["method"]]
-        differ = min(
-            ([parameter for parameter in cell if parameter in row and row[parameter] != cell[parameter]] for cell in like), key=len, default=["method"]
-        )
-        if differ:
-            parameter = differ[0]
-            mine = f"; the recipe has {', '.join(sorted({str(cell[parameter]) for cell in like}))} now" if like else ""
-            raise UserError(f"--grow: the record of {name} in {out} has {parameter} = {row[parameter]} ({row['method']}){mine}; it grows by equal cells only")
+        check_row(where, row, cells)
     return rows, made
 
 
-def record(plan: Plan, store: Store, out: Path, argv: list[str], *, failed: int, pins: Facts) -> list[str]:
-    """Copy the csv, the svg and the pictures to `out`, with a .json that tells the command, the machine, the versions and the seconds they took; returns what
-    kinds were written."""
-    name = f"{plan.name}.{plan.scale}"
-    kinds = ["csv", "svg", *(["pictures.png"] if plan.probe.clusters else [])]
-    files = {kind: (store.root / "results" / f"{name}.{kind}").read_bytes() for kind in kinds}
-    return write(out, name, files | {"json": as_json(how_made(plan, store, argv, failed=failed, pins=pins))})
+def check_pins(where: str, mine: Facts, theirs: Facts) -> None:
+    for name in [*mine, *theirs]:
+        if mine.get(name) == theirs.get(name):
+            continue
+        ours = f"no {name} of its own"
+        if name in mine:
+            ours = f"{name} = {', '.join(map(str, mine[name]))}"
+        other = ", ".join(map(str, theirs.get(name, ["as in the recipe"])))
+        raise UserError(f"{where} has {name} = {other}, this run {ours}")
 
 
-def grow(plan: Plan, whole: Plan, rows: list[Row], store: Store, out: Path, argv: list[str], *, failed: int, pins: Facts) -> list[str]:
-    """Write the record in `out` anew with this run's rows added, in place of any that it has of the same cells: the csv and the figure of all, and a .json with a dict a run."""
-    from suppression.reporting.figures import figure, saved
+def check_row(where: str, row: Row, cells: list[Facts]) -> None:
+    """UserError unless one of the cells is the row's, whatever its seed."""
+    like = [cell for cell in cells if cell["method"] == row["method"]]
+    fewest: list[str] = ["method"]
+    for i, cell in enumerate(like):
+        differ = differing(cell, row)
+        if not differ:
+            return
+        if i == 0 or len(differ) < len(fewest):
+            fewest = differ
+    name = fewest[0]
+    recipe = ""
+    if like:
+        values = sorted({str(cell[name]) for cell in like})
+        recipe = f"; the recipe has {', '.join(values)} now"
+    raise UserError(
+        f"{where} has {name} = {row[name]} ({row['method']}){recipe}; it grows by equal cells only"
+    )
 
-    parameters = set().union(*whole.cells)
 
-    def cell_of(row: Row) -> Cell:
-        return {parameter: row.get(parameter) for parameter in parameters}
-
-    known, made = to_grow(plan, whole, out, pins)  # as it is now: this run may have taken hours
-    new = unique(map(cell_of, rows))
-    rows = sorted([*(row for row in known if cell_of(row) not in new), *rows], key=lambda row: row["seed"])
-    made = [*made, how_made(plan, store, argv, failed=failed, pins=pins)]
-    files = {"csv": to_csv(rows).encode(), "svg": saved(figure(whole, rows), "svg"), "json": as_json(made)}
-    return write(out, f"{plan.name}.{plan.scale}", files)
+def differing(cell: Facts, row: Row) -> list[str]:
+    """The parameters, but for the seed, that a row has otherwise than a cell."""
+    return [
+        name
+        for name, value in cell.items()
+        if name != "seed" and name in row and row[name] != value
+    ]
 
 
-def write(out: Path, name: str, files: dict[str, bytes]) -> list[str]:
+def grown(known: list[Row], new: list[Row], parameters: set[str]) -> list[Row]:
+    """A record's rows with new ones, which replace those of the same cells; seed by seed."""
+
+    def cell_of(row: Row) -> str:
+        return json.dumps({name: row.get(name) for name in parameters}, sort_keys=True)
+
+    replaced = {cell_of(row) for row in new}
+    kept = [row for row in known if cell_of(row) not in replaced]
+    return sorted([*kept, *new], key=lambda row: row["seed"])
+
+
+def as_json(made: Facts | list[Facts]) -> bytes:
+    return (json.dumps(made, indent=1) + "\n").encode()
+
+
+def write(out: Path, name: str, files: Mapping[str, bytes]) -> list[str]:
+    """Write the files of a record, by their endings; the endings."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for kind, content in files.items():
-            (out / f"{name}.{kind}").write_bytes(content)
+        for ending, content in files.items():
+            (out / f"{name}.{ending}").write_bytes(content)
     except OSError as error:
         raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
     return list(files)

@@ -1,68 +1,38 @@
-"""What there is to show of long-form rows: arms, and for each the lines along the axis, with what was published beside."""
+"""Rows -> the points of an experiment: all that tables, figures and pages show.
+
+`summarise(plan, rows)` is read by everything that draws or prints, and nothing else looks at rows.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
 
-from suppression.experiment.keys import full_key
-from suppression.experiment.plan import Cell, Plan, named
-from suppression.experiment.rows import Row, at, select
+from suppression.errors import UserError
+from suppression.evaluation.base import Measure
+from suppression.evaluation.probes import (
+    AXES,
+    BESIDE,
+    MEASURES,
+    PROBES,
+    SCENES,
+    line_of,
+    subjects,
+    switched_on,
+)
+from suppression.experiment.arms import Arm
+from suppression.experiment.plan import Plan
+from suppression.experiment.rows import Row
+from suppression.experiment.run import Run
 from suppression.metrics.intervals import mean_interval
 
-TOLD = {
-    "accuracy": "top-1 accuracy, %",
-    "nmi": "normalised mutual information, %",
-    "decodable": "bits held",
-    "entropy": "entropy, nats",
-    "spread": "std of normalised outputs times sqrt(d)",
-    "rank": "effective rank",
-}
-PERCENT = ("accuracy", "nmi")
-KINDS = {"views": "held-out pictures, each in two of the views of training"}  # of scenes that no card names
-BESIDE = {"bit": ("decodable",), "pairs": ("entropy", "spread", "rank")}  # what else is told of a feature than the measure
+OUTPUT = "output"  # the layer of what is asked of a network's last output, whatever that is
 
-
-def label(arm: Cell) -> str:
-    """`{"method": "simclr", "tau": 0.2}` -> "simclr, tau 0.2"; a parameter that is not set is not told."""
-    told = [parameter if value is True else f"{parameter} {value}" for parameter, value in arm.items() if parameter != "method" and value is not None]
-    return ", ".join([arm["method"], *told])
-
-
-def cell_name(plan: Plan, cell: Cell) -> str:
-    """The cell by what sets it apart: its arm, its place on the axis, its seed."""
-    if cell not in plan.cells and (key := full_key(cell)) in plan.before:
-        width = "" if cell["width"] == plan.cells[0]["width"] else f", width {cell['width']}"
-        return f"[pretrain.{plan.names[key]}] {cell['method']}{width}{axis_place(plan, cell)}, seed {cell['seed']}"
-    arm = arm_of(plan, cell)
-    return f"{label(arm)}{'' if plan.recipe.axis in arm else axis_place(plan, cell)}, seed {cell['seed']}"
-
-
-def axis_place(plan: Plan, cell: Cell) -> str:
-    return f", {plan.recipe.axis} {cell[plan.recipe.axis]}" if plan.recipe.axis in cell else ""
-
-
-def arm_of(plan: Plan, cell: Cell) -> Cell:
-    """The arm that a cell, or a row of it, belongs to: of those that agree with it the one that says most, as one arm may be another and a parameter more."""
-    return max(
-        (arm for arm in [*plan.arms, *plan.unasked] if all(named(plan, cell).get(parameter) == value for parameter, value in arm.items())), key=len, default={}
-    )
-
-
-def of_arm(plan: Plan, rows: Iterable[Row], arm: Cell) -> list[Row]:
-    return [row for row in rows if arm_of(plan, row) == arm]
-
-
-def kind_told(plan: Plan, scenes: str) -> str:
-    """What is seen on such scenes."""
-    return plan.card.scenes.get(scenes, KINDS.get(scenes, scenes))
-
-
-def several_layers(plan: Plan) -> bool:
-    """Whether a line has to say of which layer it is."""
-    return plan.recipe.axis != "layer" and (len(plan.probe.layers) > 1 or bool(plan.probe.clusters))
+Status = Literal["measured", "not applicable", "failed", "not asked for", "missing"]
+Where = tuple[str, str, str, str | None]  # feature, scenes, probe and layer of a row
 
 
 @dataclass(frozen=True)
@@ -75,92 +45,376 @@ class Line:
     measure: str = "accuracy"
     layer: str = "h"
 
-    def rows(self, plan: Plan, rows: Iterable[Row], arm: Cell, x: Any) -> list[Row]:
-        """The line's rows of an arm at one place of the axis, a row a seed."""
-        wanted = {"feature": self.feature, "scenes": self.scenes} | ({} if plan.recipe.axis == "layer" else {"layer": self.layer})
-        return [
-            row
-            for row in of_arm(plan, at(select(rows, **wanted), plan.recipe.axis, x), arm)
-            if readout(row) == self.probe and row.get(self.measure) is not None
-        ]
+    @property
+    def of(self) -> Measure:
+        """What its measure is."""
+        probe = PROBES.get(self.probe)
+        if probe is not None and self.measure in probe.measures:
+            return probe.measures[self.measure]
+        return MEASURES[self.measure]
+
+    @property
+    def in_panel_of(self) -> str | None:
+        """The probe in whose panel its points are drawn; None for a panel of its own."""
+        probe = PROBES.get(self.probe)
+        return probe.shown.panel_of if probe is not None else None
+
+    @property
+    def layer_text(self) -> str:
+        """Its layer, where that has a name of its own."""
+        return "" if self.layer == OUTPUT else self.layer
+
+
+@dataclass(frozen=True)
+class Point:
+    """An arm's line at one place of the axis.
+
+    Args:
+        arm: The arm.
+        line: The line.
+        x: The place.
+        by_seed: The measure by seed, as a share where it is a percentage.
+        mean: Over seeds; NaN where nothing was measured.
+        low: Lower bound of the 95 % interval: over seeds (t), or that of the one seed's own.
+        high: Its upper bound; NaN where there is none.
+        cases: How many independent test pictures each seed has, at least.
+        published: The published percentage that stands beside it.
+        status: Whether it was measured, and if not, why.
+    """
+
+    arm: Arm
+    line: Line
+    x: Any
+    by_seed: Mapping[int, float]
+    mean: float
+    low: float
+    high: float
+    cases: int
+    published: float | None
+    status: Status
+
+    @property
+    def n(self) -> int:
+        """How many seeds."""
+        return len(self.by_seed)
+
+    @property
+    def unit(self) -> int:
+        """What its numbers are multiplied with to be shown."""
+        return 100 if self.line.of.percent else 1
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The points of an experiment's rows; those that are asked for are made once.
+
+    Args:
+        plan: The experiment.
+        rows: Its rows, each with its arm (`long_rows`, `with_arms`).
+        failed: The cells that could not be trained.
+    """
+
+    plan: Plan
+    rows: list[Row]
+    failed: list[Run] = field(default_factory=list)
+
+    # --- what there is ---------------------------------------------------------------------
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Features and kinds of scenes in the card's order, then readouts and layers."""
+        plan, measure = self.plan, self.plan.recipe.measure
+        there: dict[tuple[str, ...], bool] = {}  # whether any row has the recipe's measure
+        for row in self.rows:
+            where = (row["feature"], row["scenes"], readout(row), row["layer"])
+            there[where] = there.get(where, False) or row.get(measure) is not None
+        made, beside = [], []
+        for feature in self._features():
+            for scenes in self._in_order(plan.card.scenes, 1):
+                for probe in self._in_order(PROBES, 2):
+                    for layer in self._layers():
+                        where = (feature, scenes, probe, layer)
+                        if there.get(where):
+                            made.append(Line(feature, scenes, probe, measure, layer))
+                        if where in there and scenes != "alone":
+                            for other in BESIDE.get(feature, ()):
+                                beside.append(Line(feature, scenes, probe, other, layer))
+        return [*made, *beside] or [Line(feature, "...") for feature in self._features()]
+
+    def _features(self) -> list[str]:
+        return subjects(self.plan.probe, self.plan.card.features)
+
+    def _in_order(self, first: Iterable[str], position: int) -> list[str]:
+        """Those that come first, then any others that rows have."""
+        others = [str(where[position]) for where in self._found]
+        return list(dict.fromkeys([*first, *others]))
+
+    def _layers(self) -> list[str]:
+        if self.plan.recipe.axis == "layer":
+            return [self.shown_layer]
+        return list(dict.fromkeys(layer for _, layer in self._row_layers))
+
+    @property
+    def shown_layer(self) -> str:
+        """The probe's first layer, or, where the axis runs along layers, the axis's first."""
+        axis = self.plan.axis
+        return axis[0] if self.plan.recipe.axis == "layer" else self.plan.probe.layers[0]
+
+    @cached_property
+    def arms(self) -> list[Arm]:
+        """The arms of which anything was measured."""
+        return [arm for arm in self.plan.every_arm if arm.label in self._measured]
+
+    @property
+    def several_layers(self) -> bool:
+        """Whether a line has to say of which layer it is."""
+        several = len(self.plan.probe.layers) > 1
+        for probe in switched_on(self.plan.probe):
+            own = probe.shown.layers
+            several = several or bool(own and OUTPUT not in own)
+        return self.plan.recipe.axis != "layer" and several
+
+    # --- points ----------------------------------------------------------------------------
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """All points: of every arm, line and place of the axis."""
+        made = []
+        for arm in self.plan.every_arm:
+            for line in self.lines:
+                made += self.along(arm, line)
+        return made
+
+    def along(self, arm: Arm, line: Line) -> list[Point]:
+        """An arm's line at every place of the axis."""
+        return [self.point(arm, line, x) for x in self.plan.axis]
+
+    def measured(self, arm: Arm, line: Line) -> list[Point]:
+        """An arm's line at those places of the axis where it was measured."""
+        return [point for point in self.along(arm, line) if point.n]
+
+    def point(self, arm: Arm, line: Line, x: Any) -> Point:
+        key = (arm.label, line, x)
+        if key not in self._points:
+            self._points[key] = self._make(arm, line, x)
+        return self._points[key]
+
+    @cached_property
+    def _points(self) -> dict[tuple[str, Line, Any], Point]:
+        return {}
+
+    def _make(self, arm: Arm, line: Line, x: Any) -> Point:
+        rows = [row for row in self._rows_at(arm, line, x) if row.get(line.measure) is not None]
+        by_seed = {row["seed"]: row[line.measure] for row in rows}
+        if len(by_seed) < len(rows):
+            raise UserError(
+                f"{arm.label}: {len(rows)} rows of {line.feature} ({line.scenes}, {line.probe}, "
+                f"{line.layer}) at {self.plan.recipe.axis} {x} are of {len(by_seed)} seeds; "
+                "statistics need one row a seed"
+            )
+        mean, low, high = interval(rows, line.measure, line.of)
+        return Point(
+            arm=arm,
+            line=line,
+            x=x,
+            by_seed=by_seed,
+            mean=mean,
+            low=low,
+            high=high,
+            cases=min((row.get("cases", 0) for row in rows), default=0),
+            published=published_value(self.plan, arm, line, x),
+            status=self._status(arm, x, bool(rows)),
+        )
+
+    def _rows_at(self, arm: Arm, line: Line, x: Any) -> list[Row]:
+        layer = None if self.plan.recipe.axis == "layer" else line.layer
+        found = self._index.get((arm.label, (line.feature, line.scenes, line.probe, layer)), {})
+        return [*found.get(x, []), *found.get(None, [])]
+
+    def _status(self, arm: Arm, x: Any, measured: bool) -> Status:
+        if measured:
+            return "measured"
+        somewhere = self._measured.get(arm.label, set())
+        if somewhere & {x, None} and self.plan.recipe.axis not in AXES:
+            return "not applicable"
+        if self._failed_at(arm, x):
+            return "failed"
+        if arm in self.plan.unasked:
+            return "not asked for"
+        if self.plan.recipe.axis in AXES:  # a cell is asked at all places at once
+            return "not applicable" if somewhere else "missing"
+        return "missing" if self._planned[arm.label] & {x, None} else "not applicable"
+
+    @cached_property
+    def _planned(self) -> dict[str, set[Any]]:
+        """The places at which each arm has a cell; None is all of them."""
+        places: dict[str, set[Any]] = {arm.label: set() for arm in self.plan.every_arm}
+        for run in self.plan.cells:
+            if run.arm is not None:
+                places[run.arm.label].add(run.parameters.get(self.plan.recipe.axis))
+        return places
+
+    def _failed_at(self, arm: Arm, x: Any) -> bool:
+        axis = self.plan.recipe.axis
+        for run in self.failed:
+            if run.arm == arm and run.parameters.get(axis) in (x, None):
+                return True
+        return False
+
+    # --- rows, indexed once ----------------------------------------------------------------
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, Where], dict[Any, list[Row]]]:
+        """Rows by arm and line, then by their place on the axis."""
+        index: dict[tuple[str, Where], dict[Any, list[Row]]] = {}
+        for row in self.rows:
+            by_place = index.setdefault((row["arm"], self._where(row)), {})
+            by_place.setdefault(row.get(self.plan.recipe.axis), []).append(row)
+        return index
+
+    def _where(self, row: Row) -> Where:
+        layer = None if self.plan.recipe.axis == "layer" else row["layer"]
+        return row["feature"], row["scenes"], readout(row), layer
+
+    @cached_property
+    def _found(self) -> list[Where]:
+        """What rows there are, in their order."""
+        return list(dict.fromkeys(where for _, where in self._index))
+
+    @cached_property
+    def _row_layers(self) -> list[tuple[Where, str]]:
+        """What rows there are, each with its layer, also where the axis runs along layers."""
+        return list(dict.fromkeys((self._where(row), row["layer"]) for row in self.rows))
+
+    @cached_property
+    def _measured(self) -> dict[str, set[Any]]:
+        """The places at which anything was measured, by arm."""
+        places: dict[str, set[Any]] = {}
+        for (arm, _), by_place in self._index.items():
+            places.setdefault(arm, set()).update(by_place)
+        return places
+
+    # --- facts about all rows --------------------------------------------------------------
+
+    def guess(self, feature: str) -> float:
+        """What the most frequent class would score, in [0, 1]: the mean over all rows."""
+        values = []
+        for row in self.rows:
+            if row["feature"] == feature and row.get("guess") is not None:
+                values.append(row["guess"])
+        return sum(values) / len(values) if values else math.nan
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        return sorted({row["seed"] for row in self.rows})
+
+    @cached_property
+    def seeds_a_place(self) -> list[int]:
+        """The numbers of seeds that places of the axis have, ascending, each once."""
+        seeds: dict[Any, set[int]] = {x: set() for x in self.plan.axis}
+        for row in self.rows:
+            place = row.get(self.plan.recipe.axis)
+            for x in self.plan.axis if place is None else [place]:
+                if x in seeds:
+                    seeds[x].add(row["seed"])
+        return sorted({len(each) for each in seeds.values() if each})
+
+    def asked_at(self, line: Line, x: Any) -> bool:
+        """Whether the line's feature was asked for on its scenes at this place, or nothing was."""
+        places: set[Any] = set()
+        for by_place in self._index.values():
+            places.update(by_place)
+        if not places & {x, None}:
+            return True
+        for (_, where), by_place in self._index.items():
+            if where[:2] == (line.feature, line.scenes) and set(by_place) & {x, None}:
+                return True
+        return False
+
+    def scenes_text(self, scenes: str) -> str:
+        """What is seen on such scenes."""
+        return self.plan.card.scenes.get(scenes, SCENES.get(scenes, scenes))
+
+
+def summarise(plan: Plan, rows: list[Row], failed: Iterable[Run] = ()) -> Summary:
+    """All that there is to show of an experiment's rows.
+
+    Args:
+        plan: The experiment.
+        rows: Its rows, each with its arm.
+        failed: The cells that could not be trained.
+    """
+    return Summary(plan, rows, list(failed))
 
 
 def readout(row: Row) -> str:
-    """A layer that was trained along stands in the line of the linear probe: an arm has one or the other."""
-    return "linear" if row["probe"] == "online" else row["probe"]
+    """The probe in whose line a row stands: a network is asked one or the other."""
+    return line_of(row["probe"])
 
 
-def shown_layer(plan: Plan) -> str:
-    """The layer that is shown: the probe's first, or, where the axis runs along layers, its first."""
-    return plan.axis[0] if plan.recipe.axis == "layer" else plan.probe.layers[0]
-
-
-def lines(plan: Plan, rows: list[Row]) -> list[Line]:
-    """What there is to show: features and kinds of scenes in the card's order, then the readouts; for bits also how many are held."""
-    features = [*(plan.probe.features if plan.probe.features is not None else plan.card.features), *(plan.probe.transformations or [])]
-    if plan.probe.clusters:
-        features = ["mask"]
-    features += ["pairs"] if plan.probe.contrast else []
-    scenes = [*plan.card.scenes, *dict.fromkeys(row["scenes"] for row in rows)]
-    readouts = ["linear", *dict.fromkeys(readout(row) for row in rows)]
-    layers = [shown_layer(plan)] if plan.recipe.axis == "layer" else list(dict.fromkeys(row["layer"] for row in rows))
-    found = {(row["feature"], row["scenes"], readout(row), row["layer"]) for row in rows}
-    made = [
-        Line(feature, kind, how, plan.recipe.measure, layer)
-        for feature in features
-        for kind in dict.fromkeys(scenes)
-        for how in dict.fromkeys(readouts)
-        for layer in layers
-        if (feature, kind, how, layer) in found
-    ]
-    for line in made[:]:
-        made += [Line(line.feature, line.scenes, line.probe, each, line.layer) for each in BESIDE.get(line.feature, ()) if line.scenes != "alone"]
-    return made or [Line(feature, "...") for feature in features]
-
-
-def summary(rows: Iterable[Row], measure: str = "accuracy") -> tuple[float, float, float, int]:
-    """Mean and 95 % interval over seeds (t), or the one seed's own interval (Wilson's for an accuracy); and how many seeds."""
-    rows = list(rows)
+def interval(rows: list[Row], column: str, measure: Measure) -> tuple[float, float, float]:
+    """Mean and 95 % interval over seeds (t), or the one seed's own (Wilson's for an accuracy)."""
+    if not rows:
+        return math.nan, math.nan, math.nan
     if len(rows) == 1:
-        bounds = ("low", "high") if measure == "accuracy" else (f"{measure}_low", f"{measure}_high")
-        low, high = (math.nan if rows[0].get(name) is None else rows[0][name] for name in bounds)
-        return rows[0][measure], low, high, 1
-    mean, low, high = mean_interval([row[measure] for row in rows])
-    return (mean, max(low, 0.0), min(high, 1.0), len(rows)) if measure in PERCENT else (mean, low, high, len(rows))
+        row = rows[0]
+        bounds = [row.get(name) if name else None for name in (measure.low, measure.high)]
+        low, high = (math.nan if bound is None else bound for bound in bounds)
+        return row[column], low, high
+    mean, low, high = mean_interval([row[column] for row in rows])
+    if measure.percent:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return mean, low, high
+
+
+# --- published values ------------------------------------------------------------------------
 
 
 def published_at(plan: Plan, x: Any) -> Any:
-    """The column of the published table that stands beside x, if there is one (`published_at` in the scale, else the same value)."""
-    settings = plan.recipe.scale[plan.scale]
+    """The column of the published table that stands beside x, if there is one.
+
+    That is what the scale's `published_at` says, else the same value.
+    """
+    settings, published = plan.recipe.scale[plan.scale], plan.recipe.published
     if "published_at" in settings:
-        return dict(zip(settings[plan.recipe.axis], settings["published_at"], strict=True)).get(x)
-    return x if plan.recipe.published and x in plan.recipe.published.axis else None
+        axis = settings[plan.recipe.axis]
+        return dict(zip(axis, settings["published_at"], strict=True)).get(x)
+    return x if published and x in published.axis else None
 
 
-def published_row(plan: Plan, arm: Cell, line: Line) -> list[float] | None:
-    """The published percentages that stand beside an arm's line, along the published axis; nan where a place of it was not published."""
+def published_row(plan: Plan, arm: Arm, line: Line) -> list[float] | None:
+    """The published percentages that stand beside an arm's line, along the published axis.
+
+    NaN stands where a place of it was not published.
+    """
     published = plan.recipe.published
     if published is None or line.measure != "accuracy":
         return None
-    if line.feature != "pairs" and (line.scenes, line.probe) != (published.scenes, published.probe):
+    of_its_own = line.scenes in SCENES  # what a probe asks of scenes that no card names
+    asked = (line.scenes, line.probe)
+    if not of_its_own and asked != (published.scenes, published.probe):
         return None
-    if plan.recipe.axis != "layer" and line.layer not in ("h", "output"):
+    if plan.recipe.axis != "layer" and line.layer not in ("h", OUTPUT):
         return None
-    told = {parameter: value for parameter, value in arm.items() if parameter not in published.untold and value is not None}
+    settings = {
+        name: value
+        for name, value in arm.settings.items()
+        if name not in published.untold and value is not None
+    }
     for row in published.rows:
-        if row["feature"] == line.feature and told == {parameter: value for parameter, value in row.items() if parameter not in ("feature", "accuracy")}:
+        if row["feature"] == line.feature and published_settings(row) == settings:
             return row["accuracy"]
     return None
 
 
-def published_value(plan: Plan, arm: Cell, line: Line, x: Any) -> float | None:
+def published_settings(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The arm's settings in a row of the published table."""
+    return {name: value for name, value in row.items() if name not in ("feature", "accuracy")}
+
+
+def published_value(plan: Plan, arm: Arm, line: Line, x: Any) -> float | None:
     """The published accuracy in percent that stands beside an arm's line at x."""
-    row, column = published_row(plan, arm, line), published_at(plan, x)
-    value = row[plan.recipe.published.axis.index(column)] if row and column is not None and plan.recipe.published else math.nan
-    return None if math.isnan(value) else value
-
-
-def guess(plan: Plan, rows: list[Row], feature: str) -> float:
-    """What the most frequent class would score, in [0, 1], the mean over all rows of the feature."""
-    values = [row["guess"] for row in rows if row["feature"] == feature and row.get("guess") is not None]
-    return sum(values) / len(values) if values else math.nan
+    row, column, published = published_row(plan, arm, line), published_at(plan, x), None
+    if row is not None and column is not None and plan.recipe.published:
+        published = row[plan.recipe.published.axis.index(column)]
+    return None if published is None or math.isnan(published) else published

@@ -1,85 +1,146 @@
-"""Long-form rows -> the paper's table: measured beside published."""
+"""The points of an experiment -> its tables: for a page, and for a terminal of any width."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from suppression.experiment.plan import PROBE_AXES, Cell, Plan
-from suppression.experiment.rows import Row, at
+from suppression.evaluation.probes import AXES, PROBES, SCENES, switched_on
+from suppression.experiment.arms import Arm
+from suppression.experiment.plan import Plan
 from suppression.metrics.intervals import verdict
-from suppression.reporting.summary import KINDS, PERCENT, TOLD, Line, guess, label, lines, of_arm, published_at, published_value, several_layers, summary
-
-VERDICT = (
-    "disagrees where the published accuracy lies outside the 95 % prediction interval for one further run of ours (over seeds, and for the test pictures); inside, "
-    "agrees if that interval is at most 5 points either way, else cannot tell"
+from suppression.reporting import retention
+from suppression.reporting.numbers import plus_minus, value_text
+from suppression.reporting.summary import (
+    Line,
+    Point,
+    Summary,
+    published_at,
+    published_settings,
 )
 
+VERDICT = (
+    "disagrees where the published accuracy lies outside the 95 % prediction interval for one "
+    "further run of ours (over seeds, and for the test pictures); inside, agrees if that interval "
+    "is at most 5 points either way, else cannot tell"
+)
+WORDS = {
+    "not applicable": "n/a",
+    "failed": "failed",
+    "not asked for": "not asked for",
+    "missing": "...",
+}
 
-def layout(plan: Plan, rows: list[Row], failed: Iterable[Cell] = (), features: list[str] | None = None) -> tuple[list[str], list[list[list[str]]]]:
-    """The published layout as text: the header, and a block an arm, in it each line of measured values, with the published ones below."""
-    recipe, lost = plan.recipe, list(failed)
-    shown = [line for line in lines(plan, rows) if features is None or line.feature in features]
-    beside = {x: published_at(plan, x) for x in plan.axis}
-    header = ["arm", "feature", "scenes"]
-    header += [f"{recipe.axis} {x}" + (f" (publ. {beside[x]:g})" if beside[x] not in (None, x) else "") for x in plan.axis]
-    blocks = []
-    for arm in [*plan.arms, *plan.unasked]:
-        block: list[list[str]] = []
-        last = None
-        for line in shown:
-            if of_arm(plan, rows, arm) and not any(line.rows(plan, rows, arm, x) for x in plan.axis):
-                continue  # an arm that is not asked this
-            block.append(["" if block else label(arm), "" if line.feature == last else line.feature, told(plan, line)])
-            block[-1] += [measured(plan, rows, arm, line, x, lost) for x in plan.axis]
-            publ, last = [published_value(plan, arm, line, x) for x in plan.axis], line.feature
-            if recipe.published and any(value is not None for value in publ):
-                block.append(["", "", "published", *("" if value is None else f"{value:.1f}" for value in publ)])
-                if recipe.published.verdict:
-                    found = [line.rows(plan, rows, arm, x) for x in plan.axis]
-                    block.append(["", "", "verdict", *(judged(each, value) for each, value in zip(found, publ, strict=True))])
-        blocks.append(block)
-    return header, blocks
+# --- for a page ------------------------------------------------------------------------------
 
 
-def told(plan: Plan, line: Line) -> str:
+def layout(
+    summary: Summary, features: list[str] | None = None
+) -> tuple[list[str], list[list[list[str]]]]:
+    """The published layout as text.
+
+    Args:
+        summary: The points.
+        features: Only these features, if given.
+
+    Returns:
+        The header, and a block an arm: in it each line of measured values, with the published
+        ones below.
+    """
+    plan, shown = summary.plan, shown_lines(summary, features)
+    header = ["arm", "feature", "scenes", *(column_title(plan, x) for x in plan.axis)]
+    return header, [arm_block(summary, arm, shown) for arm in plan.every_arm]
+
+
+def shown_lines(summary: Summary, features: list[str] | None) -> list[Line]:
+    return [line for line in summary.lines if features is None or line.feature in features]
+
+
+def column_title(plan: Plan, x: Any) -> str:
+    beside = published_at(plan, x)
+    title = f"{plan.recipe.axis} {x}"
+    return title if beside in (None, x) else f"{title} (publ. {beside:g})"
+
+
+def arm_block(summary: Summary, arm: Arm, shown: list[Line]) -> list[list[str]]:
+    block: list[list[str]] = []
+    last = None
+    for line in shown:
+        points = summary.along(arm, line)
+        if arm in summary.arms and not any(point.n for point in points):
+            continue  # an arm that is not asked this
+        name = "" if block else arm.label
+        feature = "" if line.feature == last else line.feature
+        last = line.feature
+        cells = [cell_text(point) for point in points]
+        block.append([name, feature, scenes_text(summary, line), *cells])
+        block += published_lines(summary, points)
+    return block
+
+
+def published_lines(summary: Summary, points: list[Point]) -> list[list[str]]:
+    published = summary.plan.recipe.published
+    if published is None or all(point.published is None for point in points):
+        return []
+    cells = ["" if point.published is None else f"{point.published:.1f}" for point in points]
+    lines = [["", "", "published", *cells]]
+    if published.verdict:
+        lines.append(["", "", "verdict", *(verdict_text(point) for point in points)])
+    return lines
+
+
+def scenes_text(summary: Summary, line: Line) -> str:
     """The kind of scenes, and what is not the usual: another readout, layer or measure."""
-    usual = "" if line.probe in ("linear", "k-means", "contrast") else line.probe
-    layer = line.layer if several_layers(plan) and line.layer != "output" else ""
-    return ", ".join(part for part in (line.scenes, usual, layer, "" if line.measure == plan.recipe.measure else TOLD[line.measure]) if part)
+    probe = PROBES.get(line.probe)
+    words = [line.scenes, line.probe if probe is None else probe.shown.tag]
+    if summary.several_layers:
+        words.append(line.layer_text)
+    if line.measure != summary.plan.recipe.measure:
+        words.append(line.of.label)
+    return ", ".join(word for word in words if word)
 
 
-def judged(rows: list[Row], value: float | None) -> str:
-    if value is None or len(rows) < 2:
+def verdict_text(point: Point) -> str:
+    """Whether the published value could be one of ours."""
+    if point.published is None or point.n < 2:
         return ""
-    return verdict([row["accuracy"] for row in rows], value / 100, cases=min(row["cases"] for row in rows))
+    return verdict(list(point.by_seed.values()), point.published / 100, cases=point.cases)
 
 
-def table(plan: Plan, rows: list[Row], failed: Iterable[Cell] = ()) -> Any:
-    """`layout` for a terminal, with its caption."""
-    from rich.table import Table
-
-    header, blocks = layout(plan, rows, failed)
-    made = Table(title=f"{plan.recipe.title}: {TOLD[plan.recipe.measure]}", title_justify="left", caption=caption(plan, rows), caption_justify="left")
-    for i, name in enumerate(header):
-        made.add_column(name.replace(" (", "\n("), justify="right" if i > 2 else "left")
-    for block in blocks:
-        for line in block:
-            made.add_row(*line, style="dim" if line[2] == "published" else None)
-        made.add_section()
-    return made
+def cell_text(point: Point) -> str:
+    """One cell of the table: mean and interval, or why there is none."""
+    if not point.n:
+        return WORDS[point.status]
+    measure = point.line.of
+    return value_text(
+        point.mean, point.low, point.high, percent=measure.percent, places=measure.digits
+    )
 
 
-def markdown(plan: Plan, rows: list[Row], *, features: list[str] | None = None) -> str:
+def markdown(summary: Summary, *, features: list[str] | None = None) -> str:
     """`layout` for a page; only these features if given."""
-    header, blocks = layout(plan, rows, features=features)
-    return as_markdown(header, [line for block in blocks for line in block], left=3)
+    header, blocks = layout(summary, features)
+    body = []
+    for block in blocks:
+        body += block
+    return as_markdown(header, body, left=3)
 
 
 def as_markdown(header: list[str], body: Iterable[list[str]], *, left: int) -> str:
+    """A table with the first `left` columns set flush left, the others flush right."""
     rule = ["---"] * left + ["---:"] * (len(header) - left)
-    return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *body]) + "\n"
+    lines = [f"| {' | '.join(line)} |" for line in [header, rule, *body]]
+    return "\n".join(lines) + "\n"
+
+
+def retention_markdown(summary: Summary) -> str:
+    """The tables of what is left of features, for a page."""
+    parts = []
+    for title, header, body in retention.tables(summary):
+        parts.append(f"{title[0].upper()}{title[1:]}.\n\n{as_markdown(header, body, left=1)}")
+    return "\n".join(parts)
 
 
 def published_table(plan: Plan) -> str | None:
@@ -87,51 +148,186 @@ def published_table(plan: Plan) -> str | None:
     published = plan.recipe.published
     if published is None or set(published.axis) <= {published_at(plan, x) for x in plan.axis}:
         return None
-    arms = [({parameter: value for parameter, value in row.items() if parameter not in ("feature", "accuracy")}, row) for row in published.rows]
-    body = [[label(arm), row["feature"], *("" if math.isnan(value) else f"{value:.1f}" for value in row["accuracy"])] for arm, row in arms]
-    return as_markdown(["published", "feature", *(f"{plan.recipe.axis} {x:g}" if not isinstance(x, str) else x for x in published.axis)], body, left=2)
+    body = []
+    for row in published.rows:
+        values = ["" if math.isnan(value) else f"{value:.1f}" for value in row["accuracy"]]
+        body.append([Arm(published_settings(row)).label, row["feature"], *values])
+    places = [x if isinstance(x, str) else f"{plan.recipe.axis} {x:g}" for x in published.axis]
+    return as_markdown(["published", "feature", *places], body, left=2)
 
 
-def measured(plan: Plan, rows: list[Row], arm: Cell, line: Line, x: Any, lost: list[Cell]) -> str:
-    """One cell of the table: mean and interval, or why there is none."""
-    found = line.rows(plan, rows, arm, x)
-    if found:
-        return value_told(*summary(found, line.measure)[:3], percent=line.measure in PERCENT, places=2 if line.measure == "spread" else 1)
-    if of_arm(plan, at(rows, plan.recipe.axis, x), arm) and plan.recipe.axis not in PROBE_AXES:
-        return "n/a"
-    if of_arm(plan, at(lost, plan.recipe.axis, x), arm):
-        return "failed"
-    return "not asked for" if arm in plan.unasked else "n/a" if of_arm(plan, rows, arm) else "..."
+def caption(summary: Summary) -> str:
+    """What a reader of the table must know: scale, seeds, intervals, readout, guessing."""
+    plan, recipe = summary.plan, summary.plan.recipe
+    first = [f"{plan.scale} scale"]
+    first += [f"{name} {value}" for name, value in plan.pinned.items() if name != "source"]
+    source = summary.rows[0].get("source", "none") if summary.rows else "-"
+    text = f"{', '.join(first)}, source {source}, seeds {seeds_text(summary)}; "
+    text += interval_text(summary)
+    if recipe.measure == "accuracy":
+        text += f"; {readout_text(summary)}; guessing: {guesses(summary)}."
+    shown = {line.scenes for line in summary.lines}
+    for scenes, what in {**plan.card.scenes, **SCENES}.items():
+        if scenes in shown:
+            text += f"\n{scenes}: {what}."
+    if plan.card.absent and len(shown) > 1 and recipe.axis not in AXES:
+        text += f"\n{plan.card.absent}."
+    if recipe.published:
+        text += f"\npublished: {recipe.published.source}"
+        text += f"\nverdict: {VERDICT}" if recipe.published.verdict else ""
+    return text
 
 
-def value_told(mean: float, low: float, high: float, *, percent: bool = True, places: int = 1) -> str:
-    scale = 100 if percent else 1
-    digits = 0 if percent and scale * (high - low) >= 2 else places  # or 99.7 would stand outside its own [100, 100]
-    return f"{scale * mean:.{places}f}" + (f" [{scale * low:.{digits}f}, {scale * high:.{digits}f}]" if not math.isnan(low) else "")
+def seeds_text(summary: Summary) -> str:
+    text = ", ".join(map(str, summary.seeds)) or "-"
+    return f"{text} (not everywhere on the axis)" if len(summary.seeds_a_place) > 1 else text
 
 
-def caption(plan: Plan, rows: list[Row]) -> str:
-    seeds = sorted({row["seed"] for row in rows})
-    interval = "[95 % t-interval over seeds where a point has several, else the one seed's own]" if len(seeds) > 1 else "[95 % interval of one seed: Wilson's]"
-    source = rows[0].get("source", "none") if rows else "-"
-    counts = {len({row["seed"] for row in at(rows, plan.recipe.axis, x)}) for x in plan.axis}
-    pinned = "".join(f", {parameter} {value}" for parameter, value in plan.pinned.items() if parameter != "source")
-    told = f"{plan.scale} scale{pinned}, source {source}, seeds {', '.join(map(str, seeds)) or '-'}{' (not everywhere on the axis)' if len(counts - {0}) > 1 else ''}; {interval}"
-    if plan.recipe.measure == "accuracy":
-        told += (
-            f"; {'a layer trained along with the encoder reads' if plan.probe.online else 'linear probe on'} {'each layer' if plan.recipe.axis == 'layer' or several_layers(plan) else plan.probe.layers[0]}"
-            + (", mlp: one hidden layer instead" if plan.probe.mlp else "")
-        )
-        told += f"; guessing: {guesses(plan, rows)}."
-    shown = {line.scenes for line in lines(plan, rows)}
-    told += "".join(f"\n{kind}: {what}." for kind, what in (plan.card.scenes | KINDS).items() if kind in shown)
-    told += f"\n{plan.card.absent}." if plan.card.absent and len(shown) > 1 and plan.recipe.axis not in PROBE_AXES else ""
-    if plan.recipe.published:
-        told += f"\npublished: {plan.recipe.published.source}"
-        told += f"\nverdict: {VERDICT}" if plan.recipe.published.verdict else ""
-    return told
+def interval_text(summary: Summary) -> str:
+    if len(summary.seeds) > 1:
+        return "[95 % t-interval over seeds where a point has several, else the one seed's own]"
+    return "[95 % interval of one seed: Wilson's]"
 
 
-def guesses(plan: Plan, rows: list[Row]) -> str:
-    features = dict.fromkeys(line.feature for line in lines(plan, rows))
-    return ", ".join(f"{feature} {100 * guess(plan, rows, feature):.0f} %" for feature in features if not math.isnan(guess(plan, rows, feature))) or "-"
+def readout_text(summary: Summary) -> str:
+    """Which probe reads which layer, and what other readouts are."""
+    plan = summary.plan
+    layer = plan.probe.layers[0]
+    if plan.recipe.axis == "layer" or summary.several_layers:
+        layer = "each layer"
+    how, others = "linear probe on", []
+    for probe in switched_on(plan.probe):
+        if probe.instead_of:
+            how = probe.shown.caption or how
+        elif probe.shown.caption:
+            others.append(probe.shown.caption)
+    return ", ".join([f"{how} {layer}", *others])
+
+
+def guesses(summary: Summary) -> str:
+    parts = []
+    for feature in dict.fromkeys(line.feature for line in summary.lines):
+        guess = summary.guess(feature)
+        if not math.isnan(guess):
+            parts.append(f"{feature} {100 * guess:.0f} %")
+    return ", ".join(parts) or "-"
+
+
+# --- for a terminal --------------------------------------------------------------------------
+
+GAP = 2  # blanks between columns
+INDENT = 2
+
+
+def terminal_table(summary: Summary, *, width: int = 80, intervals: bool = False) -> str:
+    """The table as text that fits a terminal; names of methods and features are never cut.
+
+    An arm has a line of its own, its features stand below. Values bear +- half of their
+    interval. Where the columns do not fit beside one another they are told one part after
+    another.
+
+    Args:
+        summary: The points.
+        width: Columns of the terminal.
+        intervals: Whether bounds are shown in place of +-.
+    """
+    blocks = [terminal_block(summary, arm, intervals) for arm in terminal_arms(summary)]
+    titles = [f"{x}" for x in summary.plan.axis]
+    left, column = 0, max(map(len, titles))
+    for block in blocks:
+        for name, values in block:
+            if values:  # an arm's own name has its line to itself
+                left = max(left, len(name))
+                column = max(column, *map(len, values))
+    column += GAP
+    at_once = max(1, (width - left) // column)
+    parts = []
+    for start in range(0, len(titles), at_once):
+        some = slice(start, start + at_once)
+        parts.append(terminal_part(summary, blocks, titles, some, left, column))
+    recipe = summary.plan.recipe
+    head = f"{measure_text(summary)}; columns: {recipe.axis_label or recipe.axis}"
+    return f"{textwrap.fill(head, width)}\n" + "\n\n".join(parts)
+
+
+def terminal_arms(summary: Summary) -> list[Arm]:
+    """The arms that are asked for, and any other that is stored."""
+    plan = summary.plan
+    return [*plan.arms, *(arm for arm in plan.unasked if arm in summary.arms)]
+
+
+def terminal_block(summary: Summary, arm: Arm, intervals: bool) -> list[tuple[str, list[str]]]:
+    """Name and values of each line of an arm; the first one is the arm's own, without values."""
+    block: list[tuple[str, list[str]]] = [(arm.label, [])]
+    for line in summary.lines:
+        points = summary.along(arm, line)
+        if arm in summary.arms and not any(point.n for point in points):
+            continue
+        name = f"{' ' * INDENT}{line.feature}, {scenes_text(summary, line)}"
+        block.append((name, [terminal_cell(point, intervals) for point in points]))
+        for _, _, what, *values in published_lines(summary, points):
+            block.append((f"{' ' * INDENT}  {what}", values))
+    return block
+
+
+def terminal_cell(point: Point, intervals: bool) -> str:
+    measure = point.line.of
+    if not point.n or intervals or measure.digits > 1:
+        return cell_text(point)
+    return plus_minus(point.mean, point.low, point.high, percent=measure.percent)
+
+
+def terminal_part(
+    summary: Summary,
+    blocks: list[list[tuple[str, list[str]]]],
+    titles: list[str],
+    some: slice,
+    left: int,
+    column: int,
+) -> str:
+    """Some columns of the table, with the places of the axis above."""
+    values = titles[some]
+    lines = [" " * left + "".join(title.rjust(column) for title in values)]
+    beside = [published_at(summary.plan, x) for x in summary.plan.axis[some]]
+    differ = [of is not None and str(of) != x for of, x in zip(beside, values, strict=True)]
+    if any(differ):
+        texts = ["" if of is None else f"{of:g}" for of in beside]
+        name = "  published at".ljust(left)
+        lines.append(name + "".join(text.rjust(column) for text in texts))
+    for block in blocks:
+        for name, cells in block:
+            lines.append(name.ljust(left) + "".join(cell.rjust(column) for cell in cells[some]))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def measure_text(summary: Summary) -> str:
+    """What the table shows."""
+    return Line("", "", measure=summary.plan.recipe.measure).of.label
+
+
+def not_asked_text(summary: Summary) -> str:
+    """One line that names the recipe's arms that were not asked for and are not stored."""
+    others = [arm.label for arm in summary.plan.unasked if arm not in summary.arms]
+    return f"not asked for: {'; '.join(others)}" if others else ""
+
+
+def retention_text(summary: Summary) -> list[str]:
+    """What is left of each feature that the recipe names, in words, a sentence an arm."""
+    plan, axis = summary.plan, summary.plan.recipe.axis
+    sentences = []
+    for asked in plan.recipe.retention:
+        for arm in plan.arms:
+            found = retention.retained(summary, arm, asked)
+            if arm.method == "untrained" or plan.axis[-1] not in found:
+                continue
+            values = found[plan.axis[-1]]
+            share = sum(values) / len(values)
+            text = (
+                f"{arm.label} keeps {100 * share:.0f} % of '{asked.feature}' ({asked.scenes}) "
+                f"at {axis} {plan.axis[-1]}"
+            )
+            half = retention.threshold_text(asked, found)
+            if half[0].isdigit() or half.startswith("between"):
+                text += f"; half of it is left at {axis} {half}"
+            sentences.append(f"{text}.")
+    return sentences

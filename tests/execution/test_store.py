@@ -1,4 +1,4 @@
-"""The store: whole or not at all, found by what was asked, and nothing lost when something breaks."""
+"""The store: whole or not at all, and nothing is lost when something breaks."""
 
 import errno
 import json
@@ -17,7 +17,13 @@ WEIGHTS = {"w": torch.arange(6.0).reshape(2, 3)}
 
 
 def publish(store, key="k", value=1.0):
-    store.publish(key, cell={"tau": value}, weights={"w": WEIGHTS["w"] * value}, trace=[{"step": 0, "loss": value}], about={"seconds": value})
+    store.publish(
+        key,
+        cell={"tau": value},
+        weights={"w": WEIGHTS["w"] * value},
+        trace=[{"step": 0, "loss": value}],
+        about={"seconds": value},
+    )
 
 
 def test_a_published_cell_reads_back_as_it_was(tmp_path):
@@ -61,7 +67,9 @@ def killed_while_publishing(root):
 
 
 def test_a_publishing_that_is_killed_leaves_no_cell_and_its_rubbish_goes_with_the_next(tmp_path):
-    process = multiprocessing.get_context("fork").Process(target=killed_while_publishing, args=(tmp_path,))
+    process = multiprocessing.get_context("fork").Process(
+        target=killed_while_publishing, args=(tmp_path,)
+    )
     process.start()
     process.join()
     assert process.exitcode == -9
@@ -80,7 +88,9 @@ def test_of_two_writers_the_first_wins_and_the_second_goes(tmp_path):
     assert list((tmp_path / "work").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "cell.json", "trace.jsonl", "about.json", "sums.json"])
+@pytest.mark.parametrize(
+    "name", ["weights.safetensors", "cell.json", "trace.jsonl", "about.json", "sums.json"]
+)
 @pytest.mark.parametrize("how", ["truncated", "altered", "gone"])
 def test_a_file_that_is_not_what_was_written_is_found(tmp_path, name, how):
     store = Store(tmp_path)
@@ -90,7 +100,11 @@ def test_a_file_that_is_not_what_was_written_is_found(tmp_path, name, how):
     if how == "gone":
         path.unlink()
     else:
-        path.write_bytes(content[: len(content) // 2] if how == "truncated" else content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+        path.write_bytes(
+            content[: len(content) // 2]
+            if how == "truncated"
+            else content[:-2] + bytes([content[-2] ^ 1]) + content[-1:]
+        )
     assert name in store.damage("k") or "not whole" in store.damage("k")
 
 

@@ -1,0 +1,165 @@
+"""Arms, places of the axis and seeds -> cells, in the order in which they are trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from suppression.errors import UserError
+from suppression.experiment.arms import Arm, arm_of, product, unique
+from suppression.experiment.prerequisites import Prerequisites, filled, first_values
+from suppression.experiment.run import Run
+from suppression.experiment.schema import cell_parameters, going_with, remedy_names
+from suppression.experiment.settings import Lists, Settings, typed
+from suppression.methods import METHODS
+from suppression.methods.remedies import REMEDIES
+
+
+def recipe_arms(settings: Settings) -> list[dict[str, Any]]:
+    """All arms of the recipe, but for those that stand where the axis does not go."""
+    recipe = settings.recipe
+    found = []
+    for i, given in enumerate(recipe.arms):
+        lists = typed(given, f"{settings.name}: arms[{i}]", settings.card.kind)
+        found += product(lists)
+    on_axis = [arm for arm in found if recipe.axis not in arm or arm[recipe.axis] in settings.axis]
+    return unique(on_axis)
+
+
+def asked_for(settings: Settings, arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The arms that the command line asks for: all of them, if it does not say.
+
+    A parameter that is given several values, or that arms of the method set, makes an arm of
+    each of its values; so does a remedy, which only some methods can have.
+    """
+    base = arms
+    if "method" in settings.pins:
+        methods = settings.pins["method"]
+        base = [arm for arm in arms if arm["method"] in methods]
+        there = {arm["method"] for arm in base}
+        base += [{"method": method} for method in methods if method not in there]
+    set_by = set_by_method(settings)
+    found = []
+    for arm in base:
+        apart: Lists = {}
+        has = settings.has(arm["method"])
+        pins = settings.pins_of(has)
+        for name in sorted(pins, key=lambda name: name != "remedy"):
+            values = pins[name]
+            of_remedy = has[name].group.startswith("remedies")
+            if len(values) > 1 or of_remedy or name in set_by[arm["method"]]:
+                apart[name] = values
+        for choice in product(apart):
+            found.append(with_its_parameters(settings, {**arm, **choice}))
+    return unique(found)
+
+
+def with_its_parameters(settings: Settings, arm: dict[str, Any]) -> dict[str, Any]:
+    """The arm without parameters of a remedy that it has not."""
+    has = cell_parameters(settings.card.kind, arm["method"], arm.get("remedy"))
+    return {name: value for name, value in arm.items() if name in has or name == "remedy"}
+
+
+def set_by_method(settings: Settings) -> dict[str, set[str]]:
+    """The parameters that arms of each method set."""
+    found: dict[str, set[str]] = {method: set() for method in METHODS}
+    for arm in settings.recipe.arms:
+        if arm["method"] in found:
+            found[arm["method"]].update(arm)
+    return found
+
+
+def check_pins(settings: Settings, asked: list[dict[str, Any]]) -> None:
+    """UserError for a pin that does nothing in any arm that is asked for."""
+    methods = [arm["method"] for arm in asked]
+    tables = [table.get("method") for table in settings.recipe.pretrain.values()]
+    known = set()
+    for method in [*methods, *tables]:
+        if method in METHODS:
+            known |= set(settings.has(method))
+    for value in settings.pins.get("remedy", []):
+        check_remedies(remedy_names(value), methods)
+    for name in settings.pins:
+        if name not in known and name not in (settings.recipe.axis, "seed", "method"):
+            raise UserError(
+                f"no arm of {settings.name} that was asked for has the parameter '{name}' "
+                f"({', '.join(sorted(set(methods)))})"
+            )
+
+
+def check_remedies(names: list[str], methods: list[str]) -> None:
+    """UserError for a remedy that goes with none of the methods, with those that it goes with."""
+    for name in names:
+        if not any(going_with(method, [name]) for method in methods):
+            others = [method for method in METHODS if going_with(method, [name])]
+            raise UserError(
+                f"remedy {name} needs {REMEDIES[name].needs}, which {', '.join(methods)} has not; "
+                f"it goes with: {', '.join(others)}"
+            )
+
+
+def cells_of(
+    settings: Settings,
+    arms: list[dict[str, Any]],
+    every_arm: list[Arm],
+    prerequisites: Prerequisites,
+    *,
+    leave_out_impossible: bool = False,
+) -> list[Run]:
+    """The cells of these arms, each with its arm.
+
+    A parameter's value is the last one given of: its default, the card, the scale, the scale's
+    table for the method, the arm, the place on the axis, the pin.
+
+    Args:
+        settings: What cells are made from.
+        arms: The arms that are wanted.
+        every_arm: Those among which a cell finds the one that it belongs to.
+        prerequisites: Takes in what the cells build on.
+        leave_out_impossible: Leave out cells whose values are out of their ranges, instead of
+            raising UserError.
+    """
+    recipe, kind = settings.recipe, settings.card.kind
+    axis: list[dict[str, Any]] = [{}]
+    if not settings.axis_is_probed:
+        axis = [{recipe.axis: x} for x in settings.axis]
+    found: dict[str, Run] = {}
+    for seed, place, arm in in_order(settings.seeds, settings.end_seeds, axis, arms):
+        if recipe.axis in arm and arm[recipe.axis] != place[recipe.axis]:
+            continue  # an arm that sets the axis's parameter itself stands at that place only
+        method = arm["method"]
+        given = first_values({**settings.common, **settings.per_method[method]})
+        chosen = {**given, **arm, **place, "seed": seed}
+        # On an arm that was not asked for, a pin still says what is the same everywhere: the
+        # canvas, the source, the budget.
+        for name, values in settings.pins_of(settings.has(method)).items():
+            if name not in arm:
+                chosen[name] = values[0]
+        try:
+            run = prerequisites.complete(filled(kind, chosen), place)
+        except UserError:
+            if leave_out_impossible:
+                continue
+            raise
+        run = dataclasses.replace(run, arm=arm_of(run.named_parameters, every_arm))
+        found.setdefault(run.identity, run)  # one without the axis's parameter is the same anywhere
+    return list(found.values())
+
+
+def in_order(
+    seeds: list[int],
+    end_seeds: list[int],
+    axis: list[dict[str, Any]],
+    arms: list[dict[str, Any]],
+) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Seed by seed: the two ends of the axis arm by arm, then what lies between.
+
+    So the contrast shows first.
+    """
+    ends, between = unique([axis[-1], axis[0]]), axis[1:-1]
+    order = []
+    for seed in end_seeds:
+        order += [(seed, place, arm) for arm in arms for place in ends]
+        if seed in seeds:
+            order += [(seed, place, arm) for place in between for arm in arms]
+    return order

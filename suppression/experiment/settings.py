@@ -1,0 +1,211 @@
+"""What a recipe's scale, its card and the command line say, checked and with its types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suppression.errors import UserError, unknown
+from suppression.evaluation.probes import AXES, MEASURES, PROBES, switched_on
+from suppression.evaluation.spec import ProbeSettings
+from suppression.experiment.schema import (
+    Parameter,
+    cell_parameters,
+    coerce,
+    going_with,
+    remedy_names,
+    schema,
+)
+from suppression.experiment.spec import Card, Recipe, load_card, load_recipe
+from suppression.methods import METHODS
+
+Lists = dict[str, list[Any]]  # the values of each parameter
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that cells are made from.
+
+    Args:
+        name: The recipe's name.
+        recipe: What the recipe says.
+        card: The data set's card.
+        scale: The scale's name.
+        common: The card's and the scale's values, by parameter.
+        per_method: What the scale says of single methods.
+        pins: What is asked for on the command line.
+        axis: The places of the axis.
+        seeds: The seeds of the whole axis.
+        end_seeds: The seeds of its two ends.
+        probe: What the trained networks are asked.
+    """
+
+    name: str
+    recipe: Recipe
+    card: Card
+    scale: str
+    common: Lists
+    per_method: Mapping[str, Lists]
+    pins: Lists
+    axis: list[Any]
+    seeds: list[int]
+    end_seeds: list[int]
+    probe: ProbeSettings
+
+    @property
+    def axis_is_probed(self) -> bool:
+        """Whether the axis runs within each cell, along layers or numbers of clusters."""
+        return self.recipe.axis in AXES
+
+    def remedies(self, method: str) -> list[str]:
+        """The remedies that are pinned, or that an arm of the method has, and that go with it."""
+        lists = [self.pins.get("remedy", [])]
+        for arm in self.recipe.arms:
+            if arm["method"] == method and "remedy" in arm:
+                own = typed({"remedy": arm["remedy"]}, self.name, self.card.kind)
+                lists.append(own["remedy"])
+        names: dict[str, None] = {}
+        for values in lists:
+            for value in values:
+                names.update(dict.fromkeys(remedy_names(value)))
+        return going_with(method, names)
+
+    def has(self, method: str) -> dict[str, Parameter]:
+        """The parameters that cells of this method may have."""
+        remedies = ",".join(self.remedies(method)) or None
+        return cell_parameters(self.card.kind, method, remedies)
+
+    def pins_of(self, has: Mapping[str, Any]) -> Lists:
+        """The pins of parameters that a cell has, but for those that choose cells."""
+        apart = (self.recipe.axis, "seed", "method")
+        return {
+            name: values for name, values in self.pins.items() if name in has and name not in apart
+        }
+
+
+def read_settings(
+    name: str,
+    *,
+    scale: str,
+    seeds: int | None,
+    end_seeds: int | None,
+    layers: list[str] | None,
+    pins: Mapping[str, Any] | None,
+) -> Settings:
+    """Read and check everything; UserError with the place and the nearest right name."""
+    recipe = load_recipe(name)
+    name = Path(name).stem
+    card = load_card(recipe.data)
+    known = schema(card.kind)
+    check_recipe(name, recipe, card, known, scale)
+    given = dict(recipe.scale[scale])
+    given.pop("published_at", None)
+    probe = read_probe(recipe, given.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
+    if layers:
+        probe = probe.model_copy(update={"layers": layers})
+    check_against_probe(name, recipe, probe)
+    methods = {method: given.pop(method, {}) for method in METHODS}
+    of_scale = given.pop("seeds", recipe.seeds)
+    number = of_scale if seeds is None else seeds
+    if number < 1:
+        raise UserError(f"seeds = {number}: at least one is needed")
+    if end_seeds is not None and end_seeds < number:
+        raise UserError(f"end_seeds = {end_seeds} is fewer than the {number} of the whole axis")
+    pinned = typed(dict(pins or {}), "command line", card.kind)
+    common = typed(card.parameters, f"card {recipe.data}", card.kind)
+    common.update(typed(given, f"{name}: [scale.{scale}]", card.kind))
+    per_method = {
+        method: typed(own, f"{name}: [scale.{scale}.{method}]", card.kind)
+        for method, own in methods.items()
+    }
+    return Settings(
+        name=name,
+        recipe=recipe,
+        card=card,
+        scale=scale,
+        common=common,
+        per_method=per_method,
+        pins=pinned,
+        axis=places(name, recipe, scale, probe, pinned.get(recipe.axis) or common.get(recipe.axis)),
+        seeds=pinned.get("seed") or list(range(number)),
+        end_seeds=pinned.get("seed") or list(range(end_seeds or number)),
+        probe=probe,
+    )
+
+
+def check_recipe(
+    name: str, recipe: Recipe, card: Card, known: Mapping[str, Parameter], scale: str
+) -> None:
+    if scale not in recipe.scale:
+        raise unknown(f"{name} has no scale", scale, recipe.scale)
+    if recipe.axis not in known and recipe.axis not in AXES:
+        where = f"{name}: {card.kind} has no parameter for the axis"
+        raise unknown(where, recipe.axis, [*known, *AXES])
+    for i, arm in enumerate(recipe.arms):
+        if "method" not in arm:
+            raise UserError(f"{name}: arms[{i}] names no method; there are: {', '.join(METHODS)}")
+    for each in recipe.retention:
+        if each.feature not in card.features:
+            where = f"{name}: retention: card {recipe.data} has no feature"
+            raise unknown(where, each.feature, card.features)
+        if isinstance(each.reference, str) and each.reference not in known:
+            where = f"{name}: retention: {card.kind} has no parameter for the reference"
+            raise unknown(where, each.reference, known)
+    if recipe.incentive and not recipe.retention:
+        raise UserError(
+            f"{name}: incentive is drawn over the feature whose retention is asked for, and none is"
+        )
+
+
+def read_probe(recipe: Recipe, given: dict[str, Any], where: str) -> ProbeSettings:
+    for key in given:
+        if key not in ProbeSettings.model_fields:
+            raise unknown(f"{where} has no key", key, ProbeSettings.model_fields)
+    return ProbeSettings(**{**recipe.probe.model_dump(), **given})
+
+
+def check_against_probe(name: str, recipe: Recipe, probe: ProbeSettings) -> None:
+    """UserError for a measure that no probe has, or whose probe is not asked."""
+    asked: set[str] = set()
+    for each in switched_on(probe):
+        asked.update(each.measures)
+    for measure in [recipe.measure, *recipe.panels]:
+        if measure not in MEASURES:
+            raise unknown(f"{name}: there is no measure", measure, MEASURES)
+        if measure not in asked:
+            switches = [each.switch for each in PROBES.values() if measure in each.measures]
+            raise UserError(
+                f"{name}: {measure} is shown, and the probe that measures it is not asked: give "
+                f"probe.{' or probe.'.join(str(switch) for switch in switches)}"
+            )
+
+
+def typed(given: Mapping[str, Any], where: str, kind: str) -> Lists:
+    """Every parameter's values in its own type, as a list.
+
+    Raises:
+        UserError: naming `where`, if the kind of data has no such parameter, or a value is not
+            of its type.
+    """
+    known = schema(kind)
+    found: Lists = {}
+    for name, value in given.items():
+        if name not in known:
+            raise unknown(f"{where}: {kind} has no parameter", name, known)
+        several = isinstance(value, list) and not known[name].holds_several
+        values = value if several else [value]
+        found[name] = [coerce(known[name], each, where) for each in values]
+    return found
+
+
+def places(
+    name: str, recipe: Recipe, scale: str, probe: ProbeSettings, given: list[Any] | None
+) -> list[Any]:
+    """The places of the axis, each once."""
+    if recipe.axis in AXES:
+        given = getattr(probe, AXES[recipe.axis])
+    if not given:
+        raise UserError(f"{name}: [scale.{scale}] gives no values of its axis {recipe.axis}")
+    return list(dict.fromkeys(given))

@@ -1,0 +1,135 @@
+"""The result of a run: its rows, and every way to look at them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suppression.errors import UserError
+from suppression.experiment.plan import Plan
+from suppression.experiment.rows import Row, long_rows, select
+from suppression.experiment.run import Run
+from suppression.reporting import tables, verdict
+from suppression.reporting.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment ended in.
+
+    It prints as its table and verdict; in a notebook it shows the figure, too.
+
+    Args:
+        plan: The cells that were asked for.
+        answers: Each cell's rows, with the cell.
+        beside: Those of the recipe's other arms that were stored already; they are shown, but are
+            not part of `rows`.
+        failed: Why cells failed, by their names.
+        failed_cells: These cells.
+        figure_path: Where the store keeps the figure.
+
+    Example:
+        >>> import suppression as sup
+        >>> result = sup.run("digit_size", scale="smoke", tau=0.2)  # doctest: +SKIP
+        >>> print(result.verdict())  # doctest: +SKIP
+    """
+
+    plan: Plan
+    answers: list[tuple[Run, list[Row]]]
+    beside: list[tuple[Run, list[Row]]] = field(default_factory=list)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    failed_cells: list[Run] = field(default_factory=list)
+    figure_path: Path | None = None
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Long-form rows: one a feature, scenes, probe, layer and cell, with all parameters.
+
+        `arm` is the line of the table that a row belongs to.
+        """
+        return long_rows(self.plan, self.answers)
+
+    @cached_property
+    def shown_rows(self) -> list[Row]:
+        """`rows`, and those of the recipe's other arms that were stored already."""
+        return [*self.rows, *long_rows(self.plan, self.beside)]
+
+    @cached_property
+    def summary(self) -> Summary:
+        """The points that table and figure show."""
+        return summarise(self.plan, self.shown_rows, self.failed_cells)
+
+    def table(self, *, width: int = 80, intervals: bool = False) -> str:
+        """The table as text.
+
+        Args:
+            width: Columns that it may take.
+            intervals: Whether the bounds of 95 % intervals are shown in place of +-.
+        """
+        return tables.terminal_table(self.summary, width=width, intervals=intervals)
+
+    def verdict(self) -> str:
+        """What was found, in one or two sentences made by the rules of `reporting.verdict`."""
+        return verdict.verdict(self.summary)
+
+    def caption(self) -> str:
+        """What a reader of the table must know: scale, seeds, intervals, readout, guessing."""
+        return tables.caption(self.summary)
+
+    def plot(self) -> Figure:
+        """The figure, a matplotlib one.
+
+        Raises:
+            UserError: if no cell was measured.
+        """
+        from suppression.reporting.figures import figure
+
+        if not self.shown_rows:
+            raise UserError(f"there is nothing to draw: {self._failed_text() or 'no rows'}")
+        return figure(self.summary)
+
+    def select(self, **wanted: Any) -> list[Row]:
+        """The rows that have these values, e.g. `select(feature="first", scenes="alone")`."""
+        return select(self.rows, **wanted)
+
+    def to_pandas(self) -> Any:
+        """The rows as a DataFrame.
+
+        Raises:
+            UserError: if pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise UserError("to_pandas needs pandas: pip install pandas") from error
+        return pandas.DataFrame(self.rows)
+
+    def _failed_text(self) -> str:
+        lines = [f"failed: {name}: {why.splitlines()[0]}" for name, why in self.failed.items()]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        head = f"{self.plan.recipe.title}, {self.plan.scale} scale: {len(self.answers)} cells"
+        parts = [head, self.table(), self.verdict(), self._failed_text()]
+        return "\n\n".join(part for part in parts if part)
+
+    def _repr_html_(self) -> str:
+        from suppression.reporting.figures import saved
+
+        picture = saved(self.plot(), "svg").decode() if self.shown_rows else ""
+        picture = picture[picture.find("<svg") :]
+        failed = html.escape(self._failed_text())
+        return (
+            f"<h4>{html.escape(self.plan.recipe.title)}</h4>"
+            f"<p>{html.escape(self.verdict())}</p>"
+            f"<pre>{html.escape(self.table(width=100))}</pre>"
+            f"{f'<pre>{failed}</pre>' if failed else ''}"
+            f"<div>{picture}</div>"
+        )

@@ -1,0 +1,199 @@
+"""What a run found, in one or two sentences, made from its numbers by fixed rules.
+
+The rules, for the feature whose retention the recipe asks for (else the first one shown, beside
+what competes with it):
+
+- An arm *falls* along the axis if the 95 % interval of the difference between the two ends,
+  paired by seed, lies below 0; *rises* if it lies above; else it *cannot be told*. With one seed
+  the difference counts if the two ends' own intervals do not touch.
+- The *control holds* if supervised training reads the feature at the far end better than every
+  arm that falls: its lower bound is above their upper bounds. Then the feature was there to be
+  learned. Without a control that holds, a fall says nothing of suppression. Where the recipe
+  asks for no retention and has no such control, nothing is said of suppression at all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from suppression.experiment.arms import Arm
+from suppression.metrics.intervals import mean_interval
+from suppression.reporting.retention import line_of, reference_of
+from suppression.reporting.summary import Line, Point, Summary
+
+Outcome = Literal["falls", "rises", "cannot be told"]
+CONTROL = "supervised"
+FLOOR = "untrained"
+COMPETING = "together"  # scenes that show the feature and what competes with it
+MOST_NAMED = 3  # arms that have a sentence of their own; more are counted
+
+
+@dataclass(frozen=True)
+class Change:
+    """An arm's change from one end of the axis to the other."""
+
+    arm: Arm
+    start: Point
+    end: Point
+    outcome: Outcome
+
+
+def verdict(summary: Summary) -> str:
+    """One or two sentences: what fell, from where to where, whether the control held."""
+    if not summary.rows:
+        return "Nothing was measured."
+    line = main_line(summary)
+    if line is None or not all(isinstance(x, (int, float)) for x in summary.plan.axis):
+        return best_and_worst(summary)
+    changes = [changed(summary, arm, line) for arm in summary.arms]
+    made = [change for change in changes if change is not None]
+    trained = [change for change in made if change.arm.method not in (CONTROL, FLOOR)]
+    if not trained:
+        return best_and_worst(summary)
+    falling = [change for change in trained if change.outcome == "falls"]
+    sentences = [changes_text(summary, line, trained)]
+    if falling and claims_suppression(summary):
+        sentences.append(control_text(summary, line, falling))
+    if summary.failed:
+        sentences.append(f"{len(summary.failed)} cells failed.")
+    return " ".join(sentences)
+
+
+def claims_suppression(summary: Summary) -> bool:
+    """Whether a competitor grows along the axis: the recipe asks what is left, or has a control."""
+    controls = [arm for arm in summary.plan.every_arm if arm.method == CONTROL]
+    return bool(summary.plan.recipe.retention or controls)
+
+
+def main_line(summary: Summary) -> Line | None:
+    """The line that the recipe's claim is about."""
+    recipe = summary.plan.recipe
+    if recipe.retention:
+        return line_of(summary, recipe.retention[0])
+    shown = [line for line in summary.lines if line.measure == recipe.measure]
+    for line in shown:
+        if line.feature == shown[0].feature and line.scenes == COMPETING:
+            return line
+    return shown[0] if shown else None
+
+
+def changed(summary: Summary, arm: Arm, line: Line) -> Change | None:
+    """How the line changes from the place without a competitor to the far end."""
+    plan = summary.plan
+    first = plan.axis[0]
+    if plan.recipe.retention:
+        first = reference_of(plan, arm, plan.recipe.retention[0])
+        first = next((x for x in plan.axis if x == first), first)  # 0, where the recipe has 0.0
+    start, end = summary.point(arm, line, first), summary.point(arm, line, plan.axis[-1])
+    if not start.n or not end.n or first == plan.axis[-1]:
+        return None
+    return Change(arm, start, end, outcome_of(start, end))
+
+
+def outcome_of(start: Point, end: Point) -> Outcome:
+    shared = sorted(set(start.by_seed) & set(end.by_seed))
+    if len(shared) > 1:
+        differences = [end.by_seed[seed] - start.by_seed[seed] for seed in shared]
+        _, low, high = mean_interval(differences)
+    else:
+        low, high = end.low - start.high, end.high - start.low
+    if high < 0:
+        return "falls"
+    return "rises" if low > 0 else "cannot be told"
+
+
+def changes_text(summary: Summary, line: Line, changes: list[Change]) -> str:
+    axis = summary.plan.recipe.axis
+    where = f"of '{line.feature}' ({line.scenes})"
+    if len(changes) > MOST_NAMED:
+        return many_text(summary, where, changes)
+    parts = []
+    for change in changes:
+        start, end = number(change.start), number(change.end)
+        places = f"{axis} {change.start.x} to {change.end.x}"
+        if change.outcome == "cannot be told":
+            parts.append(
+                f"{change.arm.label} reads {start} {where} at the first and {end} at the last "
+                f"place of {places}, which cannot be told apart"
+            )
+        else:
+            parts.append(
+                f"{change.arm.label} {change.outcome} from {start} to {end} {where}, {places}"
+            )
+    seeds = min(min(change.start.n, change.end.n) for change in changes)
+    few = " (one seed)" if seeds == 1 else ""
+    return f"{'; '.join(parts)}{few}."
+
+
+def many_text(summary: Summary, where: str, changes: list[Change]) -> str:
+    axis, plan = summary.plan.recipe.axis, summary.plan
+    outcomes: tuple[Outcome, ...] = ("falls", "rises", "cannot be told")
+    parts = []
+    for outcome in outcomes:
+        names = [change.arm.label for change in changes if change.outcome == outcome]
+        if names:
+            verb = outcome if len(names) == 1 else outcome.removesuffix("s")
+            parts.append(f"{len(names)} {verb} ({'; '.join(names)})")
+    return (
+        f"Of {len(changes)} arms, read {where} from {axis} {plan.axis[0]} to {plan.axis[-1]}: "
+        f"{', '.join(parts)}."
+    )
+
+
+def control_text(summary: Summary, line: Line, falling: list[Change]) -> str:
+    """Whether the supervised control held where the others fell."""
+    end = summary.plan.axis[-1]
+    controls = [arm for arm in summary.arms if arm.method == CONTROL]
+    points = [summary.point(arm, line, end) for arm in controls]
+    points = [point for point in points if point.n]
+    if not points:
+        return (
+            "No supervised control was trained there, so nothing can be said of suppression: "
+            "the feature may be too hard to learn."
+        )
+    best = max(points, key=lambda point: point.low)
+    highest = max(change.end.high for change in falling)
+    if best.low > highest:
+        return f"The control holds: supervised training reads {number(best)} there."
+    return (
+        f"The control does not hold: supervised training reads {number(best)} there, so nothing "
+        "can be said of suppression."
+    )
+
+
+def best_and_worst(summary: Summary) -> str:
+    """Where nothing runs along the axis: the highest and the lowest value of the first line."""
+    line = main_line(summary)
+    points: list[Point] = []
+    if line is not None:
+        for arm in summary.arms:
+            points += summary.measured(arm, line)
+    if line is None or not points:
+        return "Nothing was measured of what the recipe asks."
+    best = max(points, key=lambda point: point.mean)
+    worst = min(points, key=lambda point: point.mean)
+    text = (
+        f"Highest of '{line.feature}' ({line.scenes}): {number(best)}, {where_text(summary, best)}"
+    )
+    if best is worst:
+        return f"{text}."
+    apart = best.low > worst.high
+    text += f"; lowest: {number(worst)}, {where_text(summary, worst)}"
+    return f"{text}." if apart else f"{text}; these two cannot be told apart."
+
+
+def where_text(summary: Summary, point: Point) -> str:
+    axis = summary.plan.recipe.axis
+    return point.arm.label if axis in point.arm else f"{point.arm.label}, {axis} {point.x}"
+
+
+def number(point: Point) -> str:
+    """A point's value with its unit."""
+    value = point.unit * point.mean
+    if math.isnan(value):
+        return "nothing"
+    if point.line.of.percent:
+        return f"{value:.0f} %"
+    return f"{value:.1f} ({point.line.of.label})"

@@ -1,0 +1,76 @@
+"""Rows that were made up, so that what follows from them is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from suppression.experiment.plan import make_plan
+
+# Accuracies along random_bits' axis, at 0, 2, 4, 6 and 8 bits, by method or temperature.
+CURVES = {
+    "untrained": [0.5, 0.4, 0.3, 0.2, 0.15],
+    0.2: [0.9, 0.8, 0.7, 0.2, 0.1],
+    "supervised": [0.9] * 5,
+}
+
+
+def row_of(cell, accuracy, **more):
+    """A row about a cell, with its arm, as `long_rows` makes them."""
+    usual = {
+        "feature": "class",
+        "scenes": "together",
+        "probe": "linear",
+        "layer": "h",
+        "accuracy": accuracy,
+        "low": accuracy,
+        "high": accuracy,
+        "guess": 0.1,
+        "cases": 100,
+    }
+    return {**usual, **more, **cell.named_parameters, "arm": cell.arm.label}
+
+
+def along_bits(plan, curves, **more):
+    """Rows of arms (by tau, or by method) at the given accuracies along the axis.
+
+    Seeds are 0.01 apart.
+    """
+    made = []
+    for cell in plan.cells:
+        curve = curves.get(cell.get("tau", cell.method))
+        if curve is not None:
+            at = plan.axis.index(cell.parameters["bits"])
+            made.append(row_of(cell, curve[at] + 0.01 * (cell.seed - 1), **more))
+    return made
+
+
+def labelled(plan, label):
+    """The plan's arm of this label."""
+    (arm,) = [arm for arm in plan.every_arm if arm.label == label]
+    return arm
+
+
+@pytest.fixture(scope="session", name="row_of")
+def _row_of():
+    return row_of
+
+
+@pytest.fixture(scope="session", name="along_bits")
+def _along_bits():
+    return along_bits
+
+
+@pytest.fixture(scope="session", name="labelled")
+def _labelled():
+    return labelled
+
+
+@pytest.fixture(scope="session")
+def curves():
+    return CURVES
+
+
+@pytest.fixture(scope="session")
+def planned():
+    """random_bits with three seeds."""
+    return make_plan("random_bits", seeds=3)

@@ -1,0 +1,124 @@
+"""What is left of a feature, from rows that were made up so that the answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from suppression.experiment.arms import Arm
+from suppression.experiment.plan import make_plan
+from suppression.experiment.spec import Retention
+from suppression.reporting.retention import (
+    floor_of,
+    gap_tables,
+    half_left,
+    reference_of,
+    retained,
+    retention_tables,
+)
+from suppression.reporting.summary import summarise
+from suppression.reporting.tables import layout, retention_text
+
+BITS = [0, 2, 4, 6, 8]
+
+
+def asked(plan):
+    return plan.recipe.retention[0]
+
+
+def test_retention_is_that_of_the_formula_by_hand_paired_by_seed(
+    planned, along_bits, curves, labelled
+):
+    summary = summarise(planned, along_bits(planned, curves))
+    found = retained(summary, labelled(planned, "simclr, tau 0.2"), asked(planned))
+    for x, untrained, trained in zip(BITS, curves["untrained"], curves[0.2], strict=True):
+        by_hand = (trained - untrained) / (0.9 - untrained)
+        assert found[x] == pytest.approx([by_hand] * 3)  # the seeds' shifts cancel
+    assert found[8][0] < 0  # erased
+
+
+def test_a_feature_that_competes_with_nothing_is_left_whole_and_has_no_threshold(
+    planned, along_bits, curves
+):
+    summary = summarise(planned, along_bits(planned, curves))
+    ((title, header, body),) = retention_tables(summary)
+    told = {line[0]: line[1:] for line in body}
+    assert "class" in title
+    assert header[-1] == "bits at R = 0.5"
+    assert told["supervised"] == ["1.00 [1.00, 1.00]"] * 5 + ["not within 0 to 8"]
+    at = float(told["simclr, tau 0.2"][-1].split()[0])
+    assert 4 < at < 6
+
+
+def test_retention_in_words_is_that_of_the_table(planned, along_bits, curves):
+    summary = summarise(planned, along_bits(planned, curves))
+    ((_, _, body),) = retention_tables(summary)
+    told = {line[0]: line[-1] for line in body}
+    words = retention_text(summary)
+    erased = round(100 * (0.1 - 0.15) / 0.75)
+    half = told["simclr, tau 0.2"]
+    assert words == [
+        f"simclr, tau 0.2 keeps {erased} % of 'class' (together) at bits 8; "
+        f"half of it is left at bits {half}.",
+        "supervised keeps 100 % of 'class' (together) at bits 8.",
+    ]
+
+
+def test_a_seed_without_its_untrained_network_is_left_out(planned, along_bits, curves, labelled):
+    rows = []
+    for row in along_bits(planned, curves):
+        if (row["method"], row["seed"]) != ("untrained", 2):
+            rows.append(row)
+    simclr = labelled(planned, "simclr, tau 0.2")
+    assert len(retained(summarise(planned, rows), simclr, asked(planned))[4]) == 2
+
+
+def test_the_threshold_of_digit_size_is_fitted_over_log2_and_told_in_px():
+    planned = make_plan("digit_size_replace")
+    of_first = Retention(feature="first", reference="size1", scenes="alone", log2=True)
+    own = planned.cells[0].parameters["size1"]
+    assert reference_of(planned, Arm({"method": "simclr"}), of_first) == own
+    assert reference_of(planned, Arm({"method": "simclr", "size1": 12}), of_first) == 12
+    found = {9: [1.0], 18: [1.0], 23: [0.5], 27: [0.0], 32: [0.0]}
+    at, low, high, _ = half_left(of_first, found)
+    assert low <= at <= high
+    assert at == pytest.approx(23, abs=0.5)
+
+
+def test_the_gap_between_readouts_is_paired_by_seed(planned, along_bits, curves):
+    probe = planned.probe.model_copy(update={"mlp": 8})
+    with_mlp = replace(planned, probe=probe)
+    rows = along_bits(planned, curves)
+    rows += along_bits(planned, {0.2: [0.95, 0.9, 0.9, 0.6, 0.4]}, probe="mlp")
+    ((title, _, body),) = gap_tables(summarise(with_mlp, rows))
+    (line,) = body
+    assert "mlp readout less that of the linear one" in title
+    assert [float(cell.split()[0]) for cell in line[3:]] == pytest.approx([5, 10, 20, 40, 30])
+
+
+def test_there_is_no_gap_where_only_one_readout_was_asked(planned, along_bits, curves):
+    assert gap_tables(summarise(planned, along_bits(planned, curves))) == []
+
+
+def test_an_arm_of_another_width_is_held_against_the_untrained_network_of_its_own_width():
+    planned = make_plan("random_bits_size", seeds=1)
+    wide = Arm({"method": "simclr", "tau": 0.2, "width": 32})
+    assert floor_of(planned, wide).settings == {"method": "untrained", "width": 32}
+    usual = Arm({"method": "simclr", "tau": 0.2})
+    assert floor_of(planned, usual).settings == {"method": "untrained"}
+
+
+def test_retention_and_published_values_are_those_of_the_layer_that_is_shown(
+    planned, along_bits, curves, labelled
+):
+    probe = planned.probe.model_copy(update={"layers": ["z", "h"]})
+    of_z = replace(planned, probe=probe)
+    rows = along_bits(planned, curves)  # of h alone
+    simclr = labelled(planned, "simclr, tau 0.2")
+    assert retained(summarise(of_z, rows), simclr, asked(planned)) == {}
+    in_z = summarise(of_z, [{**row, "layer": "z"} for row in rows])
+    by_hand = (0.1 - 0.15) / 0.75
+    assert retained(in_z, simclr, asked(planned))[8] == pytest.approx([by_hand] * 3)
+    _, blocks = layout(in_z)
+    assert "published" not in {line[2] for block in blocks for line in block}

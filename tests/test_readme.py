@@ -1,0 +1,66 @@
+"""What the README promises: two set-up lines, commands that run, an example that runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from suppression import exp, show
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.S)
+
+
+def commands():
+    found = []
+    for block in blocks("bash"):
+        for line in block.splitlines():
+            if line.startswith("python -m suppression"):
+                found.append(line.split("#")[0].strip())
+    return found
+
+
+def at_smoke_scale(argv, store):
+    """What the lines train at laptop scale is trained at smoke scale here, with its own sizes."""
+    if "digit_size" not in argv or "--help" in argv:
+        return argv
+    kept = [word for word in argv if not word.isdigit() and word != "--size2"]
+    return [*kept, "--scale", "smoke", "--store", str(store)]
+
+
+def test_the_readme_has_exactly_two_set_up_lines_and_they_are_the_promised_ones():
+    lines = [line for line in README.read_text().splitlines() if line.startswith("pip install")]
+    assert lines == [
+        "pip install -e . && python -m suppression.exp digit_size --tau 0.2",
+        'pip install -e ".[test]" && python -m pytest',
+    ]
+
+
+def test_the_readme_has_commands_of_both_kinds():
+    modules = {shlex.split(command)[2] for command in commands()}
+    assert {"suppression.exp", "suppression.show"} <= modules
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", commands())
+def test_every_command_of_the_readme_runs(command, smoke, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, _, module, *argv = shlex.split(command)
+    main = {"suppression.exp": exp.main, "suppression.show": show.main}[module]
+    assert main(at_smoke_scale(argv, smoke)) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_library_example_of_the_readme_runs(smoke, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUPPRESSION_HOME", str(smoke))  # what it trains is there already
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    assert re.search(r"\bfirst\b", capsys.readouterr().out)
