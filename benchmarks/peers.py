@@ -1,4 +1,7 @@
-"""What others do for the same task, written as their own documentation does: pictures one at a time in a Dataset, transforms, a DataLoader, a loss."""
+"""What others do for the same task, written as in their own documentation.
+
+Pictures come one at a time from a Dataset, through transforms and a DataLoader, to a loss.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from torchvision.transforms import v2
 from suppression.data import Pool
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.data.transforms.functional import BLUR_SIGMA
-from suppression.experiment.plan import Cell
+from suppression.experiment.run import Run
 
 os.environ["LIGHTLY_DID_VERSION_CHECK"] = "True"  # or it asks its server for a newer version
 FACTORS = ("instance", "top", "left", "size")
@@ -26,13 +29,20 @@ SOLO_LEARN = "not installed: its release on PyPI, 1.0.2, demands torch == 1.9.1"
 
 
 def photographs(n: int, side: int) -> Tensor:
-    """n squares cut anywhere from the two photographs that scikit-learn carries: uint8 (n, 3, side, side)."""
+    """n squares cut anywhere from scikit-learn's two photographs: uint8 (n, 3, side, side)."""
     from sklearn.datasets import load_sample_images
 
-    whole = [torch.from_numpy(image.copy()).permute(2, 0, 1) for image in load_sample_images().images]
+    whole = [
+        torch.from_numpy(image.copy()).permute(2, 0, 1) for image in load_sample_images().images
+    ]
     rng = random.Random(0)
-    corners = [(rng.choice(whole), rng.random(), rng.random()) for _ in range(n)]
-    return torch.stack([cut(photo, int(v * (photo.shape[1] - side)), int(h * (photo.shape[2] - side)), side) for photo, v, h in corners])
+    squares = []
+    for _ in range(n):
+        photo = rng.choice(whole)
+        top = int(rng.random() * (photo.shape[1] - side))
+        left = int(rng.random() * (photo.shape[2] - side))
+        squares.append(cut(photo, top, left, side))
+    return torch.stack(squares)
 
 
 def cut(photo: Tensor, top: int, left: int, side: int) -> Tensor:
@@ -44,18 +54,26 @@ def as_pil(pictures: Tensor) -> list[Image.Image]:
 
 
 def kernel(side: int) -> int:
-    """SimCLR's blur has a kernel of a tenth of the side, and an odd one; ours is cut at three sigma, which is wider, so peers do a little less here."""
+    """The odd side of SimCLR's blur: about a tenth of the picture's.
+
+    Ours is cut at three sigma, which is wider, so peers do a little less here.
+    """
     return 2 * round(side / 20) + 1
 
 
 def torchvision_view(views: Augmentation, side: int) -> v2.Compose:
-    """torchvision's v2 transforms that do what `views` does, on a PIL picture, on a uint8 tensor, or (with one set of parameters) on a batch."""
-    steps: list[nn.Module] = [v2.RandomResizedCrop(side, (views.area_min, views.area_max), (1 / views.aspect, views.aspect), antialias=True)]
+    """torchvision's v2 transforms that do what `views` does.
+
+    They take a PIL picture, a uint8 tensor, or (with one set of parameters) a batch.
+    """
+    area, aspect = (views.area_min, views.area_max), (1 / views.aspect, views.aspect)
+    steps: list[nn.Module] = [v2.RandomResizedCrop(side, area, aspect, antialias=True)]
     if views.flip:
         steps.append(v2.RandomHorizontalFlip(views.flip))
     if views.jitter:
         s = views.jitter
-        steps.append(v2.RandomApply([v2.ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s)], p=views.jitter_p))
+        jitter = v2.ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s)
+        steps.append(v2.RandomApply([jitter], p=views.jitter_p))
     if views.gray:
         steps.append(v2.RandomGrayscale(views.gray))
     if views.blur:
@@ -64,15 +82,20 @@ def torchvision_view(views: Augmentation, side: int) -> v2.Compose:
 
 
 def kornia_views(views: Augmentation, side: int) -> nn.Module:
-    """kornia's transforms that do what `views` does, on a float batch; each sample with its own parameters, as in ours."""
+    """kornia's transforms that do what `views` does, on a float batch.
+
+    Each sample has its own parameters, as in ours.
+    """
     from kornia import augmentation as kornia
 
-    steps: list[nn.Module] = [kornia.RandomResizedCrop((side, side), (views.area_min, views.area_max), (1 / views.aspect, views.aspect))]
+    area, aspect = (views.area_min, views.area_max), (1 / views.aspect, views.aspect)
+    steps: list[nn.Module] = [kornia.RandomResizedCrop((side, side), area, aspect)]
     if views.flip:
         steps.append(kornia.RandomHorizontalFlip(p=views.flip))
     if views.jitter:
         s = views.jitter
-        steps.append(kornia.ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s, p=views.jitter_p))
+        jitter = kornia.ColorJitter(0.8 * s, 0.8 * s, 0.8 * s, 0.2 * s, p=views.jitter_p)
+        steps.append(jitter)
     if views.gray:
         steps.append(kornia.RandomGrayscale(p=views.gray))
     if views.blur:
@@ -81,7 +104,10 @@ def kornia_views(views: Augmentation, side: int) -> nn.Module:
 
 
 def lightly_two_views(views: Augmentation, side: int) -> Callable:
-    """lightly's SimCLRTransform with the parameters of `views`; its aspect ratios are torchvision's, which are ours."""
+    """lightly's SimCLRTransform with the parameters of `views`.
+
+    Its aspect ratios are torchvision's, which are ours.
+    """
     from lightly.transforms import SimCLRTransform
 
     return SimCLRTransform(
@@ -117,45 +143,67 @@ class Photos(Dataset):
 class DigitPictures(Dataset):
     """digit_size's scenes, each drawn on a PIL canvas when it is asked for."""
 
-    def __init__(self, cell: Cell, pool: Pool, transform: Callable | None = None) -> None:
+    def __init__(self, cell: Run, pool: Pool, transform: Callable | None = None) -> None:
         self.cell, self.transform, self.rng = cell, transform, random.Random(0)
         self.images, self.labels = pool.images.numpy(), pool.labels.tolist()
 
     def __len__(self) -> int:
-        return self.cell["samples"]
+        assert self.cell.training is not None
+        return self.cell.training.samples
 
     def __getitem__(self, i: int) -> tuple[Any, int]:
-        rows = self.context()
+        rows = self.scene()
         picture = self.picture(rows)
-        return self.transform(picture) if self.transform else picture, self.labels[rows[0][0]]
+        if self.transform:
+            picture = self.transform(picture)
+        return picture, self.labels[rows[0][0]]
 
-    def context(self) -> list[tuple[int, int, int, int]]:
-        """(instance, top, left, size) of each digit, whose boxes reach into one another by `overlap` at most."""
-        sizes, canvas = (self.cell["size1"], self.cell["size2"]), self.cell["canvas"]
+    def scene(self) -> list[tuple[int, int, int, int]]:
+        """(instance, top, left, size) of each digit; boxes share `overlap` at most."""
+        scenes: Any = self.cell.dataset
+        sizes = (scenes.size1, scenes.size2)
         while True:
-            tops, lefts = ([self.rng.randint(0, canvas - size) for size in sizes] for _ in range(2))
-            apart = max(abs(at[0] + sizes[0] / 2 - at[1] - sizes[1] / 2) for at in (tops, lefts))
-            if apart >= (1 - self.cell["overlap"]) * sum(sizes) / 2:
-                return [(self.rng.randrange(len(self.images)), top, left, size) for top, left, size in zip(tops, lefts, sizes, strict=True)]
+            tops = [self.rng.randint(0, scenes.canvas - size) for size in sizes]
+            lefts = [self.rng.randint(0, scenes.canvas - size) for size in sizes]
+            apart = max(between(tops, sizes), between(lefts, sizes))
+            if apart >= (1 - scenes.overlap) * sum(sizes) / 2:
+                break
+        digits = []
+        for top, left, size in zip(tops, lefts, sizes, strict=True):
+            digits.append((self.rng.randrange(len(self.images)), top, left, size))
+        return digits
 
     def picture(self, digits: list[tuple[int, int, int, int]]) -> Image.Image:
-        edge, canvas = (self.images.shape[1] - self.cell["box"]) // 2, Image.new("L", (self.cell["canvas"],) * 2)
+        scenes: Any = self.cell.dataset
+        edge = (self.images.shape[1] - scenes.box) // 2
+        keep = (edge, edge, edge + scenes.box, edge + scenes.box)
+        canvas = Image.new("L", (scenes.canvas, scenes.canvas))
         for instance, top, left, size in digits:
-            keep, context = (edge, edge, edge + self.cell["box"], edge + self.cell["box"]), (left, top, left + size, top + size)
-            digit = Image.fromarray(self.images[instance]).resize((size, size), Image.Resampling.BILINEAR, box=keep)
+            context = (left, top, left + size, top + size)
+            digit = Image.fromarray(self.images[instance])
+            digit = digit.resize((size, size), Image.Resampling.BILINEAR, box=keep)
             canvas.paste(ImageChops.lighter(canvas.crop(context), digit), context)
         return canvas
+
+
+def between(starts: list[int], sizes: tuple[int, int]) -> float:
+    """The distance of two boxes' middles along one side of the canvas, px."""
+    return abs(starts[0] + sizes[0] / 2 - starts[1] - sizes[1] / 2)
 
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]  # of a net and two views
 
 
 def plain_loss(tau: float) -> Loss:
-    """NT-Xent as most repositories write it: both views in one pass, the whole 2n x 2n matrix, its diagonal masked."""
+    """NT-Xent as most repositories write it.
+
+    Both views go through in one pass; the whole 2n x 2n matrix is made, its diagonal masked.
+    """
 
     def loss(net: nn.Module, x1: Tensor, x2: Tensor) -> Tensor:
         z = normalize(net(torch.cat([x1, x2])))
-        logits = (z @ z.T / tau).masked_fill(torch.eye(len(z), dtype=torch.bool), -torch.inf)
+        itself = torch.eye(len(z), dtype=torch.bool)
+        logits = (z @ z.T / tau).masked_fill(itself, -torch.inf)
         return cross_entropy(logits, torch.arange(len(z)).roll(len(x1)))
 
     return loss
@@ -170,13 +218,28 @@ def lightly_loss(tau: float) -> Loss:
 
 
 class UsualStep:
-    """A training step fed by a DataLoader (no worker): default memory layout, float32, AdamW. Tells the seconds of one step and of its `data`, means of `steps`."""
+    """A training step fed by a DataLoader (no worker): default memory layout, float32, AdamW.
 
-    def __init__(self, method: Any, dataset: Dataset, loss: Loss, *, batch: int, lr: float, decay: float, steps: int) -> None:
-        self.net = nn.Sequential(method.encoder, method.head).to(memory_format=torch.contiguous_format).train()
+    A call tells the seconds of one step and of its `data`, means of `steps`.
+    """
+
+    def __init__(
+        self,
+        method: Any,
+        dataset: Dataset,
+        loss: Loss,
+        *,
+        batch: int,
+        lr: float,
+        decay: float,
+        steps: int,
+    ) -> None:
+        net = nn.Sequential(method.encoder, method.head)
+        self.net = net.to(memory_format=torch.contiguous_format).train()
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=lr, weight_decay=decay)
         self.loss, self.steps = loss, steps
-        self.batches = endless(DataLoader(dataset, batch, shuffle=True, drop_last=True, num_workers=0))
+        loader = DataLoader(dataset, batch, shuffle=True, drop_last=True, num_workers=0)
+        self.batches = endless(loader)
 
     def __call__(self) -> dict[str, float]:
         began, drawing = time.perf_counter(), 0.0

@@ -1,4 +1,4 @@
-"""Run the benchmarks, print their tables and, with --write, put each into its place in benchmarks/README.md."""
+"""Run the benchmarks and print their tables; --write puts each into benchmarks/README.md."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import challenges
 import gpu
+import live
 import parts
 import program
 import scenes
@@ -37,7 +38,8 @@ SECTIONS = {
     "scenes": Section(scenes.scenes, 7, ("torchvision", "pillow", "numpy")),
     "probe": Section(parts.probe, 5, ("scikit-learn",)),
     "clusters": Section(parts.clusters, 7, ("faiss-cpu", "scikit-learn")),
-    "doors": Section(program.doors, 5),
+    "doors": Section(program.doors, 5, ("pydantic",)),
+    "live": Section(live.live, 3, ("rich",)),
     "scaling": Section(program.scaling, 2, ("matplotlib",)),
     "memory": Section(program.memory, 1),
     "challenges": Section(challenges.challenges, 1, ("faiss-cpu", "matplotlib")),
@@ -53,17 +55,28 @@ def version(library: str) -> str:
 
 
 def report(name: str, asked: int | None, commit: str | None) -> tuple[str, dict[str, bytes]]:
-    """Run one section: its text, table, notes and figures, and what they need beside them to be believed."""
+    """Run one section: its text with table and notes, and its figures.
+
+    Below it stands what numbers need beside them to be believed.
+    """
     section, load, began = SECTIONS[name], os.getloadavg()[0], time.monotonic()
     repetitions = asked or section.repetitions
     found, facts = section.run(repetitions), environment.facts(CPU)
-    where = f"{facts['machine']}, {facts['cores']} cores, load {load:.1f} when begun"
-    libraries = ", ".join([f"Python {facts['python']}", *map(version, ("torch", *section.libraries))])
-    measured = (
-        f"{where}; {libraries}; commit {commit}; {facts['date']}; {repetitions} repetition{'s' * (repetitions > 1)}, {time.monotonic() - began:.0f} s in all."
-    )
-    shown = [f"![{name}]({file})" for file in found.figures]
-    text = [f"## {name}", inspect.getdoc(section.run) or "", *([table(found.rows)] if found.rows else []), *shown, *found.notes, measured]
+    text = [f"## {name}", inspect.getdoc(section.run) or ""]
+    if found.rows:
+        text.append(table(found.rows))
+    text += [f"![{name}]({file})" for file in found.figures]
+    text += found.notes
+    versions = [f"Python {facts['python']}", version("torch"), *map(version, section.libraries)]
+    measured = [
+        f"{facts['machine']}, {facts['cores']} cores, load {load:.1f} when begun",
+        ", ".join(versions),
+        f"commit {commit}",
+        facts["date"],
+        f"{repetitions} repetition{'s' * (repetitions > 1)}, "
+        f"{time.monotonic() - began:.0f} s in all.",
+    ]
+    text.append("; ".join(measured))
     return "\n\n".join(text), found.figures
 
 
@@ -72,16 +85,26 @@ def put(name: str, text: str) -> None:
     begin, end = f"<!-- {name}: begin (written by run.py) -->", f"<!-- {name}: end -->"
     whole = README.read_text()
     before, found, rest = whole.partition(begin)
-    after = rest.partition(end)[2] if found else "\n"
-    before = before if found else f"{whole.rstrip()}\n\n"
+    after = rest.partition(end)[2]
+    if not found:
+        before, after = f"{whole.rstrip()}\n\n", "\n"
     README.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
-    parser.add_argument("--repetitions", type=int, metavar="N", help="of each section (default: each its own)")
-    parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/README.md, and scaling's figure beside it")
+    add = parser.add_argument
+    names = ", ".join(SECTIONS)
+    add(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        default=list(SECTIONS),
+        metavar="SECTION",
+        help=f"of {names} (default: all)",
+    )
+    add("--repetitions", type=int, metavar="N", help="of each section (default: each its own)")
+    add("--write", action="store_true", help="put tables into benchmarks/README.md, and figures")
     asked, commit = parser.parse_args(), environment.commit()
     for name in asked.only:
         text, figures = report(name, asked.repetitions, commit)
