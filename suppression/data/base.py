@@ -42,7 +42,8 @@ class Scenes(ABC):
     - `channels` (1) and `planes` (0): what a network sees of a scene.
     - `labels` (the factor of the feature's name), `classes` (those of the pool) and `carriers`
       (the factor `instance`).
-    - `again` (the same factors): what of a scene the second view sees drawn anew.
+    - `again` (the same factors): what of a scene the second view sees drawn anew; and
+      `competitors` (none): the features whose class that may change.
     - `questions` (all features, all visible) and `probed` (itself): what probes ask, of which
       scenes.
     - `told`, `spaces` and `targets` (one-hot labels of all features): what supervised training
@@ -111,6 +112,14 @@ class Scenes(ABC):
     @abstractmethod
     def features(self) -> tuple[str, ...]:
         """What a probe can ask for, in the order of the card."""
+
+    @property
+    def competitors(self) -> tuple[str, ...]:
+        """The features that compete with the others, whose class the second view may have anew.
+
+        None where the generator cannot draw a competitor anew, or it is blank.
+        """
+        return ()
 
     @abstractmethod
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
@@ -204,12 +213,13 @@ class Scenes(ABC):
         """
         return x
 
-    def again(self, factors: Factors, rng: torch.Generator) -> Factors:
+    def again(self, factors: Factors, rng: torch.Generator, pool: Pool) -> Factors:
         """The factors of the second view; two views share what is equal in both.
 
         Args:
             factors: What `factors` drew, which the first view shows.
             rng: The only source of random numbers.
+            pool: The instances they were drawn from.
         """
         return factors
 
@@ -311,6 +321,25 @@ class Scenes(ABC):
         pool = load_training_pool(self, source, root=root)
         views = Augmentation() if augmentation is None else augmentation
         return take_sample(self, views, pool, n, torch_rng("sample", seed))
+
+
+def check_competitor(redraw: float | None, blank: bool | None) -> None:
+    """ValueError where `redraw` is no probability, or `blank` leaves nothing to draw anew.
+
+    A `redraw` of None is that of a row from before there was the parameter.
+    """
+    if redraw is not None and not 0 <= redraw <= 1:
+        raise ValueError(f"redraw = {redraw} is not a probability in [0, 1]")
+    if redraw and blank:
+        raise ValueError(
+            f"redraw = {redraw}: a competitor that is blank has nothing to be drawn anew; "
+            "give one of redraw and blank"
+        )
+
+
+def chosen(p: float, n: int, rng: torch.Generator) -> Tensor:
+    """Which of n scenes something of probability p happens to, (n,) bool; always at 1."""
+    return torch.rand(n, generator=rng, device=rng.device) < p
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:

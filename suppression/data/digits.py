@@ -10,7 +10,14 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from suppression.data.base import Factors, Question, Scenes, Visible
+from suppression.data.base import (
+    Factors,
+    Question,
+    Scenes,
+    Visible,
+    check_competitor,
+    chosen,
+)
 from suppression.data.pool import SIDE, Pool
 from suppression.data.transforms.resample import axis_weights, resample
 from suppression.data.transforms.sprites import central, check_box
@@ -26,11 +33,27 @@ class _DigitScenes(Scenes):
     combine: str
     box: int
     replace: bool | None
+    redraw: float
+    blank: bool | None
 
     @property
     @abstractmethod
     def digit_sizes(self) -> tuple[int, ...]:
         """The side of each digit's box, px."""
+
+    @property
+    @abstractmethod
+    def digit_names(self) -> tuple[str, ...]:
+        """What each digit is called as a feature, also where it is not asked for."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(self.digit_names))
+        return names[:1] if self.blank else names
+
+    @property
+    def competitors(self) -> tuple[str, ...]:
+        return () if self.blank else tuple(dict.fromkeys(self.digit_names[1:]))
 
     def labels(self, factors: Factors) -> dict[str, Tensor]:
         return {name: factors["digit"][:, j] for j, name in enumerate(self.features)}
@@ -48,8 +71,11 @@ class _DigitScenes(Scenes):
         return (len(pool.names),)
 
     def targets(self, factors: Factors, pool: Pool) -> Tensor:
-        """The classes of all digits in one multi-hot block: not which digit has which class."""
-        digit = factors["digit"]
+        """The classes of all digits in one multi-hot block: not which digit has which class.
+
+        Blank digits have no label.
+        """
+        digit = factors["digit"][:, :1] if self.blank else factors["digit"]
         blank = torch.zeros(len(digit), *self.spaces(pool), device=digit.device)
         return blank.scatter_(1, digit, 1.0)
 
@@ -62,14 +88,29 @@ class _DigitScenes(Scenes):
             questions.append(("together", None, self.features))
         return questions
 
-    def again(self, factors: Factors, rng: torch.Generator) -> Factors:
-        """The same digits, placed anew if `replace`."""
-        if not self.replace:
-            return factors
-        top, left = self._corners(factors["size"], rng)
-        return factors | {"top": top, "left": left}
+    def again(self, factors: Factors, rng: torch.Generator, pool: Pool) -> Factors:
+        """The same digits, placed anew if `replace`; others but for the first by `redraw`.
+
+        Other digits lie where those of the first view would have lain.
+        """
+        if self.replace:
+            top, left = self._corners(factors["size"], rng)
+            factors = factors | {"top": top, "left": left}
+        if self.redraw:
+            instance = self._redrawn(factors["instance"], rng, pool)
+            factors = factors | {"instance": instance, "digit": pool.labels[instance]}
+        return factors
+
+    def _redrawn(self, instance: Tensor, rng: torch.Generator, pool: Pool) -> Tensor:
+        """The instances (n, k), in some scenes with others in place of all but the first."""
+        n, k = instance.shape
+        others = torch.randint(len(pool), (n, k), generator=rng, device=rng.device)
+        competes = torch.arange(k, device=rng.device) > 0
+        anew = chosen(self.redraw, n, rng)[:, None] & competes
+        return torch.where(anew, others, instance)
 
     def _check(self) -> None:
+        check_competitor(self.redraw, self.blank)
         smallest, largest = min(self.digit_sizes), max(self.digit_sizes)
         if smallest < 1:
             raise ValueError(f"a digit size of {smallest} px is not drawable; the smallest is 1")
@@ -115,6 +156,8 @@ class _DigitScenes(Scenes):
         """
         k, device = len(self.digit_sizes), rng.device
         instance = torch.randint(len(pool), (n, k), generator=rng, device=device)
+        if self.blank:
+            instance[:, 1:] = 0
         size = torch.stack([torch.full((n,), side, device=device) for side in self.digit_sizes], 1)
         top, left = self._corners(size, rng)
         return {
@@ -236,6 +279,10 @@ class MultiDigits(_DigitScenes):
             digits fill 20.
         replace: Place the digits anew for the second view, so that two views share only which
             digits they are.
+        redraw: Probability that the second view shows other digits, drawn from the same pool, in
+            place of all but the first, in [0, 1]; at 1 views share nothing of what these are.
+        blank: All digits but the first are one and the same instance everywhere, so that they
+            carry nothing and are not asked for.
 
     >>> import torch
     >>> from suppression.data import SOURCES
@@ -254,11 +301,17 @@ class MultiDigits(_DigitScenes):
     combine: Literal["max", "add"] = "max"
     box: int = SIDE
     replace: bool | None = None
+    redraw: float = 0.0
+    blank: bool | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count = {self.count}: a scene has at least one digit")
+        if self.count == 1 and (self.redraw or self.blank):
+            raise ValueError(
+                "count = 1: one digit alone has no competitor to be drawn anew or left blank"
+            )
         if len(self.sizes) not in (1, self.count):
             raise ValueError(
                 f"{len(self.sizes)} sizes for {self.count} digits; give one for all or one for each"
@@ -270,21 +323,25 @@ class MultiDigits(_DigitScenes):
         return self.sizes * self.count if len(self.sizes) == 1 else self.sizes
 
     @property
-    def features(self) -> tuple[str, ...]:
-        if len(set(self.digit_sizes)) == 1:
-            return ("digit",)
+    def of_one_size(self) -> bool:
+        return len(set(self.digit_sizes)) == 1
+
+    @property
+    def digit_names(self) -> tuple[str, ...]:
+        if self.of_one_size:
+            return ("digit",) * self.count
         return tuple(f"digit{j + 1}" for j in range(self.count))
 
     def questions(self) -> list[Question]:
-        if len(self.features) == 1:
+        if self.of_one_size:
             return [("alone", None, self.features)]
         return super().questions()
 
     def probed(self) -> MultiDigits:
         """One digit where all are alike (the published protocol)."""
-        if len(self.features) == 1:
-            return dataclasses.replace(self, count=1, sizes=self.sizes[:1])
-        return self
+        if not self.of_one_size:
+            return self
+        return dataclasses.replace(self, count=1, sizes=self.sizes[:1], redraw=0.0, blank=None)
 
 
 @dataclass(frozen=True)
@@ -308,6 +365,10 @@ class TwoDigits(_DigitScenes):
             digits fill 20.
         replace: Place the digits anew for the second view, so that two views share only which
             digits they are.
+        redraw: Probability that the second view shows another second digit, drawn from the same
+            pool, in its place, in [0, 1]; at 1 views share nothing of what it is.
+        blank: The second digit is one and the same instance everywhere, so that it carries
+            nothing and is not asked for.
 
     >>> import torch
     >>> from suppression.data import SOURCES
@@ -326,13 +387,15 @@ class TwoDigits(_DigitScenes):
     combine: Literal["max", "add"] = "max"
     box: int = SIDE
     replace: bool | None = None
+    redraw: float = 0.0
+    blank: bool | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         self._check()
 
     @property
-    def features(self) -> tuple[str, ...]:
+    def digit_names(self) -> tuple[str, ...]:
         return ("first", "second")
 
     @property

@@ -38,6 +38,10 @@ class DigitsOnPhotos(DigitAndPhoto):
         alpha: Opacity of the digit where combine is alpha, in [0, 1].
         share: Side of a digit as a share of the canvas's, in (0, 1], or (0, 0.25] on a lattice.
         box: Side of the central square kept of the 28-px digit, px, 1 to 28.
+        redraw: Probability that the second view shows another digit, drawn by the same law, in
+            its place, in [0, 1]; at 1 views share no more of it than two scenes do.
+        blank: The digit is one and the same instance everywhere, so that it carries nothing and
+            is not asked for.
 
     >>> import torch
     >>> from dataclasses import replace
@@ -57,6 +61,8 @@ class DigitsOnPhotos(DigitAndPhoto):
     alpha: float = 0.5
     share: float = 28 / 224
     box: int = SIDE
+    redraw: float = 0.0
+    blank: bool | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -78,7 +84,7 @@ class DigitsOnPhotos(DigitAndPhoto):
             of the copies, (n, 3) on a lattice and (n, 1) of a single one, px of the canvas.
         """
         photos = photos_of(pool)
-        instance = torch.randint(len(pool), (n,), generator=rng, device=rng.device)
+        instance = self._draw_digits(n, rng, pool)
         photo = torch.randint(len(photos), (n,), generator=rng, device=rng.device)
         if self.placement == "one":
             room = math.floor(self.canvas * (1 - self.share)) + 1
@@ -95,6 +101,13 @@ class DigitsOnPhotos(DigitAndPhoto):
             "top": top,
             "left": left,
         }
+
+    def _draw_digits(self, n: int, rng: torch.Generator, pool: Pool) -> Tensor:
+        instance = torch.randint(len(pool), (n,), generator=rng, device=rng.device)
+        return self._unless_blank(instance)
+
+    def _instances(self, photo: Tensor, rng: torch.Generator, pool: Pool) -> Tensor:
+        return self._draw_digits(len(photo), rng, pool)
 
     def masks(
         self,
@@ -120,9 +133,9 @@ class DigitsOnPhotos(DigitAndPhoto):
         """Draw the scenes, (n, 3, out, out); black for a photograph that is not visible."""
         images = photos_of(pool).images.index_select(0, factors["photo"])
         photo = filling(images, self.canvas, view, out)
-        if visible is not None and 0 not in visible:
+        if not self.shows("digit", visible):
             return photo
-        if visible is not None and 1 not in visible:
+        if not self.shows("scene", visible):
             photo = torch.zeros_like(photo)
         ink = self.masks(factors, pool, view=view, out=out)
         if self.combine == "max":

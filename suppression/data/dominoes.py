@@ -33,6 +33,10 @@ class Dominoes(DigitAndPhoto):
             the digits of the others are any.
         instances: Number of unique digits, 1 or more; all of the source's if none.
         box: Side of the central square kept of the 28-px digit, px, 1 to 28.
+        redraw: Probability that the second view shows another digit, drawn by the same law, in
+            its place, in [0, 1]; at 1 views share no more of it than two scenes do.
+        blank: The digit is one and the same instance everywhere, so that it carries nothing and
+            is not asked for.
 
     >>> import torch
     >>> from dataclasses import replace
@@ -49,6 +53,8 @@ class Dominoes(DigitAndPhoto):
     correlation: float = 0.0
     instances: int | None = None
     box: int = SIDE
+    redraw: float = 0.0
+    blank: bool | None = None
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
@@ -64,13 +70,17 @@ class Dominoes(DigitAndPhoto):
         """Draw n scenes: `instance` and `photo` with their classes `digit` and `scene`, (n,)."""
         photos = photos_of(pool)
         photo = torch.randint(len(photos), (n,), generator=rng, device=rng.device)
-        scene = photos.labels[photo]
-        which, chance = torch.rand(2, n, generator=rng, device=rng.device)
+        instance = self._instances(photo, rng, pool)
+        digit, scene = pool.labels[instance], photos.labels[photo]
+        return {"instance": instance, "digit": digit, "photo": photo, "scene": scene}
+
+    def _instances(self, photo: Tensor, rng: torch.Generator, pool: Pool) -> Tensor:
+        scene = photos_of(pool).labels[photo]
+        which, chance = torch.rand(2, len(photo), generator=rng, device=rng.device)
         matching = pool.of_class(scene % len(pool.names), which)
         of_all = (which * len(pool)).long()
         instance = torch.where(chance < self.correlation, matching, of_all)
-        digit = pool.labels[instance]
-        return {"instance": instance, "digit": digit, "photo": photo, "scene": scene}
+        return self._unless_blank(instance)
 
     def probed(self) -> Dominoes:
         return dataclasses.replace(self, correlation=0.0)
@@ -90,8 +100,8 @@ class Dominoes(DigitAndPhoto):
         below = photos_of(pool).images.index_select(0, factors["photo"])
         left = torch.full((len(below), 1), half / 2, device=below.device)
         halves = []
-        for i, (sprites, height) in enumerate(((above, 0.0), (below, half))):
-            if visible is None or i in visible:
+        for name, sprites, height in (("digit", above, 0.0), ("scene", below, half)):
+            if self.shows(name, visible):
                 top = torch.full_like(left, height)
                 halves.append(placed(sprites, top, left, half, self.canvas, view, out))
         return sum(halves[1:], halves[0]).clamp(max=1).expand(-1, 3, -1, -1)

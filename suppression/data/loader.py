@@ -120,7 +120,7 @@ def draw_batch(
         and those of the second.
     """
     drawn = scenes.factors(n, rng, pool)
-    again = scenes.again(drawn, rng)
+    again = scenes.again(drawn, rng, pool)
     return views_of(scenes, augmentation, [drawn, again], pool, rng), drawn, again
 
 

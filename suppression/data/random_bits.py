@@ -9,7 +9,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from suppression.data.base import Factors, Question, Scenes, Visible
+from suppression.data.base import (
+    Factors,
+    Question,
+    Scenes,
+    Visible,
+    check_competitor,
+    chosen,
+)
 from suppression.data.pool import SIDE, Pool
 from suppression.data.sources.photos import check_photographs, is_photographs
 from suppression.data.transforms.sprites import filling
@@ -23,8 +30,12 @@ class _InstanceBits(Scenes):
     """One instance that fills the canvas, and the last `bits` bits of the hash of its pixels."""
 
     bits: int
+    redraw: float
+    blank: bool | None
+    blank_bit: ClassVar[int] = 0  # what all bits are where they are blank
 
     def _check(self) -> None:
+        check_competitor(self.redraw, self.blank)
         if not 0 <= self.bits <= MOST_BITS:
             raise ValueError(f"bits = {self.bits} is not in 0..{MOST_BITS}")
         if self.canvas < 4:
@@ -39,11 +50,16 @@ class _InstanceBits(Scenes):
 
     @property
     def bit_names(self) -> tuple[str, ...]:
-        return tuple(f"bit{i + 1}" for i in range(self.bits))
+        told = 0 if self.blank else self.bits
+        return tuple(f"bit{i + 1}" for i in range(told))
+
+    @property
+    def competitors(self) -> tuple[str, ...]:
+        return self.bit_names
 
     @property
     def shared_bits(self) -> float:
-        return float(self.bits)
+        return float(len(self.bit_names))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -61,9 +77,24 @@ class _InstanceBits(Scenes):
 
     def of_instances(self, instance: Tensor, pool: Pool) -> Factors:
         """All there is to a scene is its instance, so training can go through the pool."""
+        bits = self._bits_of(instance, pool)
+        return {"instance": instance, self.picture: pool.labels[instance], "bits": bits}
+
+    def _bits_of(self, instance: Tensor, pool: Pool) -> Tensor:
+        """The bits that are tied to these instances (n,), (n, bits)."""
         shifts = torch.arange(self.bits, device=instance.device)
         bits = pool.hashes[instance][:, None] >> shifts & 1
-        return {"instance": instance, self.picture: pool.labels[instance], "bits": bits}
+        return torch.full_like(bits, self.blank_bit) if self.blank else bits
+
+    def again(self, factors: Factors, rng: torch.Generator, pool: Pool) -> Factors:
+        """The same pictures; by `redraw` with the bits of any other one."""
+        if not self.redraw:
+            return factors
+        n = len(factors["instance"])
+        others = torch.randint(len(pool), (n,), generator=rng, device=rng.device)
+        anew = chosen(self.redraw, n, rng)[:, None]
+        bits = torch.where(anew, self._bits_of(others, pool), factors["bits"])
+        return factors | {"bits": bits}
 
     def labels(self, factors: Factors) -> dict[str, Tensor]:
         labels = {self.picture: factors[self.picture]}
@@ -76,7 +107,7 @@ class _InstanceBits(Scenes):
 
     def captions(self, factors: Factors, pool: Pool) -> list[str]:
         names = [pool.names[int(label)] for label in factors[self.picture]]
-        if not self.bits:
+        if not self.bit_names:
             return names
         captions = []
         for name, bits in zip(names, factors["bits"].tolist(), strict=True):
@@ -86,7 +117,7 @@ class _InstanceBits(Scenes):
     def questions(self) -> list[Question]:
         """The class where bits are hidden, the bits where the picture is, and everything."""
         together: Question = ("together", None, self.features)
-        if not self.bits:
+        if not self.bit_names:
             return [together]
         positions = tuple(range(1, self.bits + 1))
         return [
@@ -110,6 +141,9 @@ class RandomBits(_InstanceBits):
         source: Source of the pictures: digits or mnist, or photographs (photos, colour_photos,
             cifar10, stl10, imagenette or folder:PATH).
         bits: Number of bits, 0 to 24.
+        redraw: Probability that the second view has the bits of another instance, in [0, 1]; at 1
+            views share no more of them than two scenes do.
+        blank: All bits are 0, so that they carry nothing and are not asked for.
 
     >>> import torch
     >>> from suppression.data import SOURCES
@@ -122,6 +156,8 @@ class RandomBits(_InstanceBits):
     canvas: int = SIDE
     source: str = "digits"
     bits: int = 5
+    redraw: float = 0.0
+    blank: bool | None = None
     version: ClassVar[int] = 1
 
     picture = "class"  # type: ignore[assignment]
@@ -181,6 +217,9 @@ class ColouredDigits(_InstanceBits):
     Args:
         canvas: Side of a scene, px, 4 or more; the digit fills it.
         bits: Number of bits, 0 to 24.
+        redraw: Probability that the second view has the colour of another instance, in [0, 1]; at
+            1 views share no more of it than two scenes do.
+        blank: Every digit is white, so that its colour carries nothing; bits are not asked for.
 
     >>> import torch
     >>> from suppression.data import SOURCES
@@ -192,7 +231,10 @@ class ColouredDigits(_InstanceBits):
 
     canvas: int = SIDE
     bits: int = 3
+    redraw: float = 0.0
+    blank: bool | None = None
     version: ClassVar[int] = 1
+    blank_bit: ClassVar[int] = 1  # ones in all channels are white
 
     picture = "digit"  # type: ignore[assignment]
 

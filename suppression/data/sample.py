@@ -113,7 +113,7 @@ def take_sample(
         drawn = scenes.factors(n, rng, pool)
     except ValueError as error:
         raise UserError(str(error)) from error
-    again = scenes.again(drawn, rng)
+    again = scenes.again(drawn, rng, pool)
     second = augmentation.crop_only if augmentation.one_branch else augmentation
     seen = [(augmentation, drawn), (second, again)]
     if augmentation.local:

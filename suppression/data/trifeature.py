@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from suppression.data.base import Factors, Scenes, Visible
+from suppression.data.base import Factors, Scenes, Visible, check_competitor, chosen
 from suppression.data.pool import Pool
 from suppression.data.transforms.sprites import placed
 
@@ -115,6 +115,7 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "pink": (1.0, 0.65, 0.7),
     "white": (1.0, 1.0, 1.0),
 }
+WHITE = list(COLOURS).index("white")
 ATTRIBUTES = {"shape": tuple(SHAPES), "texture": tuple(TEXTURES), "colour": tuple(COLOURS)}
 
 
@@ -152,6 +153,9 @@ class Trifeature(Scenes):
         correlation: Share of the scenes whose texture has the shape's number, and, drawn apart,
             of those whose colour has it, in [0, 1]; in the others they are any.
         share: Side of the object as a share of the canvas's, in (0, 1].
+        redraw: Probability that the second view shows the object in a colour drawn anew, by the
+            same law, in [0, 1]; at 1 views share no more of it than the correlation says.
+        blank: Every object is white, so that its colour carries nothing and is not asked for.
 
     >>> import torch
     >>> from suppression.data.pool import NOTHING
@@ -164,10 +168,13 @@ class Trifeature(Scenes):
     canvas: int = 64
     correlation: float = 0.0
     share: float = 0.6
+    redraw: float = 0.0
+    blank: bool | None = None
     version: ClassVar[int] = 1
     sources: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        check_competitor(self.redraw, self.blank)
         if not 0 <= self.correlation <= 1:
             raise ValueError(f"correlation = {self.correlation} is not in [0, 1]")
         if not 0 < self.share <= 1:
@@ -182,11 +189,15 @@ class Trifeature(Scenes):
 
     @property
     def features(self) -> tuple[str, ...]:
-        return tuple(ATTRIBUTES)
+        return ("shape", "texture") if self.blank else tuple(ATTRIBUTES)
+
+    @property
+    def competitors(self) -> tuple[str, ...]:
+        return () if self.blank else ("colour",)
 
     @property
     def shared_bits(self) -> float:
-        return math.log2(10)
+        return 0.0 if self.blank else math.log2(10)
 
     def factors(self, n: int, rng: torch.Generator, pool: Pool) -> Factors:
         """Draw n scenes, each of which is an instance.
@@ -199,6 +210,8 @@ class Trifeature(Scenes):
         together = torch.rand(2, n, generator=rng, device=rng.device) < self.correlation
         texture = torch.where(together[0], shape, others[0])
         colour = torch.where(together[1], shape, others[1])
+        if self.blank:
+            colour = torch.full_like(colour, WHITE)
         turn = torch.randint(TURNS, (n, 2), generator=rng, device=rng.device)
         room = math.floor(self.canvas * (1 - self.share)) + 1
         top, left = torch.rand(2, n, 1, generator=rng, device=rng.device).mul_(room).floor_()
@@ -212,8 +225,18 @@ class Trifeature(Scenes):
             "instance": torch.arange(n, device=rng.device),
         }
 
+    def again(self, factors: Factors, rng: torch.Generator, pool: Pool) -> Factors:
+        """The same objects; by `redraw` in another colour, drawn by the same law."""
+        if not self.redraw:
+            return factors
+        n = len(factors["shape"])
+        other = torch.randint(10, (n,), generator=rng, device=rng.device)
+        drawn = torch.where(chosen(self.correlation, n, rng), factors["shape"], other)
+        colour = torch.where(chosen(self.redraw, n, rng), drawn, factors["colour"])
+        return factors | {"colour": colour}
+
     def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
-        return ATTRIBUTES
+        return {name: ATTRIBUTES[name] for name in self.features}
 
     def captions(self, factors: Factors, pool: Pool) -> list[str]:
         return [caption.replace(", ", "\n") for caption in super().captions(factors, pool)]

@@ -18,7 +18,7 @@ def two_views(
     scenes: Scenes, views: Augmentation, drawn: Factors, pool: Pool, rng: torch.Generator
 ) -> tuple[Tensor, ...]:
     """Both views of each scene, then its local crops; see `views_of`."""
-    return views_of(scenes, views, [drawn, scenes.again(drawn, rng)], pool, rng)
+    return views_of(scenes, views, [drawn, scenes.again(drawn, rng, pool)], pool, rng)
 
 
 def views_of(

@@ -42,8 +42,19 @@ def check_cell(
     method = untrained_method(run, before or {}, width=1)
     if probe is not None:
         check_probe(run.kind, run.dataset, probe, method.encoder)
+    check_labels(run)
     if run.training is not None and run.augmentation is not None:
         check_training(run, method, run.augmentation)
+
+
+def check_labels(run: Run) -> None:
+    """UserError where a method is told labels of both views that only the first one has."""
+    told = [name for name in run.dataset.competitors if name in run.dataset.told]
+    if run.get("redraw") and run.trainer.labelled and told:
+        raise UserError(
+            f"redraw = {run.get('redraw')}: {run.method} is told the labels of both views "
+            f"together, and the second one may have another {', '.join(told)}"
+        )
 
 
 def check_training(run: Run, method: Method, augmentation: Augmentation) -> None:

@@ -26,7 +26,15 @@ N = 16  # scenes that are drawn for a check
 CLOSE = 1e-4  # of pixels in [0, 1]
 ROUNDING = 1e-5  # a blur's weights add up to 1 but for that
 
-PROPERTIES = ("features", "channels", "planes", "photo_side", "shared_bits", "told")
+PROPERTIES = (
+    "features",
+    "competitors",
+    "channels",
+    "planes",
+    "photo_side",
+    "shared_bits",
+    "told",
+)
 METHODS = (
     "factors",
     "of_instances",
@@ -74,7 +82,7 @@ def check_dataset(dataset: type[Scenes] | Scenes, *, pool: Pool | None = None) -
     check_crops(scenes, drawn, pool)
     check_append(scenes, drawn, pool)
     check_masks(scenes, drawn, pool)
-    check_again(scenes, drawn)
+    check_again(scenes, drawn, pool)
     check_of_instances(scenes, drawn, pool)
     check_targets(scenes, drawn, pool)
     check_questions(scenes, pool)
@@ -183,9 +191,10 @@ def check_properties(scenes: Scenes) -> None:
         isinstance(features, tuple) and len(features) > 0 and len(set(features)) == len(features),
         f"{name}.features is {features!r}; it is a tuple of different names, one at least",
     )
-    for feature in told:
-        if feature not in features:
-            raise unknown(f"{name}.told names no feature,", feature, features)
+    for member, named in (("told", told), ("competitors", scenes.competitors)):
+        for feature in named:
+            if feature not in features:
+                raise unknown(f"{name}.{member} names no feature,", feature, features)
     colours = scenes.channels - scenes.planes
     require(
         colours in (1, 3) and scenes.planes >= 0,
@@ -376,22 +385,25 @@ def check_masks(scenes: Scenes, drawn: Factors, pool: Pool) -> None:
     )
 
 
-def check_again(scenes: Scenes, drawn: Factors) -> None:
-    """The second view may see other factors, of the same names and classes."""
+def check_again(scenes: Scenes, drawn: Factors, pool: Pool) -> None:
+    """The second view may see other factors; of all but competitors the same classes."""
     where = f"{type(scenes).__name__}.again"
     kept = {name: value.clone() for name, value in drawn.items()}
     with no_other_random_numbers(where):
-        again = scenes.again(drawn, torch_rng("again", 0))
-        same = scenes.again(drawn, torch_rng("again", 0))
+        again = scenes.again(drawn, torch_rng("again", 0), pool)
+        same = scenes.again(drawn, torch_rng("again", 0), pool)
     require(equal(kept, drawn), f"{where} changes the factors it is given; give a new dict")
     check_rows(where, again, N)
     require(list(again) == list(drawn), f"{where} gives other names than `factors`")
     require(equal(again, same), f"{where} gives others from an equal generator; draw with rng")
     labels, labels_again = scenes.labels(drawn), scenes.labels(again)
     for feature in scenes.features:
+        if feature in scenes.competitors:
+            continue
         require(
             torch.equal(labels[feature], labels_again[feature]),
-            f"{where} changes the class of '{feature}', which both views share",
+            f"{where} changes the class of '{feature}', which both views share; "
+            f"{type(scenes).__name__}.competitors names the features that they need not share",
         )
 
 

@@ -178,7 +178,7 @@ def changing(self, factors, pool, *, view=None, out=None, visible=None):
     return x
 
 
-def other_class(self, factors, rng):
+def other_class(self, factors, rng, pool):
     return factors | {"half": 1 - factors["half"]}
 
 
@@ -198,6 +198,7 @@ def nothing_hidden(self):
         ({"render": normalised}, "Toy.render draws a scene differently beside others"),
         ({"render": changing}, "Toy.render changes the factors it is given"),
         ({"again": other_class}, "Toy.again changes the class of 'half'"),
+        ({"again": other_class, "competitors": ("width",)}, "Toy.again changes the class of"),
         ({"questions": nothing_hidden}, r"render\(visible=\(0,\)\) hides nothing"),
         (
             {"classes": lambda self, pool: {"width": ("1", "2"), "half": ("a", "b")}},
@@ -230,3 +231,9 @@ def test_the_pool_of_a_source_that_is_not_there_can_be_handed_in():
     images = torch.randint(256, (20, 28, 28), generator=torch.Generator().manual_seed(0))
     pool = Pool(images.to(torch.uint8), torch.arange(20) % 10)
     check_dataset(TwoDigits(canvas=40, size1=12, size2=28), pool=pool)
+
+
+def test_the_class_of_a_competitor_may_be_another_in_the_second_view():
+    check_dataset(broken(again=other_class, competitors=("half",)))
+    with pytest.raises(UserError, match="competitors names no feature, 'hlf'; did you mean 'half'"):
+        check_dataset(broken(again=other_class, competitors=("hlf",)))

@@ -36,6 +36,8 @@ VARIANTS = [
     RandomBits(bits=0),
     ColouredDigits(canvas=45, bits=24),
 ]
+VARIANTS += [dataclasses.replace(DATASETS[name](), blank=True) for name in DATASETS]
+REDRAWN = [dataclasses.replace(DATASETS[name](), redraw=0.5) for name in DATASETS]
 CHANGED_BY_AGAIN = {"top", "left"}
 
 
@@ -48,15 +50,16 @@ def test_every_data_set_keeps_the_contract_by_its_defaults(name):
     check_dataset(DATASETS[name])
 
 
-@pytest.mark.parametrize("scenes", VARIANTS, ids=repr)
+@pytest.mark.parametrize("scenes", [*VARIANTS, *REDRAWN], ids=repr)
 def test_every_data_set_keeps_the_contract_at_the_rims_of_its_parameters(scenes):
     check_dataset(scenes)
 
 
 @pytest.mark.parametrize("scenes", VARIANTS, ids=repr)
 def test_the_second_view_shows_the_same_but_for_what_is_placed_anew(scenes):
-    drawn = drawn_from(scenes, load_training_pool(scenes))
-    again = scenes.again(drawn, torch_rng("again"))
+    pool = load_training_pool(scenes)
+    drawn = drawn_from(scenes, pool)
+    again = scenes.again(drawn, torch_rng("again"), pool)
     changed = {name for name in drawn if not torch.equal(drawn[name], again[name])}
     assert changed == (CHANGED_BY_AGAIN if getattr(scenes, "replace", None) else set())
 

@@ -494,12 +494,12 @@ def test_a_second_view_shows_the_same_digits_placed_anew_only_if_they_are_to_be_
     factors = kept.factors(40, rng(), pool)
     state = (one := rng(1)).get_state()
     assert all(
-        torch.equal(kept.again(factors, one)[name], value) for name, value in factors.items()
+        torch.equal(kept.again(factors, one, pool)[name], value) for name, value in factors.items()
     )
     assert torch.equal(
         one.get_state(), state
     )  # so that scenes without it draw what they drew before there was such a parameter
-    seen = replaced.again(factors, one)
+    seen = replaced.again(factors, one, pool)
     assert all(torch.equal(seen[name], factors[name]) for name in ("instance", "digit", "size"))
     for name in ("top", "left"):
         assert not torch.equal(seen[name], factors[name])
