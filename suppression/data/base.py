@@ -44,6 +44,7 @@ class Scenes(ABC):
       (the factor `instance`).
     - `again` (the same factors): what of a scene the second view sees drawn anew; and
       `competitors` (none): the features whose class that may change.
+    - `objects` (none) and `of_objects`: the objects of the same classes that a scene shows.
     - `questions` (all features, all visible) and `probed` (itself): what probes ask, of which
       scenes.
     - `told`, `spaces` and `targets` (one-hot labels of all features): what supervised training
@@ -278,6 +279,25 @@ class Scenes(ABC):
             visible on them, and the features asked for.
         """
         return [("together", None, self.features)]
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The feature of each object, where a scene shows several objects of the same classes.
+
+        Several objects may have one feature; the first one's is asked for in any case.
+        """
+        return ()
+
+    def of_objects(self, factors: Factors) -> tuple[Tensor, Tensor]:
+        """The class of each of `objects`, and the number of the instance that carries it.
+
+        Returns:
+            Two tensors (n, objects) int64.
+
+        Raises:
+            UserError: The scenes have no `objects` (the default).
+        """
+        raise UserError(f"{type(self).__name__} has no scenes of several objects")
 
     def probed(self) -> Scenes:
         """The generator of the scenes that probes see, where training sees others."""

@@ -88,6 +88,13 @@ class _DigitScenes(Scenes):
             questions.append(("together", None, self.features))
         return questions
 
+    @property
+    def objects(self) -> tuple[str, ...]:
+        return self.digit_names if len(self.digit_names) > 1 else ()
+
+    def of_objects(self, factors: Factors) -> tuple[Tensor, Tensor]:
+        return factors["digit"], factors["instance"]
+
     def again(self, factors: Factors, rng: torch.Generator, pool: Pool) -> Factors:
         """The same digits, placed anew if `replace`; others but for the first by `redraw`.
 

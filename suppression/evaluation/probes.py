@@ -13,6 +13,7 @@ from suppression.evaluation.contrastive_task import ContrastiveTask
 from suppression.evaluation.knn import KNN
 from suppression.evaluation.linear import Linear
 from suppression.evaluation.mlp import MLP
+from suppression.evaluation.named import Named
 from suppression.evaluation.online import Online
 from suppression.evaluation.rankme import RankMe
 from suppression.evaluation.spec import SHARED, ProbeSettings, Setting, add_settings, drop_settings
@@ -24,6 +25,7 @@ PROBES: dict[str, type[Probe]] = {
     "mlp": MLP,
     "knn": KNN,
     "online": Online,
+    "named": Named,
     "transformations": Transformations,
     "k-means": Clustering,
     "contrast": ContrastiveTask,

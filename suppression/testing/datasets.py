@@ -29,6 +29,7 @@ ROUNDING = 1e-5  # a blur's weights add up to 1 but for that
 PROPERTIES = (
     "features",
     "competitors",
+    "objects",
     "channels",
     "planes",
     "photo_side",
@@ -49,6 +50,7 @@ METHODS = (
     "spaces",
     "targets",
     "questions",
+    "of_objects",
     "probed",
 )
 
@@ -78,6 +80,7 @@ def check_dataset(dataset: type[Scenes] | Scenes, *, pool: Pool | None = None) -
         pool = load_training_pool(scenes)
     drawn = check_factors(scenes, pool)
     check_labels(scenes, drawn, pool)
+    check_objects(scenes, drawn, pool)
     check_render(scenes, drawn, pool)
     check_crops(scenes, drawn, pool)
     check_append(scenes, drawn, pool)
@@ -273,6 +276,28 @@ def check_labels(scenes: Scenes, drawn: Factors, pool: Pool) -> None:
         len(captions) == N and all(isinstance(caption, str) for caption in captions),
         f"{name}.captions gives {len(captions)} captions for {N} scenes, or some that are no str",
     )
+
+
+def check_objects(scenes: Scenes, drawn: Factors, pool: Pool) -> None:
+    """Several objects have classes and carriers, and the first one's feature is asked for."""
+    name, objects = type(scenes).__name__, scenes.objects
+    if not objects:
+        return
+    if objects[0] not in scenes.features:
+        raise unknown(f"{name}.objects names no feature first,", objects[0], scenes.features)
+    classes = len(scenes.classes(pool)[objects[0]])
+    shape = (N, len(objects))
+    for member, found in zip(("classes", "carriers"), scenes.of_objects(drawn), strict=True):
+        is_right = tuple(found.shape) == shape and found.dtype == torch.int64
+        given = f"{tuple(found.shape)} {found.dtype}"
+        where = f"the {member} of {name}.of_objects"
+        require(is_right, f"{where} are {given}; they are {shape} torch.int64")
+    labels, of_objects = scenes.labels(drawn), scenes.of_objects(drawn)[0]
+    for j, feature in enumerate(objects):
+        check_label(f"{name}.of_objects, number {j}", of_objects[:, j], classes)
+        if feature in labels and objects.count(feature) == 1:
+            is_same = torch.equal(of_objects[:, j], labels[feature])
+            require(is_same, f"{name}.of_objects has another class of '{feature}' than `labels`")
 
 
 def check_names(where: str, found: dict[str, Any], features: tuple[str, ...]) -> None:

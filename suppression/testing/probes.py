@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from suppression.data import Scenes
+from suppression.data.digits import TwoDigits
 from suppression.data.digits_on_photos import DigitsOnPhotos
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.evaluation.base import Asked, Probe
@@ -21,6 +22,10 @@ from suppression.models.resnet import ResNet
 
 CPU = torch.device("cpu")
 TEXT = ("feature", "scenes", "probe", "layer")  # columns that every row has
+TOYS = {
+    "digits_on_photos": DigitsOnPhotos(canvas=32, share=0.25, photos="photos"),
+    "two_digits": TwoDigits(canvas=32, size1=8, size2=16),
+}
 SHARED = {"train": 200, "test": 40, "layers": ["block2", "h", "z"]}
 
 # What a switch is set to, by its annotation, where a probe's own default switches nothing on.
@@ -74,9 +79,8 @@ def check_probe(probe: type[Probe], **settings: Any) -> None:
         raise AssertionError(fault)
     who = probe.__name__
     made = switched_on(probe, settings)
-    asked = toy_question(made)
-    made.check("digits_on_photos", asked.whole, asked.settings, asked.method.encoder)
-    assert made.applies(asked), f"{who} does not apply to a network with head, classifier and views"
+    kind, asked = toy_question(made)
+    made.check(kind, asked.whole, asked.settings, asked.method.encoder)
     before, drawn = fingerprint(asked.method), torch.get_rng_state()
     rows = list(made.ask(asked))
     again = list(made.ask(asked))
@@ -106,9 +110,18 @@ def switched_on(probe: type[Probe], settings: dict[str, Any]) -> Probe:
     return made
 
 
-def toy_question(made: Probe) -> Asked:
-    """Digits on photographs, and a small network that was trained on nothing."""
-    scenes = DigitsOnPhotos(canvas=32, share=0.25, photos="photos")
+def toy_question(made: Probe) -> tuple[str, Asked]:
+    """The first scenes that it applies to, by kind, and a network that was trained on nothing."""
+    for kind, scenes in TOYS.items():
+        asked = question_about(scenes)
+        if made.applies(asked):
+            return kind, asked
+    who = type(made).__name__
+    raise AssertionError(f"{who} does not apply to a network with head, classifier and views")
+
+
+def question_about(scenes: Scenes) -> Asked:
+    """A small network that was trained on nothing, and these scenes."""
     pools = load_pools(scenes, "digits", None, CPU)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
