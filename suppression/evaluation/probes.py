@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterable
 
 from suppression.errors import UserError
+from suppression.evaluation.anew import Anew
 from suppression.evaluation.base import Measure, Probe
 from suppression.evaluation.clustering import Clustering
 from suppression.evaluation.contrastive_task import ContrastiveTask
@@ -26,6 +27,7 @@ PROBES: dict[str, type[Probe]] = {
     "knn": KNN,
     "online": Online,
     "named": Named,
+    "anew": Anew,
     "transformations": Transformations,
     "k-means": Clustering,
     "contrast": ContrastiveTask,
