@@ -147,7 +147,7 @@ class Named(Probe):
         return list(features)
 
     def applies(self, asked: Asked) -> bool:
-        return len(asked.whole.objects) > 1
+        return len(getattr(asked.whole, "objects", ())) > 1  # `evaluate` takes less than Scenes
 
     def ask(self, asked: Asked) -> Iterator[Row]:
         scenes, wanted = asked.whole, asked.settings.features

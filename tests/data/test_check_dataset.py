@@ -237,3 +237,26 @@ def test_the_class_of_a_competitor_may_be_another_in_the_second_view():
     check_dataset(broken(again=other_class, competitors=("half",)))
     with pytest.raises(UserError, match="competitors names no feature, 'hlf'; did you mean 'half'"):
         check_dataset(broken(again=other_class, competitors=("hlf",)))
+
+
+def halves(self, factors):
+    both = torch.stack([factors["half"], 1 - factors["half"]], 1)
+    return both, both
+
+
+def others(self, factors):
+    both = torch.stack([1 - factors["half"], factors["half"]], 1)
+    return both, both
+
+
+def test_the_objects_of_a_scene_are_checked():
+    twice = ("half", "half")
+    check_dataset(broken(objects=twice, of_objects=halves))
+    with pytest.raises(UserError, match="no scenes of several objects"):
+        check_dataset(broken(objects=twice))
+    with pytest.raises(UserError, match="names no feature first, 'hlf'; did you mean 'half'"):
+        check_dataset(broken(objects=("hlf", "half"), of_objects=halves))
+    with pytest.raises(AssertionError, match=r"are \(16, 2\) torch.int64; they are \(16, 3\)"):
+        check_dataset(broken(objects=("half", "half", "half"), of_objects=halves))
+    with pytest.raises(AssertionError, match="another class of 'half' than `labels`"):
+        check_dataset(broken(objects=("half", "width"), of_objects=others))
