@@ -138,8 +138,8 @@ class RandomBits(_InstanceBits):
 
     Args:
         canvas: Side of a scene, px, 4 or more; the picture fills it.
-        source: Source of the pictures: digits or mnist, or photographs (photos, colour_photos,
-            cifar10, stl10, imagenette or folder:PATH).
+        source: Source of the pictures: digits, mnist or mnist5k, or photographs (photos,
+            colour_photos, cifar10, stl10, imagenette or folder:PATH).
         bits: Number of bits, 0 to 24.
         redraw: Probability that the second view has the bits of another instance, in [0, 1]; at 1
             views share no more of them than two scenes do.

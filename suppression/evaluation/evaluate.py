@@ -65,8 +65,8 @@ def evaluate(
         encoder: A trained method, an encoder of this package, any module or any callable (see
             `as_encoder`); a network of three channels is shown gray scenes as three equal ones.
         scenes: A data set, such as `TwoDigits(canvas=32, size1=8, size2=24)`.
-        source: Source of instances to draw from: digits, mnist; scenes that name their sources in
-            fields of their own take those.
+        source: Source of instances to draw from: digits, mnist, mnist5k; scenes that name their
+            sources in fields of their own take those.
         layers: Layers to probe: h, the output; z of a method with a projection; of an encoder its
             layers; of any other module its submodules by name.
         features: Features of the data set that are asked for; all if None.

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from suppression.data.pool import SIDE, MissingSource, Pool
+from suppression.data.sources.mnist5k import mnist5k
 from suppression.data.sources.root import DATA_VARIABLE, data_root
 
 IMAGES = {True: "train-images-idx3-ubyte", False: "t10k-images-idx3-ubyte"}  # of MNIST
@@ -77,4 +78,4 @@ def idx(path: Path, shape: tuple[int, ...]) -> Tensor:
     return content[header:].view(shape)
 
 
-SOURCES = {"digits": digits, "mnist": mnist}
+SOURCES = {"digits": digits, "mnist": mnist, "mnist5k": mnist5k}
