@@ -11,7 +11,8 @@ from suppression.errors import UserError
 from suppression.evaluation.probes import switched_on
 from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row, from_csv, with_arms
-from suppression.experiment.schema import schema
+from suppression.experiment.schema import cell_parameters, options, schema
+from suppression.methods import METHODS
 
 Facts = dict[str, Any]
 
@@ -19,12 +20,28 @@ Facts = dict[str, Any]
 def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     """A record's rows, each with its arm, and how they were made.
 
-    A record that has grown was made in several runs: a dict each.
+    A record that has grown was made in several runs: a dict each. Parameters that came after a row
+    was recorded are at their defaults.
     """
     name = f"{plan.name}.{plan.scale}"
     made = json.loads((folder / f"{name}.json").read_text())
-    rows = from_csv((folder / f"{name}.csv").read_text(), schema(plan.card.kind))
+    kind = plan.card.kind
+    rows = []
+    for row in from_csv((folder / f"{name}.csv").read_text(), schema(kind)):
+        rows.append({**row, **later_parameters(kind, row)})
     return with_arms(plan, rows), made if isinstance(made, list) else [made]
+
+
+def later_parameters(kind: str, row: Row) -> Facts:
+    """The defaults of the parameters that a row has no value of, and that always have one."""
+    if row["method"] not in METHODS:  # a plug-in's, which is not loaded
+        return {}
+    found = {}
+    for name, each in cell_parameters(kind, row["method"], row.get("remedy")).items():
+        always = each.default is not None and type(None) not in options(each.type)
+        if always and row.get(name) is None:
+            found[name] = each.default
+    return found
 
 
 def pins_in_common(plan: Plan, pins: Mapping[str, Any]) -> Facts:
