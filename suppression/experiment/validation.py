@@ -53,7 +53,7 @@ def check_labels(run: Run) -> None:
     if run.get("redraw") and run.trainer.labelled and told:
         raise UserError(
             f"redraw = {run.get('redraw')}: {run.method} is told the labels of both views "
-            f"together, and the second one may have another {', '.join(told)}"
+            f"together, and '{told[0]}' may be another in the second view"
         )
 
 
