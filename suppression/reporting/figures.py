@@ -224,7 +224,7 @@ def known_level(summary: Summary, line: Line) -> float:
     """What is known of the measure: what guessing scores, or a collapsed network has."""
     measure = line.of
     if measure.guess:
-        return 100 * summary.guess(line.feature)
+        return 100 * summary.guess(line.feature, line.probe, line.measure)
     return math.nan if measure.floor is None else measure.floor
 
 

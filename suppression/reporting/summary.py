@@ -296,11 +296,16 @@ class Summary:
 
     # --- facts about all rows --------------------------------------------------------------
 
-    def guess(self, feature: str) -> float:
-        """What the most frequent class would score, in [0, 1]: the mean over all rows."""
+    def guess(self, feature: str, probe: str = "linear", measure: str = "accuracy") -> float:
+        """What guessing would score, in [0, 1]: the mean over the rows of this measure.
+
+        Probes that declare the same measure guess the same: the most frequent class.
+        """
+        wanted = Line("", "", probe, measure).of
         values = []
         for row in self.rows:
-            if row["feature"] == feature and row.get("guess") is not None:
+            same = Line("", "", readout(row), measure).of == wanted
+            if same and row["feature"] == feature and row.get("guess") is not None:
                 values.append(row["guess"])
         return sum(values) / len(values) if values else math.nan
 

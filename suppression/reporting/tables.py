@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
+from suppression.evaluation.base import ACCURACY, Measure
 from suppression.evaluation.probes import AXES, PROBES, SCENES, switched_on
 from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
@@ -205,11 +206,19 @@ def readout_text(summary: Summary) -> str:
 
 
 def guesses(summary: Summary) -> str:
+    """What guessing scores, once for all probes whose measure is the same."""
+    first_lines: dict[tuple[str, Measure], Line] = {}
+    for line in summary.lines:
+        if line.of.guess:
+            first_lines.setdefault((line.feature, line.of), line)
     parts = []
-    for feature in dict.fromkeys(line.feature for line in summary.lines):
-        guess = summary.guess(feature)
+    for line in first_lines.values():
+        guess = summary.guess(line.feature, line.probe, line.measure)
+        words = [line.feature]
+        if line.of != ACCURACY and line.probe in PROBES:
+            words.append(PROBES[line.probe].shown.tag)
         if not math.isnan(guess):
-            parts.append(f"{feature} {100 * guess:.0f} %")
+            parts.append(f"{' '.join(filter(None, words))} {100 * guess:.0f} %")
     return ", ".join(parts) or "-"
 
 

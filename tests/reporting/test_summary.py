@@ -14,6 +14,7 @@ from suppression.evaluation.probes import MEASURES
 from suppression.experiment.plan import make_plan
 from suppression.experiment.rows import long_rows
 from suppression.reporting.summary import Line, interval, summarise
+from suppression.reporting.tables import guesses
 
 # --- points against a loop over rows -------------------------------------------------------------
 
@@ -279,6 +280,18 @@ def test_seeds_and_guesses_are_those_of_all_rows(planned, along_bits, curves):
     share = 10 / len(rows)
     assert summarise(planned, rows).guess("class") == pytest.approx(0.1 + 0.1 * share)
     assert math.isnan(summary.guess("bit"))
+
+
+def test_probes_that_measure_something_else_guess_for_themselves(planned, along_bits, curves):
+    rows = along_bits(planned, curves)
+    named = [{**row, "probe": "named", "guess": 0.2} for row in rows]
+    knn = [{**row, "probe": "knn", "guess": 0.3} for row in rows]
+    summary = summarise(planned, rows + named + knn)
+    for probe in ("linear", "knn", "named"):
+        assert summary.guess("class", probe) == pytest.approx(0.2)  # knn's is pooled with linear's
+    summary = summarise(planned, rows + named)
+    assert summary.guess("class") == pytest.approx(0.1)
+    assert guesses(summary) == "class 10 %, class named 20 %"
 
 
 def test_a_row_bears_its_arm_from_the_cell_on(planned):
