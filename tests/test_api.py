@@ -353,5 +353,5 @@ def test_a_training_in_place_may_have_a_remedy_which_changes_its_weights():
     )
     pairs = zip(plain.parameters(), cured.parameters(), strict=True)
     assert not all(torch.equal(a, b) for a, b in pairs)
-    with pytest.raises(UserError, match="remedy ifm needs .* it goes with: simclr"):
+    with pytest.raises(UserError, match=r"remedy ifm needs .* it goes with: simclr"):
         sup.fit(scenes, method="byol", remedy="ifm", **how)
