@@ -17,7 +17,7 @@ from suppression.execution.context import Context
 from suppression.execution.displays import display_for
 from suppression.experiment.builders import build_method
 from suppression.experiment.run import Run
-from suppression.experiment.schema import cell_parameters, coerce
+from suppression.experiment.schema import REMEDY, cell_parameters, coerce
 from suppression.experiment.validation import check_cell
 from suppression.methods import METHODS
 from suppression.training.loop import train
@@ -97,8 +97,10 @@ def as_run(
     kind = kind_of(dataset)
     if method not in METHODS:
         raise unknown("there is no method", method, METHODS)
-    known = cell_parameters(kind, method, parameters.get("remedy"))
-    values: dict[str, Any] = {"data": kind, "method": method, "seed": seed}
+    given = dict(parameters)
+    remedy = coerce(REMEDY, given.pop("remedy", None), "fit")
+    known = cell_parameters(kind, method, remedy)
+    values: dict[str, Any] = {"data": kind, "method": method, "seed": seed, "remedy": remedy}
     for each in dataclasses.fields(dataset):  # type: ignore[arg-type]
         values[each.name] = getattr(dataset, each.name)
     if "source" in known and "source" not in values:
@@ -106,7 +108,7 @@ def as_run(
     if "samples" in known:
         values["batch"], values["samples"] = batch, steps * batch
         values["precision"] = "fp32"  # what is faster here would be another training elsewhere
-    for name, value in parameters.items():
+    for name, value in given.items():
         if name not in known:
             raise unknown(f"fit: {method} on {kind} has no parameter", name, known)
         values[name] = coerce(known[name], value, "fit")
