@@ -21,9 +21,9 @@ from suppression.execution.context import Context
 from suppression.execution.store import Store
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.schema import schema
+from suppression.training.loop import LOG_POINTS
 
 EXPERIMENTS = ("digit_size", "random_bits", "who_suppresses")
-EVENTS = 20  # a second, of all workers together
 ABREAST = 2  # cells that train side by side
 GOAL = ("≤", 1.0)  # %
 
@@ -54,7 +54,9 @@ class Paced:
         """As `executor.run`: tells `hear`, and returns the rows of the cells that are done."""
         waiting, found = deque(range(len(self.answers))), {}
         at_work: deque[tuple[int, int]] = deque()  # cell, steps done
-        whole, steps = round(self.seconds * EVENTS), 0
+        # A cell tells of so many steps, whatever it takes; all workers together tell of as many
+        # from one cell's end to the next one's.
+        whole, steps = LOG_POINTS, 0
         for i in range(ABREAST):  # which end in turn
             at_work.append((waiting.popleft(), round((i + 0.5) * whole / ABREAST)))
             hear(i, ("start",))
@@ -71,7 +73,7 @@ class Paced:
                 at_work.append((waiting.popleft(), 0))
                 hear(at_work[-1][0], ("start",))
             steps += 1
-            asleep += sleep_until(began + steps / EVENTS)
+            asleep += sleep_until(began + steps * self.seconds / whole)
         self.cpu = time.process_time() - cpu_began - asleep
         self.wall = time.monotonic() - began
         return found
@@ -88,8 +90,9 @@ def live(repetitions: int) -> Found:
     """The CPU time of the live display while cells train, as a share of one core.
 
     `api.train_missing` runs as in the command, its display on a terminal of 80 x 50, but cells do
-    not train: two at a time, they tell of a step 20 times a second in all, and one ends, with the
-    rows that are recorded for it, as often as two side by side did when they were recorded. The
+    not train: two at a time, they tell of their steps as the training loop does, 100 times a cell,
+    and one ends, with the rows that are recorded for it, as often as two side by side did when they
+    were recorded. The
     rows of all other recorded cells are known from the start. What is measured is the time from
     one such end to the next, half before the end and half after it; what waiting between the steps
     takes is not counted.
