@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -43,10 +42,6 @@ def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int, pins: Fa
         "commits": sorted({str(each["commit"]) for each in about}),
         **{name: about[0][name] for name in OF_THE_MACHINE},
     }
-
-
-def as_json(made: Facts | list[Facts]) -> bytes:
-    return (json.dumps(made, indent=1) + "\n").encode()
 
 
 def without_places(argv: list[str]) -> list[str]:

@@ -45,6 +45,7 @@ class Generalised(Projected):
 
     def spreading(self, z: Tensor) -> Tensor:
         """L_distribution: how far projections (2n, d) are from it; a scalar."""
+        # Each loss of this family brings its own; the family itself is not in METHODS.
         raise NotImplementedError(f"{type(self).__name__} has no distribution")
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:

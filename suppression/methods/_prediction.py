@@ -75,6 +75,7 @@ class Predicted(Projected):
 
     def usual_width(self) -> int:
         """The predictor's hidden units where the user does not say."""
+        # BYOL and SimSiam each say their own; this class is not in METHODS.
         raise NotImplementedError(f"{type(self).__name__} has no predictor")
 
     def aims(self, x: tuple[Tensor, Tensor], z: tuple[Tensor, Tensor]) -> list[Tensor]:
