@@ -87,6 +87,8 @@ class Anew(Probe):
     columns: ClassVar[dict[str, type]] = {**SCORED, "decodable": int}
     shown: ClassVar[Shown] = Shown(
         tag="statistics anew",
+        panel_of="linear",
+        legend="batch-norm statistics taken anew",
         caption="statistics anew: batch norms have those of such scenes, not those of training",
     )
 

@@ -9,6 +9,10 @@ from functools import cached_property
 from typing import Any
 
 
+# What the controls of a competition are called; elsewhere parameters bear their own names.
+COMPETITOR = {"redraw": "competitor redrawn", "blank": "competitor blank"}
+
+
 @dataclass(frozen=True)
 class Arm:
     """One line of the table.
@@ -37,7 +41,10 @@ class Arm:
                 continue
             if isinstance(value, list):
                 value = ",".join(map(str, value))
-            words.append(name if value is True else f"{name} {value}")
+            if value == 1 and name in COMPETITOR:
+                words.append(COMPETITOR[name])
+            else:
+                words.append(name if value is True else f"{name} {value}")
         return ", ".join(words)
 
     def __hash__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from suppression.errors import UserError
@@ -16,14 +17,20 @@ from suppression.methods.remedies import REMEDIES
 
 
 def recipe_arms(settings: Settings) -> list[dict[str, Any]]:
-    """All arms of the recipe, but for those that stand where the axis does not go."""
+    """All arms and controls of the recipe, but for those that stand where the axis does not go."""
     recipe = settings.recipe
-    found = []
-    for i, given in enumerate(recipe.arms):
-        lists = typed(given, f"{settings.name}: arms[{i}]", settings.card.kind)
-        found += product(lists)
+    found = [*written_arms(settings, "arms"), *written_arms(settings, "controls")]
     on_axis = [arm for arm in found if recipe.axis not in arm or arm[recipe.axis] in settings.axis]
     return unique(on_axis)
+
+
+def written_arms(settings: Settings, table: str) -> list[dict[str, Any]]:
+    """The arms of a recipe's `arms` or `controls`; several values of a parameter are several."""
+    found = []
+    for i, given in enumerate(getattr(settings.recipe, table)):
+        lists = typed(given, f"{settings.name}: {table}[{i}]", settings.card.kind)
+        found += product(lists)
+    return found
 
 
 def asked_for(settings: Settings, arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -50,20 +57,35 @@ def asked_for(settings: Settings, arms: list[dict[str, Any]]) -> list[dict[str, 
             if len(values) > 1 or of_remedy or name in set_by[arm["method"]]:
                 apart[name] = values
         for choice in product(apart):
-            found.append(with_its_parameters(settings, {**arm, **choice}))
+            found.append(with_its_parameters(settings, arm, choice))
     return unique(found)
 
 
-def with_its_parameters(settings: Settings, arm: dict[str, Any]) -> dict[str, Any]:
-    """The arm without parameters of a remedy that it has not."""
-    has = cell_parameters(settings.card.kind, arm["method"], arm.get("remedy"))
-    return {name: value for name, value in arm.items() if name in has or name == "remedy"}
+def with_its_parameters(
+    settings: Settings, arm: dict[str, Any], choice: dict[str, Any]
+) -> dict[str, Any]:
+    """The arm with what is chosen, but for parameters of a remedy that it has not.
+
+    Nor is it said of scenes that they are as they always are: `redraw` of 0 is the arm itself.
+    """
+    has = cell_parameters(settings.card.kind, arm["method"], {**arm, **choice}.get("remedy"))
+    found = {name: value for name, value in arm.items() if name in has or name == "remedy"}
+    for name, value in choice.items():
+        if name == "remedy":
+            found[name] = value
+        elif name in has:
+            is_usual = has[name].group == "dataset" and value == has[name].default
+            if is_usual and name not in settings.common:
+                found.pop(name, None)
+            else:
+                found[name] = value
+    return found
 
 
 def set_by_method(settings: Settings) -> dict[str, set[str]]:
     """The parameters that arms of each method set."""
     found: dict[str, set[str]] = {method: set() for method in METHODS}
-    for arm in settings.recipe.arms:
+    for arm in settings.recipe.every_arm:
         if arm["method"] in found:
             found[arm["method"]].update(arm)
     return found
@@ -120,6 +142,7 @@ def cells_of(
             raising UserError.
     """
     recipe, kind = settings.recipe, settings.card.kind
+    controls = written_arms(settings, "controls")
     axis: list[dict[str, Any]] = [{}]
     if not settings.axis_is_probed:
         axis = [{recipe.axis: x} for x in settings.axis]
@@ -127,6 +150,8 @@ def cells_of(
     for seed, place, arm in in_order(settings.seeds, settings.end_seeds, axis, arms):
         if recipe.axis in arm and arm[recipe.axis] != place[recipe.axis]:
             continue  # an arm that sets the axis's parameter itself stands at that place only
+        if place not in (axis[0], axis[-1]) and is_control(arm, controls):
+            continue
         method = arm["method"]
         given = first_values({**settings.common, **settings.per_method[method]})
         chosen = {**given, **arm, **place, "seed": seed}
@@ -144,6 +169,11 @@ def cells_of(
         run = dataclasses.replace(run, arm=arm_of(run.named_parameters, every_arm))
         found.setdefault(run.identity, run)  # one without the axis's parameter is the same anywhere
     return list(found.values())
+
+
+def is_control(arm: Mapping[str, Any], controls: list[dict[str, Any]]) -> bool:
+    """Whether an arm is one of the recipe's controls, with what pins may have added."""
+    return any(control.items() <= arm.items() for control in controls)
 
 
 def in_order(

@@ -13,8 +13,10 @@ from suppression.experiment.grid import (
     asked_for,
     cells_of,
     check_pins,
+    is_control,
     recipe_arms,
     set_by_method,
+    written_arms,
 )
 from suppression.experiment.prerequisites import Prerequisites
 from suppression.experiment.run import Run
@@ -41,6 +43,7 @@ class Plan:
         other_cells: The cells of `unasked`.
         pinned: Parameters that are pinned to one value in every arm, and that no arm sets.
         before: The cells that others build on, by key, each behind what it builds on itself.
+        written_controls: The recipe's controls, which arms may have more parameters than.
     """
 
     name: str
@@ -57,10 +60,16 @@ class Plan:
     other_cells: list[Run]
     pinned: dict[str, Any]
     before: Mapping[str, Run] = field(default_factory=dict)
+    written_controls: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def every_arm(self) -> list[Arm]:
         return [*self.arms, *self.unasked]
+
+    @cached_property
+    def controls(self) -> list[Arm]:
+        """The arms that stand at the two ends of the axis only."""
+        return [arm for arm in self.every_arm if is_control(arm.settings, self.written_controls)]
 
     @cached_property
     def keys(self) -> list[str]:
@@ -137,6 +146,7 @@ def make_plan(
         other_cells=[cell for cell in others if cell.identity not in there],
         pinned=pinned_everywhere(settings, asked),
         before=prerequisites.runs,
+        written_controls=written_arms(settings, "controls"),
     )
 
 

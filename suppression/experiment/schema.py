@@ -250,6 +250,8 @@ def cell_parameters_of(
     if trained.trains:
         groups |= {"augmentation", "training"}
     found = {name: each for name, each in schema_of(cls, classes).items() if each.group in groups}
+    if not trained.trains:
+        found.pop("redraw", None)  # what only second views show is nothing to a network without
     for each in parameters_of(trained, f"methods.{method}"):
         found[each.name] = each
     if remedies:

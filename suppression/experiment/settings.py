@@ -62,7 +62,7 @@ class Settings:
     def remedies(self, method: str) -> list[str]:
         """The remedies that are pinned, or that an arm of the method has, and that go with it."""
         lists = [self.pins.get("remedy", [])]
-        for arm in self.recipe.arms:
+        for arm in self.recipe.every_arm:
             if arm["method"] == method and "remedy" in arm:
                 own = typed({"remedy": arm["remedy"]}, self.name, self.card.kind)
                 lists.append(own["remedy"])
@@ -143,9 +143,10 @@ def check_recipe(
     if recipe.axis not in known and recipe.axis not in AXES:
         where = f"{name}: {card.kind} has no parameter for the axis"
         raise unknown(where, recipe.axis, [*known, *AXES])
-    for i, arm in enumerate(recipe.arms):
+    for i, arm in enumerate(recipe.every_arm):
         if "method" not in arm:
-            raise UserError(f"{name}: arms[{i}] names no method; there are: {', '.join(METHODS)}")
+            where = f"arms[{i}]" if i < len(recipe.arms) else f"controls[{i - len(recipe.arms)}]"
+            raise UserError(f"{name}: {where} names no method; there are: {', '.join(METHODS)}")
     for each in recipe.retention:
         if each.feature not in card.features:
             where = f"{name}: retention: card {recipe.data} has no feature"

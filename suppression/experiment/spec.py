@@ -11,7 +11,7 @@ from suppression.errors import UserError, unknown
 from suppression.evaluation.spec import ProbeSettings, Strict
 from suppression.experiment import files
 
-SCALES = ("smoke", "laptop", "paper")
+SCALES = ("smoke", "laptop", "evening", "paper")
 
 
 class Published(Strict):
@@ -45,12 +45,14 @@ class Retention(Strict):
         reference: The place of the axis where nothing competes: a value, or the parameter that
             holds it.
         scenes: On which scenes.
+        probe: By which readout.
         log2: Whether the threshold is fitted over log2 of the axis.
     """
 
     feature: str
     reference: float | str
     scenes: str = "together"
+    probe: str = "linear"
     log2: bool = False
 
 
@@ -95,6 +97,7 @@ class Recipe(Strict):
         matrix: Whether a field is drawn for each arm and place, in the order of `arms`, because
             lines between places would mean nothing.
         arms: The lines of the table, each a method with its parameters.
+        controls: Arms that stand at the two ends of the axis only.
         pretrain: Cells that arms build on, by the names that their `start` and `teacher` say:
             each a method with its parameters, and the card as `data` where it is another one.
         seeds: How many.
@@ -116,12 +119,18 @@ class Recipe(Strict):
     incentive: bool = False
     matrix: bool = False
     arms: list[dict[str, Any]]
+    controls: list[dict[str, Any]] = []
     pretrain: dict[str, dict[str, Any]] = {}
     seeds: int = 1
     probe: ProbeSettings = ProbeSettings()
     scale: dict[str, dict[str, Any]]
     published: Published | None = None
     note: str = ""
+
+    @property
+    def every_arm(self) -> list[dict[str, Any]]:
+        """The arms and the controls, as they are written."""
+        return [*self.arms, *self.controls]
 
 
 def load(path: Path, model: type[Any]) -> Any:

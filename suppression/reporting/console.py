@@ -56,12 +56,14 @@ def live_table(
 
 
 def cell_text(plan: Plan, cell: Run, rows: list[Row]) -> str:
-    """A finished cell's values in one line."""
+    """A finished cell's values in one line: those of the claim's readout, if it has its own."""
     measure = plan.recipe.measure
     summary = Summary(plan, long_rows(plan, [(cell, rows)]))
-    parts = []
+    headline, parts = summary.headline, []
     for line in summary.lines:
         if line.measure != measure:
+            continue
+        if headline is not None and headline.probe not in ("linear", line.probe):
             continue
         values = []
         for row in summary.rows:
@@ -72,4 +74,5 @@ def cell_text(plan: Plan, cell: Run, rows: list[Row]) -> str:
                 unit = 100 if line.of.percent else 1
                 values.append(f"{unit * row[measure]:.1f}")
         parts.append(f"{line.feature} {scenes_text(summary, line)} {' '.join(values)}")
-    return f"{'; '.join(parts)} ({measure_text(summary)})"
+    label = measure_text(summary) if headline is None else headline.of.label
+    return f"{'; '.join(parts)} ({label})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from textwrap import fill
@@ -17,6 +18,7 @@ from suppression.reporting.summary import (
     Line,
     Point,
     Summary,
+    as_published,
     published_at,
     published_row,
 )
@@ -83,11 +85,7 @@ def figure(summary: Summary) -> Figure:
     title = f"{recipe.title} ({scale_text(summary)})"
     if recipe.matrix or len(summary.arms) > MOST_ARMS:
         return heatmap(summary, title)
-    shown = []
-    for line in summary.lines:
-        if line.measure in (recipe.measure, *recipe.panels) and line.in_panel_of is None:
-            shown.append(line)
-    grid = arranged(shown)
+    grid = arranged(panel_lines(summary))
     size = (max(6.5 * len(grid[0]), 10), 4.6 * len(grid) + 1.2)
     made = Figure(figsize=size, layout="constrained")
     axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=not recipe.panels)
@@ -100,6 +98,24 @@ def figure(summary: Summary) -> Figure:
     )
     made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
     return made
+
+
+def panel_lines(summary: Summary) -> list[Line]:
+    """The lines that have a panel.
+
+    Where the claim is about a readout of its own, they are what that reads of all features, and
+    the linear readout of the claim's feature alone; else all lines.
+    """
+    recipe, headline = summary.plan.recipe, summary.headline
+    shown = []
+    for line in summary.lines:
+        if line.measure in (recipe.measure, *recipe.panels) and line.in_panel_of is None:
+            shown.append(line)
+    if headline is None or headline.probe == "linear":
+        return shown
+    apart = [line for line in shown if line.probe == headline.probe]
+    alone = dataclasses.replace(headline, scenes="alone", probe="linear")
+    return [*apart, *(line for line in shown if line == alone)]
 
 
 def arranged(shown: list[Line]) -> Grid:
@@ -155,7 +171,7 @@ def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
     """Handles and labels of the arms, and of what else was drawn."""
     from matplotlib.lines import Line2D
 
-    recipe = summary.plan.recipe
+    recipe, headline = summary.plan.recipe, summary.headline
     by_label: dict[str, Any] = {}
     for ax in drawn:  # an arm may not be asked in every panel
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -168,9 +184,13 @@ def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
         labels.append(label)
 
     if Line("", "", measure=recipe.measure).of.guess:
-        add("guessing the most frequent class", linestyle=GUESS, linewidth=1)
+        add("guessing", linestyle=GUESS, linewidth=1)
     if any(has_published(ax) for ax in drawn):
-        add("published, in the arm's colour", marker="x", linestyle="none", markersize=8)
+        label = "published, in the arm's colour"
+        if headline is not None and headline != as_published(summary.plan, headline):
+            scenes = as_published(summary.plan, headline).scenes
+            label = f"published ({scenes}), in the arm's colour"
+        add(label, marker="x", linestyle="none", markersize=8)
     for probe in switched_on(summary.plan.probe):
         if probe.shown.panel_of and recipe.measure in probe.measures:
             look: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": "--"}
@@ -266,7 +286,7 @@ def draw_arm(ax: Any, summary: Summary, arm: Arm, line: Line, shift: float, styl
         beside = Line(line.feature, line.scenes, other.probe, line.measure, line.layer)
         if other == beside and other.in_panel_of == line.probe:
             draw_points(ax, plan, summary.measured(arm, other), shift, style, look)
-    draw_published(ax, plan, arm, line, shift, style)
+    draw_published(ax, summary, arm, line, shift, style)
     for half in halves(summary, line, arm):
         ax.axvspan(half.low, half.high, color=style.colour, alpha=0.12, linewidth=0)
         if half.fitted:
@@ -300,11 +320,16 @@ def bar(point: Point, length: float) -> float:
     return 0 if math.isnan(length) else max(0, point.unit * length)
 
 
-def draw_published(ax: Any, plan: Plan, arm: Arm, line: Line, shift: float, style: Style) -> None:
-    published = plan.recipe.published
+def draw_published(
+    ax: Any, summary: Summary, arm: Arm, line: Line, shift: float, style: Style
+) -> None:
+    plan, published = summary.plan, summary.plan.recipe.published
+    is_headline = line == summary.headline
     if published is None:
         return
     beside = Line(line.feature, line.scenes, published.probe, line.measure)
+    if is_headline:
+        beside = as_published(plan, line)
     row = published_row(plan, arm, beside)
     if row is None:
         return

@@ -58,7 +58,7 @@ def own_parameters(plan: Plan, known: dict[str, Parameter]) -> list[str]:
     names: dict[str, None] = {}
     if plan.recipe.axis in known:
         names[plan.recipe.axis] = None
-    for arm in plan.recipe.arms:
+    for arm in plan.recipe.every_arm:
         names.update(dict.fromkeys(arm))
     names.update(dict.fromkeys(plan.recipe.scale[plan.scale]))
     return [name for name in names if name in known]

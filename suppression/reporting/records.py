@@ -51,7 +51,7 @@ def pins_in_common(plan: Plan, pins: Mapping[str, Any]) -> Facts:
     of a record.
     """
     parts = {"seed", plan.recipe.axis}
-    methods = {arm["method"] for arm in plan.recipe.arms}
+    methods = {arm["method"] for arm in plan.recipe.every_arm}
     if methods.issuperset(pins.get("method", ())):
         parts.add("method")
     return {name: pin for name, pin in pins.items() if name not in parts}

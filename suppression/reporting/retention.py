@@ -40,7 +40,7 @@ def floor_of(plan: Plan, arm: Arm) -> Arm:
 
 
 def line_of(summary: Summary, asked: Retention) -> Line:
-    return Line(asked.feature, asked.scenes, layer=summary.shown_layer)
+    return Line(asked.feature, asked.scenes, asked.probe, layer=summary.shown_layer)
 
 
 def retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, list[float]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,9 @@ from suppression.metrics.intervals import mean_interval
 
 OUTPUT = "output"  # the layer of what is asked of a network's last output, whatever that is
 
-Status = Literal["measured", "not applicable", "failed", "not asked for", "missing"]
+Status = Literal[
+    "measured", "not applicable", "failed", "not asked for", "missing", "at the ends only"
+]
 Where = tuple[str, str, str, str | None]  # feature, scenes, probe and layer of a row
 
 
@@ -160,6 +163,14 @@ class Summary:
         axis = self.plan.axis
         return axis[0] if self.plan.recipe.axis == "layer" else self.plan.probe.layers[0]
 
+    @property
+    def headline(self) -> Line | None:
+        """The line that the claim is about: the first of which it is asked how much is left."""
+        for asked in self.plan.recipe.retention:
+            line = Line(asked.feature, asked.scenes, asked.probe, layer=self.shown_layer)
+            return line if line in self.lines else None
+        return None
+
     @cached_property
     def arms(self) -> list[Arm]:
         """The arms of which anything was measured."""
@@ -243,7 +254,9 @@ class Summary:
             return "not asked for"
         if self.plan.recipe.axis in AXES:  # a cell is asked at all places at once
             return "not applicable" if somewhere else "missing"
-        return "missing" if self._planned[arm.label] & {x, None} else "not applicable"
+        if self._planned[arm.label] & {x, None}:
+            return "missing"
+        return "at the ends only" if arm in self.plan.controls else "not applicable"
 
     @cached_property
     def _planned(self) -> dict[str, set[Any]]:
@@ -385,6 +398,14 @@ def published_at(plan: Plan, x: Any) -> Any:
         axis = settings[plan.recipe.axis]
         return dict(zip(axis, settings["published_at"], strict=True)).get(x)
     return x if published and x in published.axis else None
+
+
+def as_published(plan: Plan, line: Line) -> Line:
+    """The line by which the feature was read where it was published."""
+    published = plan.recipe.published
+    if published is None:
+        return line
+    return dataclasses.replace(line, scenes=published.scenes, probe=published.probe)
 
 
 def published_row(plan: Plan, arm: Arm, line: Line) -> list[float] | None:

@@ -18,6 +18,7 @@ from suppression.reporting.summary import (
     Line,
     Point,
     Summary,
+    as_published,
     published_at,
     published_settings,
 )
@@ -32,6 +33,7 @@ WORDS = {
     "failed": "failed",
     "not asked for": "not asked for",
     "missing": "...",
+    "at the ends only": "-",
 }
 
 # --- for a page ------------------------------------------------------------------------------
@@ -228,19 +230,61 @@ GAP = 2  # blanks between columns
 INDENT = 2
 
 
+Block = list[tuple[str, list[str]]]  # names and values of some lines; a name may stand alone
+
+
 def terminal_table(summary: Summary, *, width: int = 80, intervals: bool = False) -> str:
     """The table as text that fits a terminal; names of methods and features are never cut.
 
-    An arm has a line of its own, its features stand below. Values bear +- half of their
-    interval. Where the columns do not fit beside one another they are told one part after
-    another.
+    The line that the recipe's claim is about comes first, one arm below the other. Below it
+    each arm has its other features and readouts. Values bear +- half of their interval. Where
+    the columns do not fit beside one another they are told one part after another.
 
     Args:
         summary: The points.
         width: Columns of the terminal.
         intervals: Whether bounds are shown in place of +-.
     """
-    blocks = [terminal_block(summary, arm, intervals) for arm in terminal_arms(summary)]
+    columns = f"columns: {summary.plan.recipe.axis_label or summary.plan.recipe.axis}"
+    others = [line for line in summary.lines if line != summary.headline]
+    blocks = [terminal_block(summary, arm, others, intervals) for arm in terminal_arms(summary)]
+    head = f"{measure_text(summary)}; {columns}"
+    parts = []
+    if summary.headline is not None:
+        block = headline_block(summary, summary.headline, intervals)
+        title = f"{headline_text(summary, summary.headline)}; {columns}"
+        parts.append(f"{textwrap.fill(title, width)}\n{in_columns(summary, [block], width)}")
+        head = f"other readings, {measure_text(summary)}"
+        blocks = [block for block in blocks if len(block) > 1]
+    if blocks:
+        parts.append(f"{textwrap.fill(head, width)}\n{in_columns(summary, blocks, width)}")
+    return "\n\n".join(parts)
+
+
+def headline_text(summary: Summary, line: Line) -> str:
+    return f"{line.feature}, {scenes_text(summary, line)}: {line.of.label}"
+
+
+def headline_block(summary: Summary, line: Line, intervals: bool) -> Block:
+    """A line an arm, with the published one below, and what guessing scores."""
+    block: Block = []
+    published = as_published(summary.plan, line)
+    for arm in terminal_arms(summary):
+        points = summary.along(arm, line)
+        block.append((arm.label, [terminal_cell(point, intervals) for point in points]))
+        what = "published"
+        if published != line:
+            what = f"published, {published.scenes}"
+        for _, _, name, *values in published_lines(summary, summary.along(arm, published)):
+            block.append((f"{' ' * INDENT}{what if name == 'published' else name}", values))
+    guess = summary.guess(line.feature, line.probe, line.measure)
+    if not math.isnan(guess):
+        block.append(("guessing", [f"{100 * guess:.0f}"] * len(summary.plan.axis)))
+    return block
+
+
+def in_columns(summary: Summary, blocks: list[Block], width: int) -> str:
+    """Blocks as text, as many columns beside one another as fit."""
     titles = [f"{x}" for x in summary.plan.axis]
     left, column = 0, max(map(len, titles))
     for block in blocks:
@@ -254,9 +298,7 @@ def terminal_table(summary: Summary, *, width: int = 80, intervals: bool = False
     for start in range(0, len(titles), at_once):
         some = slice(start, start + at_once)
         parts.append(terminal_part(summary, blocks, titles, some, left, column))
-    recipe = summary.plan.recipe
-    head = f"{measure_text(summary)}; columns: {recipe.axis_label or recipe.axis}"
-    return f"{textwrap.fill(head, width)}\n" + "\n\n".join(parts)
+    return "\n\n".join(parts)
 
 
 def terminal_arms(summary: Summary) -> list[Arm]:
@@ -265,10 +307,10 @@ def terminal_arms(summary: Summary) -> list[Arm]:
     return [*plan.arms, *(arm for arm in plan.unasked if arm in summary.arms)]
 
 
-def terminal_block(summary: Summary, arm: Arm, intervals: bool) -> list[tuple[str, list[str]]]:
-    """Name and values of each line of an arm; the first one is the arm's own, without values."""
-    block: list[tuple[str, list[str]]] = [(arm.label, [])]
-    for line in summary.lines:
+def terminal_block(summary: Summary, arm: Arm, lines: list[Line], intervals: bool) -> Block:
+    """Name and values of these lines of an arm; the first one is the arm's own, without values."""
+    block: Block = [(arm.label, [])]
+    for line in lines:
         points = summary.along(arm, line)
         if arm in summary.arms and not any(point.n for point in points):
             continue
@@ -288,7 +330,7 @@ def terminal_cell(point: Point, intervals: bool) -> str:
 
 def terminal_part(
     summary: Summary,
-    blocks: list[list[tuple[str, list[str]]]],
+    blocks: list[Block],
     titles: list[str],
     some: slice,
     left: int,

@@ -10,6 +10,10 @@ what competes with it):
   arm that falls: its lower bound is above their upper bounds. Then the feature was there to be
   learned. Without a control that holds, a fall says nothing of suppression. Where the recipe
   asks for no retention and has no such control, nothing is said of suppression at all.
+- *What is shared suppresses* if, besides, an arm that falls reads more of the feature at the far
+  end with the competitor redrawn for the second view: the same pictures, but for what the views
+  share. The difference is told from 0 as that of the ends is. Only recipes with such a control
+  are asked this; there it decides.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from suppression.experiment.arms import Arm
 from suppression.metrics.intervals import mean_interval
 from suppression.reporting.retention import line_of, reference_of
 from suppression.reporting.summary import Line, Point, Summary
+from suppression.reporting.tables import scenes_text
 
 Outcome = Literal["falls", "rises", "cannot be told"]
 CONTROL = "supervised"
@@ -49,16 +54,22 @@ def verdict(summary: Summary) -> str:
         return best_and_worst(summary)
     changes = [changed(summary, arm, line) for arm in summary.arms]
     made = [change for change in changes if change is not None]
-    trained = [change for change in made if change.arm.method not in (CONTROL, FLOOR)]
+    apart = (CONTROL, FLOOR)
+    trained = [
+        change
+        for change in made
+        if change.arm.method not in apart and change.arm not in summary.plan.controls
+    ]
     if not trained:
         return best_and_worst(summary)
     falling = [change for change in trained if change.outcome == "falls"]
     sentences = [changes_text(summary, line, trained)]
     if falling and claims_suppression(summary):
         sentences.append(control_text(summary, line, falling))
+        sentences += [redrawn_text(summary, line, change) for change in falling]
     if summary.failed:
         sentences.append(f"{len(summary.failed)} cells failed.")
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
 
 
 def claims_suppression(summary: Summary) -> bool:
@@ -106,7 +117,7 @@ def outcome_of(start: Point, end: Point) -> Outcome:
 
 def changes_text(summary: Summary, line: Line, changes: list[Change]) -> str:
     axis = summary.plan.recipe.axis
-    where = f"of '{line.feature}' ({line.scenes})"
+    where = f"of '{line.feature}' ({scenes_text(summary, line)})"
     if len(changes) > MOST_NAMED:
         return many_text(summary, where, changes)
     parts = []
@@ -163,6 +174,27 @@ def control_text(summary: Summary, line: Line, falling: list[Change]) -> str:
     )
 
 
+def redrawn_text(summary: Summary, line: Line, change: Change) -> str:
+    """What is read where the competitor is there but not shared, if the recipe asks that."""
+    settings = {**change.arm.settings, "redraw": 1.0}
+    arms = [arm for arm in summary.plan.controls if arm.settings == settings]
+    if not arms:
+        return ""
+    arm = arms[0]
+    redrawn = summary.point(arm, line, change.end.x)
+    if not redrawn.n:
+        return (
+            f"{arm.label} was not trained there, so it cannot be told whether what is shared "
+            "suppresses."
+        )
+    outcome = outcome_of(change.end, redrawn)
+    where = f"With the competitor redrawn for the second view {change.arm.label} reads"
+    if outcome == "rises":
+        return f"{where} {number(redrawn)} there: what is shared suppresses."
+    told = "which is less" if outcome == "falls" else "which cannot be told from it"
+    return f"{where} {number(redrawn)} there, {told}: nothing can be said of suppression."
+
+
 def best_and_worst(summary: Summary) -> str:
     """Where nothing runs along the axis: the highest and the lowest value of the first line."""
     line = main_line(summary)
@@ -174,9 +206,7 @@ def best_and_worst(summary: Summary) -> str:
         return "Nothing was measured of what the recipe asks."
     best = max(points, key=lambda point: point.mean)
     worst = min(points, key=lambda point: point.mean)
-    text = (
-        f"Highest of '{line.feature}' ({line.scenes}): {number(best)}, {where_text(summary, best)}"
-    )
+    text = f"Highest of '{line.feature}' ({scenes_text(summary, line)}): {number(best)}, {where_text(summary, best)}"
     if best is worst:
         return f"{text}."
     apart = best.low > worst.high
