@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-
 # What the controls of a competition are called; elsewhere parameters bear their own names.
 COMPETITOR = {"redraw": "competitor redrawn", "blank": "competitor blank"}
 

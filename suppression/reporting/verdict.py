@@ -206,7 +206,8 @@ def best_and_worst(summary: Summary) -> str:
         return "Nothing was measured of what the recipe asks."
     best = max(points, key=lambda point: point.mean)
     worst = min(points, key=lambda point: point.mean)
-    text = f"Highest of '{line.feature}' ({scenes_text(summary, line)}): {number(best)}, {where_text(summary, best)}"
+    what = f"'{line.feature}' ({scenes_text(summary, line)})"
+    text = f"Highest of {what}: {number(best)}, {where_text(summary, best)}"
     if best is worst:
         return f"{text}."
     apart = best.low > worst.high
