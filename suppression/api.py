@@ -71,7 +71,7 @@ def run(
 
     Args:
         name: A recipe's name (`experiments()` lists them), or the path of a recipe (.toml).
-        scale: smoke (seconds), laptop (minutes on two cores) or paper (a GPU).
+        scale: smoke (seconds), laptop (minutes on two cores), evening (hours) or paper (a GPU).
         seeds: How many seeds, from 0; none takes the recipe's number.
         end_seeds: How many at the two ends of the axis.
         layers: The layers to probe, e.g. ["h", "z"]; none takes the recipe's.
@@ -112,7 +112,7 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, **pins: 
 
     Args:
         name: A recipe's name, or the path of a recipe (.toml).
-        scale: smoke, laptop or paper.
+        scale: smoke, laptop, evening or paper.
         seeds: How many seeds, from 0; none takes the recipe's number.
         **pins: Parameters of the recipe's cells; a list makes a cell of each value.
 

@@ -46,7 +46,8 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("name", nargs="?", help="a recipe's name, or the path of a recipe (.toml); none: the list")
-    add("--scale", default="laptop", help="smoke (seconds), laptop (minutes, default), paper (GPU)")
+    lasts = "smoke (seconds), laptop (minutes, default), evening (hours), paper (GPU)"
+    add("--scale", default="laptop", help=lasts)
     add("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
     add("--end-seeds", type=int, metavar="N", help="seeds 0..N-1 at the two ends of the axis")
     add("--layers", nargs="+", metavar="L", help="layers to probe: h, z, block1 .. block4")
@@ -108,12 +109,12 @@ def experiment(argv: list[str], prog: str) -> int:
     from suppression import plugins
     from suppression.experiment.plan import make_plan
     from suppression.experiment.schema import schema
-    from suppression.experiment.spec import SCALES, load_card, load_recipe
+    from suppression.experiment.spec import load_card, load_recipe
 
     plugins.load()
     given, _ = options(prog).parse_known_args(argv)
-    if given.scale not in SCALES:
-        raise unknown("there is no scale", given.scale, SCALES)
+    if given.scale not in files.SCALES:
+        raise unknown("there is no scale", given.scale, files.SCALES)
     if given.workers is not None and given.workers < 1:
         raise UserError(f"--workers {given.workers}: at least one is needed")
     recipe = load_recipe(given.name)
@@ -265,7 +266,7 @@ def print_list(store: Store) -> None:
         except UserError as error:
             title = f"cannot be read: {error}"
         done = []
-        for scale in ("smoke", "laptop", "paper"):
+        for scale in files.SCALES:
             keys = store.result_keys(f"{name}.{scale}")
             if keys:
                 done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")

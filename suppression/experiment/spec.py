@@ -11,8 +11,6 @@ from suppression.errors import UserError, unknown
 from suppression.evaluation.spec import ProbeSettings, Strict
 from suppression.experiment import files
 
-SCALES = ("smoke", "laptop", "evening", "paper")
-
 
 class Published(Strict):
     """The published table.
@@ -167,8 +165,8 @@ def load_recipe(name: str) -> Recipe:
     path = files.find("experiments", name)
     recipe = load(path, Recipe)
     for scale in recipe.scale:
-        if scale not in SCALES:
-            raise unknown(f"{path}: there is no scale", scale, SCALES)
+        if scale not in files.SCALES:
+            raise unknown(f"{path}: there is no scale", scale, files.SCALES)
     try:
         load_card(recipe.data)
     except UserError as error:
