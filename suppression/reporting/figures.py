@@ -8,8 +8,8 @@ import math
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from suppression.evaluation.probes import AXES, switched_on
-from suppression.experiment.arms import Arm
+from suppression.evaluation.probes import AXES, PROBES, switched_on
+from suppression.experiment.arms import COMPETITOR, Arm
 from suppression.experiment.plan import Plan
 from suppression.metrics.retention import incentive
 from suppression.reporting.heatmap import heatmap
@@ -41,8 +41,8 @@ STYLES = {
 }
 OTHERS = [
     Style("#D55E00", "o", "-"),
-    Style("#E69F00", "D", "-"),
     Style("#009E73", "v", "-"),
+    Style("#E69F00", "D", "-"),
     Style("#CC79A7", "P", "-"),
     Style("#56B4E9", "X", "-"),
     Style("#000000", "d", "-"),
@@ -66,11 +66,19 @@ def styles(arms: list[Arm]) -> dict[str, Style]:
     """The look of each arm by its label; the same whichever arms were asked for."""
     own = {method: iter(some) for method, some in STYLES.items()}
     others = iter((OTHERS + DASHED) * (len(arms) + 1))
-    found = {}
-    for arm in sorted(arms, key=lambda arm: arm.label):
+    found: dict[str, Style] = {}
+    for arm in sorted(arms, key=lambda arm: arm.label):  # a control comes behind what it is of
         style = next(own[arm.method], None) if arm.method in own else None
+        if style is None and shared(arm).label in found:
+            style = found[shared(arm).label]._replace(marker="*", line="-.")
         found[arm.label] = style or next(others)
     return found
+
+
+def shared(arm: Arm) -> Arm:
+    """The arm whose views share the competitor, of one that is its control."""
+    settings = {name: value for name, value in arm.settings.items() if name not in COMPETITOR}
+    return Arm(settings)
 
 
 def figure(summary: Summary) -> Figure:
@@ -160,7 +168,7 @@ def draw_panels(axes: Any, grid: Grid, summary: Summary) -> list[Any]:
                 shift = k - (len(summary.arms) - 1) / 2
                 draw_arm(ax, summary, arm, line, shift, look[arm.label])
             decorate(ax, summary, line)
-            if left is None or left.measure != line.measure:
+            if left is None or left.of.label != line.of.label:
                 ax.set_ylabel(line.of.label, fontsize=14)
             left = line
             drawn.append(ax)
@@ -251,7 +259,9 @@ def known_level(summary: Summary, line: Line) -> float:
 def panel_title(summary: Summary, line: Line) -> str:
     layer = f", {line.layer_text}" if summary.several_layers and line.layer_text else ""
     subject = line.of.title or summary.scenes_text(line.scenes)
-    return f"{line.feature}{layer}: {subject}"
+    probe = PROBES.get(line.probe)
+    tag = f", {probe.shown.tag}" if probe is not None and probe.shown.tag else ""
+    return f"{line.feature}{layer}: {subject}{tag}"
 
 
 def tell_why(ax: Any, plan: Plan, x: Any) -> None:

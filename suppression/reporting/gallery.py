@@ -11,10 +11,13 @@ from suppression.reporting.records import Facts, read_record
 from suppression.reporting.summary import Summary, summarise
 from suppression.reporting.tables import (
     caption,
+    headline_markdown,
     markdown,
     published_table,
     retention_markdown,
+    seeds_text,
 )
+from suppression.reporting.verdict import verdict
 
 MARKS = ("<!-- result: written by `python -m suppression.report` -->", "<!-- /result -->")
 GENERATED = (
@@ -87,7 +90,10 @@ def how_made(made: Facts) -> str:
 def recorded_section(folder: Path, name: str, scale: str) -> str:
     """One recorded result: the table, how it was made, the figure."""
     summary, made = recorded(folder, name, scale)
-    parts = [f"### {scale} scale\n", markdown(summary)]
+    parts = [f"### {scale} scale\n"]
+    if summary.headline is not None and summary.headline.probe != "linear":
+        parts += [f"{verdict(summary)}\n", headline_markdown(summary)]
+    parts.append(markdown(summary))
     for page in (published_table(summary.plan), retention_markdown(summary)):
         if page:
             parts.append(page)
@@ -113,14 +119,24 @@ def redraw(folder: Path) -> list[Path]:
 
 
 def with_result(readme: str, folder: Path) -> str:
-    """The README with the first digit's part of the recorded laptop table between its marks."""
+    """The README with the line of the claim, at both recorded scales, between its marks."""
     before, _, rest = readme.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    summary, runs = recorded(folder, "digit_size", "laptop")
+    parts = []
+    for scale in ("evening", "laptop"):
+        if (folder / f"digit_size.{scale}.csv").exists():
+            parts.append(result_section(*recorded(folder, "digit_size", scale)))
+    return f"{before}{MARKS[0]}\n{'\n'.join(parts)}{MARKS[1]}{after}"
+
+
+def result_section(summary: Summary, runs: list[Facts]) -> str:
+    """The claim's line of one record, where and when it was made, and its verdict."""
     machines: dict[str, None] = {}
     for run in runs:
         machines[f"{run['machine']} with {run['cores']} cores, {run['recorded']}"] = None
-    first = f"first digit {summary.rows[0]['size1']} px (published: 20 px)."
-    text = f"Laptop scale, {' and '.join(machines)}; {first}\n"
-    table = markdown(summary, features=["first"])
-    return f"{before}{MARKS[0]}\n{text}\n{table}{MARKS[1]}{after}"
+    row = summary.rows[0]
+    head = (
+        f"{summary.plan.scale.capitalize()} scale: {row['source']}, {row['canvas']}-px canvas, "
+        f"first digit {row['size1']} px, seeds {seeds_text(summary)}; {' and '.join(machines)}."
+    )
+    return f"{head}\n\n{headline_markdown(summary)}\n{verdict(summary)}\n"

@@ -131,6 +131,17 @@ def markdown(summary: Summary, *, features: list[str] | None = None) -> str:
     return as_markdown(header, body, left=3)
 
 
+def headline_markdown(summary: Summary) -> str:
+    """The line that the claim is about, a line an arm, for a page; nothing if there is none."""
+    if summary.headline is None:
+        return ""
+    block = headline_block(summary, summary.headline, intervals=False)
+    body = [[name.strip(), *values] for name, values in block]
+    header = [headline_text(summary, summary.headline)]
+    header += [column_title(summary.plan, x) for x in summary.plan.axis]
+    return as_markdown(header, body, left=1)
+
+
 def as_markdown(header: list[str], body: Iterable[list[str]], *, left: int) -> str:
     """A table with the first `left` columns set flush left, the others flush right."""
     rule = ["---"] * left + ["---:"] * (len(header) - left)

@@ -30,8 +30,8 @@ from suppression.execution.batches import load_pools
 from suppression.execution.runner import stored_rows
 from suppression.execution.store import Store
 from suppression.exp import main
-from suppression.experiment.plan import make_plan
 from suppression.experiment.files import SCALES
+from suppression.experiment.plan import make_plan
 from suppression.experiment.validation import check_cell
 from suppression.methods import Method
 from suppression.models.resnet import ResNet
