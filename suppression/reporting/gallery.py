@@ -126,7 +126,8 @@ def with_result(readme: str, folder: Path) -> str:
     for scale in ("evening", "laptop"):
         if (folder / f"digit_size.{scale}.csv").exists():
             parts.append(result_section(*recorded(folder, "digit_size", scale)))
-    return f"{before}{MARKS[0]}\n{'\n'.join(parts)}{MARKS[1]}{after}"
+    found = "\n".join(parts)
+    return f"{before}{MARKS[0]}\n{found}{MARKS[1]}{after}"
 
 
 def result_section(summary: Summary, runs: list[Facts]) -> str:
