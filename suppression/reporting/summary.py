@@ -391,13 +391,15 @@ def interval(rows: list[Row], column: str, measure: Measure) -> tuple[float, flo
 def published_at(plan: Plan, x: Any) -> Any:
     """The column of the published table that stands beside x, if there is one.
 
-    That is what the scale's `published_at` says, else the same value.
+    That is what the scale's `published_at` says, else the same value. A place of ours may stand
+    between two published ones.
     """
     settings, published = plan.recipe.scale[plan.scale], plan.recipe.published
+    column = x
     if "published_at" in settings:
         axis = settings[plan.recipe.axis]
-        return dict(zip(axis, settings["published_at"], strict=True)).get(x)
-    return x if published and x in published.axis else None
+        column = dict(zip(axis, settings["published_at"], strict=True)).get(x)
+    return column if published and column in published.axis else None
 
 
 def as_published(plan: Plan, line: Line) -> Line:
