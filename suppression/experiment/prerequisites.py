@@ -63,7 +63,7 @@ class Prerequisites:
         settings = self.settings
         where = f"{settings.name}: [pretrain.{table}]"
         self._check_table(table, name, where, path)
-        given = dict(settings.recipe.pretrain[table])
+        given = self._given(table, values, where)
         card = settings.card
         if "data" in given:
             card = load_card(given.pop("data"))
@@ -86,6 +86,19 @@ class Prerequisites:
             chosen[key] = values.get(key, pinned[0])
         return self._complete(filled(card.kind, {**chosen, **own}), place, (*path, table))
 
+    def _given(self, table: str, values: dict[str, Any], where: str) -> dict[str, Any]:
+        """What the table says, with a number where it names the parameter that holds its place.
+
+        So `size2 = "size1"` is right at every scale. Places that are words stand for themselves.
+        """
+        given, axis = dict(self.settings.recipe.pretrain[table]), self.settings.recipe.axis
+        holder = given.get(axis)
+        if isinstance(holder, str) and isinstance(values.get(axis), (int, float)):
+            if holder not in values:
+                raise unknown(f"{where}: {axis} is held by no parameter", holder, values)
+            given[axis] = values[holder]
+        return given
+
     def _common(self, card: Card, table: str) -> Lists:
         settings = self.settings
         if card == settings.card:
@@ -98,8 +111,8 @@ class Prerequisites:
         if not recipe.pretrain:
             raise UserError(
                 f"{of} has no [pretrain] tables, so there is nothing to be the {name}; "
-                "label_efficiency, distillation and transfer have: copy one into a recipe of "
-                "your own"
+                "label_efficiency, distillation, transfer and digit_size_forget have: copy one "
+                "into a recipe of your own"
             )
         if table not in recipe.pretrain:
             raise unknown(f"{of} has no [pretrain] table to be the {name}", table, recipe.pretrain)

@@ -98,6 +98,8 @@ class Recipe(Strict):
         controls: Arms that stand at the two ends of the axis only.
         pretrain: Cells that arms build on, by the names that their `start` and `teacher` say:
             each a method with its parameters, and the card as `data` where it is another one.
+            It stands where the arm does, unless it sets the axis: to a value, or, where places
+            are numbers, to the parameter that holds it.
         seeds: How many.
         probe: What the trained networks are asked.
         scale: What each scale sets.

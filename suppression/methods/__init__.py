@@ -4,6 +4,7 @@ from suppression.methods.autoencoder import Autoencoder
 from suppression.methods.barlow import Barlow
 from suppression.methods.base import Method
 from suppression.methods.byol import BYOL
+from suppression.methods.continued import Continued
 from suppression.methods.cpc import CPC
 from suppression.methods.decoupled import Decoupled
 from suppression.methods.dino import DINO
@@ -39,6 +40,7 @@ METHODS: dict[str, type[Method]] = {
     "autoencoder": Autoencoder,
     "supcon": SupCon,
     "supervised": Supervised,
+    "continued": Continued,
     "finetune": Finetune,
     "distil": Distil,
     "frozen": Frozen,
@@ -53,6 +55,7 @@ __all__ = [
     "SWD",
     "Autoencoder",
     "Barlow",
+    "Continued",
     "Decoupled",
     "Distil",
     "Finetune",

@@ -347,6 +347,40 @@ def test_cells_without_their_ground_in_the_store_are_told_how_to_get_it(mine, co
             run_cell(cell, plan.probe, context)
 
 
+ONE_PLACE = ("[pretrain.simclr]", '[pretrain.simclr]\nsize2 = "size1"')
+THREE_SIZES = ("size2 = [12]", "size2 = [6, 9, 12]")
+
+
+def test_what_all_build_on_may_stand_at_the_place_that_a_parameter_holds(mine):
+    """Else it stands where each of them does."""
+    path = mine(THREE_SIZES)
+    assert [each.get("size2") for each in make_plan(path, scale="smoke").before.values()] == [
+        *(12, 12),  # simclr, and what is tuned on it, for the student; the frozen one has them
+        *(6, 6),
+        *(9, 9),
+    ]
+    path = mine(THREE_SIZES, ONE_PLACE)
+    for pins, size1 in (({}, 6), ({"size1": [8]}, 8)):
+        before = make_plan(path, scale="smoke", pins=pins).before.values()
+        found = [each.get("size2") for each in before if each.method == "simclr"]
+        assert found == [size1]
+
+
+def test_words_that_are_places_of_the_axis_stand_for_themselves(mine):
+    """`jitter` is an operation, and a parameter."""
+    path = mine(
+        ('data = "two_digits"', 'data = "random_bits"'),
+        ('axis = "size2"', 'axis = "op1"'),
+        ("size1 = 6\nsize2 = [12]", 'op1 = ["blur"]\nop2 = "cutout"'),
+        ("[pretrain.simclr]", '[pretrain.simclr]\nop1 = "jitter"'),
+    )
+    before = make_plan(path, scale="smoke").before.values()
+    assert [(each.method, each.get("op1")) for each in before] == [
+        ("simclr", "jitter"),
+        ("finetune", "blur"),
+    ]
+
+
 OTHER_CLASSES = [
     ('data = "two_digits"\naxis = "size2"', 'data = "trifeature"\naxis = "correlation"'),
     ("size1 = 6\nsize2 = [12]", "correlation = [0.0]"),
@@ -379,6 +413,16 @@ OTHER_CLASSES = [
         ([("labels = 0.5", "labels = 0.001")], [], "the least share that works is"),
         ([("labels = 0.5", "labels = 1.5")], [], "labels = 1.5 is not a share"),
         ([], ["--label_weight", "1"], "label_weight = 1.0 is not a share"),
+        (
+            [("[pretrain.simclr]", '[pretrain.simclr]\nsize2 = "sise1"')],
+            [],
+            "[pretrain.simclr]: size2 is held by no parameter 'sise1'; did you mean 'size1'?",
+        ),
+        (
+            [('"frozen", start = "simclr"', '"continued", start = "simclr", z_dim = 32')],
+            [],
+            "the head of start does not fit: its weight 3.weight is",
+        ),
     ],
 )
 def test_a_mistake_exits_with_2_and_names_both_sides(changes, argv, told, mine, tmp_path, capsys):

@@ -46,6 +46,7 @@ NEEDS = {
 # Metrics that an idle parameter of the method still has a part in: training is the same.
 LOGGED_ALONE = {
     ("simclr", "tau"): ["contrast_entropy"],  # of the softmax at tau, whatever the loss is
+    ("continued", "tau"): ["contrast_entropy"],
 }
 
 # Parameters of which two values are the same to the method itself, and why.

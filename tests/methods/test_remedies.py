@@ -170,10 +170,15 @@ def build(name, **parameters):
     return cls(ResNet(width=4, stem=1, channels=1), *told, **parameters)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "simclr"])
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"simclr", "continued"}))
 def test_ifm_refuses_methods_of_another_loss_and_names_those_that_go(name):
-    with pytest.raises(ValueError, match=f"NT-Xent.*which {name} has not; it goes with: simclr$"):
+    told = f"NT-Xent.*which {name} has not; it goes with: simclr, continued$"
+    with pytest.raises(ValueError, match=told):
         with_remedies(build(name), [IFM()])
+
+
+def test_ifm_goes_with_simclr_that_goes_on():
+    assert len(with_remedies(build("continued"), [IFM()]).remedies) == 1
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def with_remedies(method: Method, remedies: Sequence[Remedy]) -> Method:
         Traceback (most recent call last):
             ...
         ValueError: remedy ifm needs NT-Xent of cosines at a temperature, which supervised has \
-not; it goes with: simclr
+not; it goes with: simclr, continued
     """
     changed_by: dict[str, Remedy] = {}
     for remedy in [*getattr(method, "remedies", []), *remedies]:
