@@ -55,8 +55,8 @@ def test_the_two_continued_arms_differ_in_what_the_second_view_shows_alone():
     assert len(shared) == len(redrawn) == len(plan.axis)
     assert keys_of(cell.replace(redraw=0.0) for cell in redrawn) == keys_of(shared)
     samples = {cell.training.samples for cell in continued}
-    assert samples == {64_000}
-    assert {both.training.samples for both in plan.before.values()} == {128_000}
+    assert samples == {80_000}
+    assert {both.training.samples for both in plan.before.values()} == {160_000}
 
 
 @pytest.mark.slow
