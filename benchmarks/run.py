@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import challenges
 import gpu
+import job
 import live
 import parts
 import program
@@ -33,6 +34,7 @@ class Section(NamedTuple):
 
 SECTIONS = {
     "step": Section(step.step, 9, ("torchvision", "lightly", "pillow")),
+    "job": Section(job.job, 5),
     "loss": Section(parts.loss, 5, ("lightly", "pytorch-metric-learning")),
     "views": Section(step.views, 7, ("torchvision", "kornia", "pillow")),
     "scenes": Section(scenes.scenes, 7, ("torchvision", "pillow", "numpy")),

@@ -118,11 +118,11 @@ class Work:
 
 
 def largest_cell(scale: str, **pins: object) -> Run:
-    """digit_size's SimCLR cell with the largest second digit."""
-    given: dict[str, list[object]] = {"method": ["simclr"], "tau": [TAU]}
+    """digit_size_replace's SimCLR cell with the largest second digit, its places kept."""
+    given: dict[str, list[object]] = {"method": ["simclr"], "tau": [TAU], "replace": ["false"]}
     for parameter, value in pins.items():
         given[parameter] = [value]
-    cells = make_plan("digit_size", scale=scale, pins=given).cells
+    cells = make_plan("digit_size_replace", scale=scale, pins=given).cells
     return max(cells, key=lambda cell: cell.parameters["size2"])
 
 
