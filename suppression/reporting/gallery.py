@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
+from suppression.data import SOURCES
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card, load_recipe
 from suppression.reporting.figures import figure, saved
@@ -40,7 +42,20 @@ def datasets_page(folder: Path) -> str:
             parts.append(f"Published: {card.source}.\n")
         if path.with_suffix(".png").exists():
             parts.append(f"![samples of {path.stem} with both views]({path.stem}.png)\n")
+    parts.append(sources_section())
     return "\n".join(parts)
+
+
+def sources_section() -> str:
+    """Where digits come from, in the words of each source."""
+    lines = []
+    for name, source in SOURCES.items():
+        first = inspect.cleandoc(source.__doc__ or "").split("\n\n")[0]
+        in_one_line = " ".join(first.split())
+        lines.append(f"| `{name}` | {in_one_line} |")
+    table = "\n".join(["| source | what it is |\n|---|---|", *lines])
+    how = "Draw one: `python -m suppression.show two_digits --source mnist5k`."
+    return f"## Sources of digits\n\n{table}\n\n{how}\n"
 
 
 def experiments_page(folder: Path) -> str:
