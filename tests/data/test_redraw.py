@@ -280,9 +280,9 @@ def test_what_is_off_leaves_the_key_as_it_is_and_what_is_on_does_not(name):
 
 @pytest.mark.parametrize("value", ["0", "0.0", 0])
 def test_a_redraw_of_0_at_the_command_line_is_the_cell_without_it(value):
-    usual = make_plan("digit_size", scale="smoke", pins={"tau": [0.2]})
+    usual = make_plan("digit_size_replace", scale="smoke", pins={"tau": [0.2]})
     pins = {"tau": [0.2], "redraw": [value], "blank": ["false"]}
-    assert make_plan("digit_size", scale="smoke", pins=pins).keys == usual.keys
+    assert make_plan("digit_size_replace", scale="smoke", pins=pins).keys == usual.keys
 
 
 @pytest.mark.parametrize("name", ["two_digits", "multi_digits", "digits_on_photos", "trifeature"])
