@@ -49,9 +49,17 @@ def verdict(summary: Summary) -> str:
     """One or two sentences: what fell, from where to where, whether the control held."""
     if not summary.rows:
         return "Nothing was measured."
+    sentences = findings(summary)
+    if summary.failed:
+        sentences.append(f"{len(summary.failed)} cells failed.")
+    return " ".join(filter(None, sentences))
+
+
+def findings(summary: Summary) -> list[str]:
+    """A sentence for each rule that has something to say."""
     line = main_line(summary)
     if line is None or not all(isinstance(x, (int, float)) for x in summary.plan.axis):
-        return best_and_worst(summary)
+        return [best_and_worst(summary)]
     changes = [changed(summary, arm, line) for arm in summary.arms]
     made = [change for change in changes if change is not None]
     apart = (CONTROL, FLOOR)
@@ -61,15 +69,13 @@ def verdict(summary: Summary) -> str:
         if change.arm.method not in apart and change.arm not in summary.plan.controls
     ]
     if not trained:
-        return best_and_worst(summary)
+        return [best_and_worst(summary)]
     falling = [change for change in trained if change.outcome == "falls"]
     sentences = [changes_text(summary, line, trained)]
     if falling and claims_suppression(summary):
         sentences.append(control_text(summary, line, falling))
         sentences += [redrawn_text(summary, line, change) for change in falling]
-    if summary.failed:
-        sentences.append(f"{len(summary.failed)} cells failed.")
-    return " ".join(filter(None, sentences))
+    return sentences
 
 
 def claims_suppression(summary: Summary) -> bool:
