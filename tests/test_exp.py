@@ -431,6 +431,7 @@ def recipe_text(**changes):
         "axis": '"size2"',
         "arms": '[{ method = "simclr" }]',
         "controls": "[]",
+        "retention": "[]",
         "[scale.smoke]": "size2 = [4]",
         **changes,
     }
@@ -454,6 +455,12 @@ RECIPES = {
     ),
     recipe_text(controls='[{ method = "supervisde" }]'): (
         "controls[0]: there is no method 'supervisde'; did you mean 'supervised'?"
+    ),
+    recipe_text(retention='[{ feature = "first", reference = 4, probe = "nmaed" }]'): (
+        "retention: there is no probe 'nmaed'; did you mean 'named'?"
+    ),
+    recipe_text(retention='[{ feature = "first", reference = 4, probe = "named" }]'): (
+        "retention is of what named reads, which is not asked: give probe.named"
     ),
     recipe_text(arms="3"): "arms: Input should be a valid list",
     recipe_text(**{"[scale.smoke]": "size1 = 4"}): "gives no values of its axis size2",
