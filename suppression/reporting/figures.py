@@ -160,7 +160,7 @@ def draw_panels(axes: Any, grid: Grid, summary: Summary) -> list[Any]:
                 shift = k - (len(summary.arms) - 1) / 2
                 draw_arm(ax, summary, arm, line, shift, look[arm.label])
             decorate(ax, summary, line)
-            if left is None or left.measure != line.measure:
+            if left is None or left.of.label != line.of.label:
                 ax.set_ylabel(line.of.label, fontsize=14)
             left = line
             drawn.append(ax)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from suppression.evaluation.probes import AXES
 from suppression.experiment.plan import make_plan
 from suppression.reporting.console import cell_text, live_table, result_text
 from suppression.reporting.gallery import recorded
@@ -61,6 +62,18 @@ def test_a_seed_of_the_ends_only_is_told_in_the_caption(planned, along_bits, cur
 def test_a_value_in_a_cell(mean, low, high, bounds, half):
     assert value_text(mean, low, high) == bounds
     assert plus_minus(mean, low, high) == half
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_caption_explains_the_words_that_the_page_has_in_place_of_values(name):
+    summary, _ = recorded(FOLDER, *name.split("."))
+    _, blocks = layout(summary)
+    words = {cell for block in blocks for line in block for cell in line[3:]}
+    lines = caption(summary).splitlines()
+    absent = summary.plan.card.absent
+    if absent and summary.plan.recipe.axis not in AXES:
+        assert (f"{absent}." in lines) is ("n/a" in words)
+    assert any(line.startswith("-: controls") for line in lines) is ("-" in words)
 
 
 # --- for a terminal ------------------------------------------------------------------------------
