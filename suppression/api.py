@@ -120,7 +120,7 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, **pins: 
         >>> import suppression as sup
         >>> cells = sup.plan("digit_size", tau=0.2).cells
         >>> cells[0].method, cells[0].dataset.canvas
-        ('untrained', 40)
+        ('simclr', 64)
     """
     plugins.load()
     return make_plan(name, scale=scale, seeds=seeds, pins=pins)

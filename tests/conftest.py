@@ -59,6 +59,12 @@ def cell_with():
     return of
 
 
+@pytest.fixture(scope="session")
+def competition():
+    """A small recipe with controls, four places and a published table; the path of its file."""
+    return str(Path(__file__).parent / "competition.toml")
+
+
 @pytest.fixture
 def context(tmp_path):
     return Context(store=tmp_path / "store", threads=1)

@@ -110,7 +110,7 @@ def test_what_is_stored_is_a_result_without_training(smoke, monkeypatch):
     )
     result = sup.run("digit_size", scale="smoke", tau=0.2, store=smoke)
     assert isinstance(result, Result)
-    assert len(result.answers) == 6
+    assert len(result.answers) == 8
     assert {row["method"] for row in result.rows} == {"untrained", "simclr", "supervised"}
     assert result.failed_cells == []
     assert result.figure_path == smoke / "results" / "digit_size.smoke.png"

@@ -39,8 +39,9 @@ def test_a_second_run_answers_from_the_store_and_trains_nothing(smoke, capsys, m
     assert "n/a: of two digits of one size neither can be told to be the first" in " ".join(
         out.split()
     )
-    assert "\nnot asked for: simclr, tau 0.05\n" in out  # in a line below the table
-    assert "simclr, tau 0.05\n" not in out.split("not asked for")[0]
+    others = "simclr, tau 0.05; simclr, tau 0.05, competitor redrawn"
+    assert f"\nnot asked for: {others}\n" in out  # in a line below the table
+    assert "simclr, tau 0.05" not in out.split("not asked for")[0]
     assert "\nverdict: " in out
     assert max(map(len, out.splitlines()[:-1])) <= 100  # but for the path of the figure
     assert out.splitlines()[-1].startswith("figure: ")
@@ -82,11 +83,18 @@ def test_json_rows_have_the_promised_columns_and_nothing_else_is_on_stdout(smoke
         assert row["frozen"] is True
     simclr = [row for row in rows if row["method"] == "simclr"]
     assert {row["tau"] for row in simclr} == {0.2}
-    # Two sizes, two features, alone everywhere, together only where the sizes differ.
-    assert sorted((row["size2"], row["feature"], row["scenes"]) for row in simclr) == sorted(
-        [(6, "first", "alone"), (6, "second", "alone")]
-        + [(12, f, s) for f in ("first", "second") for s in ("alone", "together")]
-    )
+    # Two sizes, two features, alone everywhere; together only where the sizes differ, but for the
+    # classes that are named, whichever digit they are of.
+    for redraw in (0.0, 1.0):
+        asked = {"linear": [], "anew": [], "named": []}
+        for row in simclr:
+            if row["redraw"] == redraw:
+                asked[row["probe"]].append((row["size2"], row["feature"], row["scenes"]))
+        alone = [(size2, f, "alone") for size2 in (6, 12) for f in ("first", "second")]
+        together = [(size2, f, "together") for size2, f, _ in alone]
+        assert sorted(asked["linear"]) == sorted(alone + together[2:])
+        assert sorted(asked["anew"]) == sorted(alone)
+        assert sorted(asked["named"]) == sorted(together)
 
 
 def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
@@ -102,7 +110,7 @@ def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
         {k: v for k, v in row.items() if v is not None} for row in rows
     ]
     about = json.loads((tmp_path / "record" / "digit_size.smoke.json").read_text())
-    assert about["cells"] == 6
+    assert about["cells"] == 8
     assert (
         about["command"] == "python -m suppression.exp digit_size --scale smoke --tau 0.2 --json"
     )  # no folder of this machine
@@ -216,7 +224,7 @@ def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again
     code, _, err = door(capsys, *SMOKE, "--store", smoke, "--workers", "1")
     assert code == 0
     assert "checksum" in err
-    assert "1 cells to run, 5 stored" in err
+    assert "1 cells to run, 7 stored" in err
     assert store.damage(victim) is None
     assert {key for key in before if (smoke / "cells" / key).stat().st_mtime_ns != before[key]} == {
         victim
@@ -239,12 +247,13 @@ def test_an_altered_probe_record_is_told_and_probed_again_without_training(smoke
 def test_dry_lists_cells_and_minutes_and_writes_nothing(smoke, capsys, tmp_path):
     code, out, _ = door(capsys, "digit_size", "--scale", "smoke", "--store", smoke, "--dry")
     assert code == 0
-    assert out.count("stored ") == 6
-    assert out.count("missing  simclr, tau 0.05") == 2
+    assert out.count("stored ") == 8
+    assert out.count("missing  simclr, tau 0.05, size2") == 2
+    assert out.count("missing  simclr, tau 0.05, competitor redrawn, size2") == 2
     assert "minutes" in out
     _, out, _ = door(capsys, *SMOKE, "--store", smoke, "--layers", "h", "block2", "--dry")
-    assert out.count("trained  ") == 6  # nothing of that has to be trained again, only asked
-    assert "6 trained but not yet asked this, 0 missing" in out
+    assert out.count("trained  ") == 8  # nothing of that has to be trained again, only asked
+    assert "8 trained but not yet asked this, 0 missing" in out
     door(capsys, *SMOKE, "--store", tmp_path / "none", "--dry")
     assert not (tmp_path / "none").exists()
 
@@ -253,7 +262,7 @@ def test_the_list_tells_how_many_cells_are_done(smoke, capsys):
     code, out, _ = door(capsys, "--store", smoke)
     assert code == 0
     assert "digit_size" in out
-    assert "smoke 6 of 8" in out
+    assert "smoke 8 of 12" in out
 
 
 def test_help_and_the_list_import_no_torch():
@@ -421,6 +430,8 @@ def recipe_text(**changes):
         "data": '"two_digits"',
         "axis": '"size2"',
         "arms": '[{ method = "simclr" }]',
+        "controls": "[]",
+        "retention": "[]",
         "[scale.smoke]": "size2 = [4]",
         **changes,
     }
@@ -438,6 +449,19 @@ RECIPES = {
     recipe_text(**{"[scale.smok]": "size2 = [4]"}): "no scale 'smok'; did you mean 'smoke'?",
     recipe_text(axis='"size3"'): "the axis 'size3'; did you mean",
     recipe_text(arms="[{ tau = 1 }]"): "arms[0] names no method",
+    recipe_text(controls="[{ tau = 1 }]"): "controls[0] names no method",
+    recipe_text(controls='[{ method = "supervised" }, { method = "simclr", redrwa = 1 }]'): (
+        "controls[1]: two_digits has no parameter 'redrwa'; did you mean 'redraw'?"
+    ),
+    recipe_text(controls='[{ method = "supervisde" }]'): (
+        "controls[0]: there is no method 'supervisde'; did you mean 'supervised'?"
+    ),
+    recipe_text(retention='[{ feature = "first", reference = 4, probe = "nmaed" }]'): (
+        "retention: there is no probe 'nmaed'; did you mean 'named'?"
+    ),
+    recipe_text(retention='[{ feature = "first", reference = 4, probe = "named" }]'): (
+        "retention is of what named reads, which is not asked: give probe.named"
+    ),
     recipe_text(arms="3"): "arms: Input should be a valid list",
     recipe_text(**{"[scale.smoke]": "size1 = 4"}): "gives no values of its axis size2",
 }
@@ -480,6 +504,7 @@ def test_a_recipe_of_ones_own_runs_from_its_file(capsys, tmp_path):
 
 
 def start(store, *more, samples=200000):
+    """A process that trains the arm without its control: one cell a place of the axis."""
     argv = [
         sys.executable,
         "-m",
@@ -489,6 +514,8 @@ def start(store, *more, samples=200000):
         str(samples),
         "--method",
         "simclr",
+        "--redraw",
+        "0",
         "--store",
         str(store),
         *more,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -76,15 +77,29 @@ def check(kind: str, scenes: Scenes, settings: ProbeSettings, encoder: nn.Module
     for name in ("train", "test"):
         if getattr(settings, name) < 1:
             raise UserError(f"{name} = {getattr(settings, name)}: one scene is the least")
-    for name in settings.features or []:
-        if name not in scenes.features:
-            raise unknown(f"{kind} has no feature", name, scenes.features)
+    check_features(kind, scenes, settings.features or [])
     layers = [*encoder.layers, "z"]  # type: ignore[misc]
     for layer in settings.layers:
         if layer not in layers:
             raise unknown(f"{type(encoder).__name__} has no layer", layer, layers)
     for probe in switched_on(settings):
         probe.check(kind, scenes, settings, encoder)
+
+
+def check_features(kind: str, scenes: Scenes, wanted: list[str]) -> None:
+    """UserError for a feature that scenes have not, or not where their competitor is blank."""
+    blank: tuple[str, ...] = ()
+    if getattr(scenes, "blank", None):
+        blank = dataclasses.replace(scenes, blank=None).competitors  # type: ignore[type-var]
+    for name in wanted:
+        if name in scenes.features:
+            continue
+        if name in blank:
+            raise UserError(
+                f"features: '{name}' is the competitor of {kind}, which is blank here and carries "
+                f"nothing; ask for {', '.join(scenes.features)}"
+            )
+        raise unknown(f"{kind} has no feature", name, scenes.features)
 
 
 def ask(

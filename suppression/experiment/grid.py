@@ -10,7 +10,7 @@ from suppression.errors import UserError
 from suppression.experiment.arms import Arm, arm_of, product, unique
 from suppression.experiment.prerequisites import Prerequisites, filled, first_values
 from suppression.experiment.run import Run
-from suppression.experiment.schema import cell_parameters, going_with, remedy_names
+from suppression.experiment.schema import Parameter, cell_parameters, going_with, remedy_names
 from suppression.experiment.settings import Lists, Settings, typed
 from suppression.methods import METHODS
 from suppression.methods.remedies import REMEDIES
@@ -31,6 +31,24 @@ def written_arms(settings: Settings, table: str) -> list[dict[str, Any]]:
         lists = typed(given, f"{settings.name}: {table}[{i}]", settings.card.kind)
         found += product(lists)
     return found
+
+
+def controls_of(settings: Settings) -> list[dict[str, Any]]:
+    """The recipe's controls, with the pins on what arms of their method set, too.
+
+    A temperature that is pinned is that of an arm and of its control. What alone a control sets,
+    as `redraw`, stays as it is written: with another value an arm is no control.
+    """
+    found = []
+    for control in written_arms(settings, "controls"):
+        of_arms: set[str] = set()
+        for arm in settings.recipe.arms:
+            if arm["method"] == control["method"]:
+                of_arms.update(arm)
+        shared = {name: value for name, value in control.items() if name in of_arms}
+        pins = settings.pins_of(shared) if len(shared) < len(control) else {}
+        found += [with_its_parameters(settings, control, choice) for choice in product(pins)]
+    return unique(found)
 
 
 def asked_for(settings: Settings, arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -74,12 +92,17 @@ def with_its_parameters(
         if name == "remedy":
             found[name] = value
         elif name in has:
-            is_usual = has[name].group == "dataset" and value == has[name].default
-            if is_usual and name not in settings.common:
+            if is_usual(settings, has[name], value):
                 found.pop(name, None)
             else:
                 found[name] = value
     return found
+
+
+def is_usual(settings: Settings, parameter: Parameter, value: Any) -> bool:
+    """Whether scenes have this value where nobody says anything."""
+    is_default = parameter.group == "dataset" and value == parameter.default
+    return is_default and parameter.name not in settings.common
 
 
 def set_by_method(settings: Settings) -> dict[str, set[str]]:
@@ -142,7 +165,7 @@ def cells_of(
             raising UserError.
     """
     recipe, kind = settings.recipe, settings.card.kind
-    controls = written_arms(settings, "controls")
+    controls = controls_of(settings)
     axis: list[dict[str, Any]] = [{}]
     if not settings.axis_is_probed:
         axis = [{recipe.axis: x} for x in settings.axis]
@@ -157,9 +180,11 @@ def cells_of(
         chosen = {**given, **arm, **place, "seed": seed}
         # On an arm that was not asked for, a pin still says what is the same everywhere: the
         # canvas, the source, the budget.
-        for name, values in settings.pins_of(settings.has(method)).items():
+        has = settings.has(method)
+        for name, values in settings.pins_of(has).items():
             if name not in arm:
-                chosen[name] = values[0]
+                usual = [value for value in values if is_usual(settings, has[name], value)]
+                chosen[name] = (usual or values)[0]
         try:
             run = prerequisites.complete(filled(kind, chosen), place)
         except UserError:

@@ -13,10 +13,10 @@ from suppression.experiment.grid import (
     asked_for,
     cells_of,
     check_pins,
+    controls_of,
     is_control,
     recipe_arms,
     set_by_method,
-    written_arms,
 )
 from suppression.experiment.prerequisites import Prerequisites
 from suppression.experiment.run import Run
@@ -43,7 +43,8 @@ class Plan:
         other_cells: The cells of `unasked`.
         pinned: Parameters that are pinned to one value in every arm, and that no arm sets.
         before: The cells that others build on, by key, each behind what it builds on itself.
-        written_controls: The recipe's controls, which arms may have more parameters than.
+        written_controls: The recipe's controls, pinned as their arms are; arms may have more
+            parameters than these.
     """
 
     name: str
@@ -125,7 +126,8 @@ def make_plan(
     arms = recipe_arms(settings)
     asked = asked_for(settings, arms)
     check_pins(settings, asked)
-    unasked = [arm for arm in arms if arm not in asked]
+    labels = {Arm(arm).label for arm in asked}  # rows bear them, so that each is one arm's
+    unasked = [arm for arm in arms if Arm(arm).label not in labels]
     every_arm = [Arm(arm) for arm in [*asked, *unasked]]
     prerequisites = Prerequisites(settings)
     cells = cells_of(settings, asked, every_arm, prerequisites)
@@ -146,7 +148,7 @@ def make_plan(
         other_cells=[cell for cell in others if cell.identity not in there],
         pinned=pinned_everywhere(settings, asked),
         before=prerequisites.runs,
-        written_controls=written_arms(settings, "controls"),
+        written_controls=controls_of(settings),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from suppression.errors import UserError, unknown
-from suppression.evaluation.probes import AXES, MEASURES, PROBES, switched_on
+from suppression.evaluation.probes import AXES, MEASURES, PROBES, line_of, switched_on
 from suppression.evaluation.spec import ProbeSettings
 from suppression.experiment.schema import (
     Parameter,
@@ -168,10 +168,19 @@ def read_probe(recipe: Recipe, given: dict[str, Any], where: str) -> ProbeSettin
 
 
 def check_against_probe(name: str, recipe: Recipe, probe: ProbeSettings) -> None:
-    """UserError for a measure that no probe has, or whose probe is not asked."""
+    """UserError for a measure that no probe has, and for a probe that is not asked."""
     asked: set[str] = set()
     for each in switched_on(probe):
         asked.update(each.measures)
+    readouts = {line_of(each.name) for each in switched_on(probe)}
+    for claim in recipe.retention:
+        if claim.probe not in PROBES:
+            raise unknown(f"{name}: retention: there is no probe", claim.probe, PROBES)
+        if claim.probe not in readouts:
+            raise UserError(
+                f"{name}: retention is of what {claim.probe} reads, which is not asked: give "
+                f"probe.{PROBES[claim.probe].switch}"
+            )
     for measure in [recipe.measure, *recipe.panels]:
         if measure not in MEASURES:
             raise unknown(f"{name}: there is no measure", measure, MEASURES)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from suppression.evaluation.probes import PROBES
 from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
 from suppression.experiment.spec import Retention
@@ -41,6 +42,12 @@ def floor_of(plan: Plan, arm: Arm) -> Arm:
 
 def line_of(summary: Summary, asked: Retention) -> Line:
     return Line(asked.feature, asked.scenes, asked.probe, layer=summary.shown_layer)
+
+
+def what_text(asked: Retention) -> str:
+    """The feature, with the scenes and the readout that it is asked by."""
+    words = [asked.scenes, PROBES[asked.probe].shown.tag]
+    return f"'{asked.feature}' ({', '.join(filter(None, words))})"
 
 
 def retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, list[float]]:
@@ -112,7 +119,7 @@ def retention_tables(summary: Summary) -> list[Table]:
                 body += retention_lines(summary, arm, asked)
         if body:
             title = (
-                f"what is left of '{asked.feature}' ({asked.scenes}): R = (A - untrained) / "
+                f"what is left of {what_text(asked)}: R = (A - untrained) / "
                 f"(A at {axis} {asked.reference} - untrained)"
             )
             header = ["arm", *(f"{axis} {x}" for x in plan.axis), f"{axis} at R = 0.5"]
@@ -157,7 +164,7 @@ def gap_tables(summary: Summary) -> list[Table]:
     bodies: dict[tuple[str, str], list[list[str]]] = {}
     for arm in plan.every_arm:
         for line in summary.lines:
-            if line.in_panel_of is None:
+            if line.in_panel_of is None or line.measure != "accuracy":
                 continue
             cells = [gap_text(summary, arm, line, x) for x in plan.axis]
             if any(cells):
@@ -166,7 +173,8 @@ def gap_tables(summary: Summary) -> list[Table]:
     header = ["arm", "feature", "scenes", *(f"{plan.recipe.axis} {x}" for x in plan.axis)]
     made = []
     for (probe, other), body in bodies.items():
-        title = f"accuracy of the {probe} readout less that of the {other} one, points"
+        tag = PROBES[probe].shown.tag or probe
+        title = f"accuracy ({tag}) less that of the {other} readout, points"
         made.append((title, header, body))
     return made
 

@@ -250,19 +250,20 @@ class Summary:
             return "not applicable"
         if self._failed_at(arm, x):
             return "failed"
+        is_planned = bool(self._planned[arm.label] & {x, None})
+        if arm in self.plan.controls and not is_planned:
+            return "at the ends only"
         if arm in self.plan.unasked:
             return "not asked for"
         if self.plan.recipe.axis in AXES:  # a cell is asked at all places at once
             return "not applicable" if somewhere else "missing"
-        if self._planned[arm.label] & {x, None}:
-            return "missing"
-        return "at the ends only" if arm in self.plan.controls else "not applicable"
+        return "missing" if is_planned else "not applicable"
 
     @cached_property
     def _planned(self) -> dict[str, set[Any]]:
         """The places at which each arm has a cell; None is all of them."""
         places: dict[str, set[Any]] = {arm.label: set() for arm in self.plan.every_arm}
-        for run in self.plan.cells:
+        for run in [*self.plan.cells, *self.plan.other_cells]:
             if run.arm is not None:
                 places[run.arm.label].add(run.parameters.get(self.plan.recipe.axis))
         return places

@@ -72,8 +72,8 @@ def arm_block(summary: Summary, arm: Arm, shown: list[Line]) -> list[list[str]]:
     last = None
     for line in shown:
         points = summary.along(arm, line)
-        if arm in summary.arms and not any(point.n for point in points):
-            continue  # an arm that is not asked this
+        if not is_asked(summary, points):
+            continue
         name = "" if block else arm.label
         feature = "" if line.feature == last else line.feature
         last = line.feature
@@ -81,6 +81,11 @@ def arm_block(summary: Summary, arm: Arm, shown: list[Line]) -> list[list[str]]:
         block.append([name, feature, scenes_text(summary, line), *cells])
         block += published_lines(summary, points)
     return block
+
+
+def is_asked(summary: Summary, points: list[Point]) -> bool:
+    """Whether an arm is asked for a line: not where it has values, but none in this line."""
+    return points[0].arm not in summary.arms or any(point.n for point in points)
 
 
 def published_lines(summary: Summary, points: list[Point]) -> list[list[str]]:
@@ -184,12 +189,27 @@ def caption(summary: Summary) -> str:
     for scenes, what in {**plan.card.scenes, **SCENES}.items():
         if scenes in shown:
             text += f"\n{scenes}: {what}."
-    if plan.card.absent and len(shown) > 1 and recipe.axis not in AXES:
+    words = words_in(summary)
+    is_of_scenes = len(shown) > 1 and recipe.axis not in AXES
+    if plan.card.absent and is_of_scenes and WORDS["not applicable"] in words:
         text += f"\n{plan.card.absent}."
+    if WORDS["at the ends only"] in words:
+        text += f"\n{WORDS['at the ends only']}: controls stand at the ends of the axis only."
     if recipe.published:
         text += f"\npublished: {recipe.published.source}"
         text += f"\nverdict: {VERDICT}" if recipe.published.verdict else ""
     return text
+
+
+def words_in(summary: Summary) -> set[str]:
+    """The words that stand in the table where it has no value."""
+    found: set[str] = set()
+    for arm in terminal_arms(summary):
+        for line in summary.lines:
+            points = summary.along(arm, line)
+            if line == summary.headline or is_asked(summary, points):
+                found.update(WORDS[point.status] for point in points if not point.n)
+    return found
 
 
 def seeds_text(summary: Summary) -> str:
@@ -323,7 +343,7 @@ def terminal_block(summary: Summary, arm: Arm, lines: list[Line], intervals: boo
     block: Block = [(arm.label, [])]
     for line in lines:
         points = summary.along(arm, line)
-        if arm in summary.arms and not any(point.n for point in points):
+        if not is_asked(summary, points):
             continue
         name = f"{' ' * INDENT}{line.feature}, {scenes_text(summary, line)}"
         block.append((name, [terminal_cell(point, intervals) for point in points]))
@@ -385,8 +405,8 @@ def retention_text(summary: Summary) -> list[str]:
             values = found[plan.axis[-1]]
             share = sum(values) / len(values)
             text = (
-                f"{arm.label} keeps {100 * share:.0f} % of '{asked.feature}' ({asked.scenes}) "
-                f"at {axis} {plan.axis[-1]}"
+                f"{arm.label} keeps {100 * share:.0f} % of {retention.what_text(asked)} at "
+                f"{axis} {plan.axis[-1]}"
             )
             half = retention.threshold_text(asked, found)
             if half[0].isdigit() or half.startswith("between"):

@@ -10,10 +10,10 @@ what competes with it):
   arm that falls: its lower bound is above their upper bounds. Then the feature was there to be
   learned. Without a control that holds, a fall says nothing of suppression. Where the recipe
   asks for no retention and has no such control, nothing is said of suppression at all.
-- *What is shared suppresses* if, besides, an arm that falls reads more of the feature at the far
+- *What is shared suppresses* if an arm that falls reads more of the feature at the far
   end with the competitor redrawn for the second view: the same pictures, but for what the views
   share. The difference is told from 0 as that of the ends is. Only recipes with such a control
-  are asked this; there it decides.
+  are asked this; there it decides, and what supervised training reads is told beside.
 """
 
 from __future__ import annotations
@@ -49,9 +49,17 @@ def verdict(summary: Summary) -> str:
     """One or two sentences: what fell, from where to where, whether the control held."""
     if not summary.rows:
         return "Nothing was measured."
+    sentences = findings(summary)
+    if summary.failed:
+        sentences.append(f"{len(summary.failed)} cells failed.")
+    return " ".join(filter(None, sentences))
+
+
+def findings(summary: Summary) -> list[str]:
+    """A sentence for each rule that has something to say."""
     line = main_line(summary)
     if line is None or not all(isinstance(x, (int, float)) for x in summary.plan.axis):
-        return best_and_worst(summary)
+        return [best_and_worst(summary)]
     changes = [changed(summary, arm, line) for arm in summary.arms]
     made = [change for change in changes if change is not None]
     apart = (CONTROL, FLOOR)
@@ -61,15 +69,14 @@ def verdict(summary: Summary) -> str:
         if change.arm.method not in apart and change.arm not in summary.plan.controls
     ]
     if not trained:
-        return best_and_worst(summary)
+        return [best_and_worst(summary)]
     falling = [change for change in trained if change.outcome == "falls"]
     sentences = [changes_text(summary, line, trained)]
     if falling and claims_suppression(summary):
-        sentences.append(control_text(summary, line, falling))
-        sentences += [redrawn_text(summary, line, change) for change in falling]
-    if summary.failed:
-        sentences.append(f"{len(summary.failed)} cells failed.")
-    return " ".join(filter(None, sentences))
+        redrawn = [redrawn_text(summary, line, change) for change in falling]
+        sentences.append(control_text(summary, line, falling, decides=not all(redrawn)))
+        sentences += redrawn
+    return sentences
 
 
 def claims_suppression(summary: Summary) -> bool:
@@ -153,25 +160,22 @@ def many_text(summary: Summary, where: str, changes: list[Change]) -> str:
     )
 
 
-def control_text(summary: Summary, line: Line, falling: list[Change]) -> str:
-    """Whether the supervised control held where the others fell."""
+def control_text(summary: Summary, line: Line, falling: list[Change], *, decides: bool) -> str:
+    """Whether the supervised control held where the others fell, and what follows if it decides."""
     end = summary.plan.axis[-1]
     controls = [arm for arm in summary.arms if arm.method == CONTROL]
     points = [summary.point(arm, line, end) for arm in controls]
     points = [point for point in points if point.n]
     if not points:
-        return (
-            "No supervised control was trained there, so nothing can be said of suppression: "
-            "the feature may be too hard to learn."
-        )
+        text = "No supervised control was trained there"
+        follows = ", so nothing can be said of suppression: the feature may be too hard to learn"
+        return f"{text}{follows if decides else ''}."
     best = max(points, key=lambda point: point.low)
     highest = max(change.end.high for change in falling)
     if best.low > highest:
         return f"The control holds: supervised training reads {number(best)} there."
-    return (
-        f"The control does not hold: supervised training reads {number(best)} there, so nothing "
-        "can be said of suppression."
-    )
+    text = f"The control does not hold: supervised training reads {number(best)} there"
+    return f"{text}{', so nothing can be said of suppression' if decides else ''}."
 
 
 def redrawn_text(summary: Summary, line: Line, change: Change) -> str:

@@ -23,9 +23,12 @@ from suppression.data import (
     TwoDigits,
 )
 from suppression.errors import UserError
+from suppression.evaluation.evaluator import check
+from suppression.evaluation.spec import ProbeSettings
 from suppression.experiment.plan import make_plan
 from suppression.experiment.run import Run
 from suppression.experiment.validation import check_cell
+from suppression.models.resnet import ResNet
 
 SCENES = {
     "two_digits": TwoDigits(canvas=40, size1=9, size2=20),
@@ -258,6 +261,28 @@ def test_one_digit_alone_has_no_competitor(parameters):
     assert several.probed() == MultiDigits(count=1, canvas=84)
 
 
+@pytest.mark.parametrize(
+    ("name", "competitor"),
+    [
+        ("two_digits", "second"),
+        ("random_bits", "bit3"),
+        ("coloured_digits", "bit1"),
+        ("digits_on_photos", "digit"),
+        ("trifeature", "colour"),
+        ("dominoes", "digit"),
+    ],
+)
+def test_a_probe_of_a_blank_competitor_is_told_what_blank_means(name, competitor):
+    usual, blank = SCENES[name], dataclasses.replace(SCENES[name], blank=True)
+    wanted, net = ProbeSettings(features=[competitor]), ResNet(width=1)
+    check(name, usual, wanted, net)
+    with pytest.raises(UserError, match=f"'{competitor}' is the competitor of {name}, which is bl"):
+        check(name, blank, wanted, net)
+    with pytest.raises(UserError, match=f"{name} has no feature 'none'"):
+        check(name, blank, ProbeSettings(features=["none"]), net)
+    check(name, blank, ProbeSettings(features=[blank.features[0]]), net)
+
+
 # --- cells
 
 
@@ -280,9 +305,9 @@ def test_what_is_off_leaves_the_key_as_it_is_and_what_is_on_does_not(name):
 
 @pytest.mark.parametrize("value", ["0", "0.0", 0])
 def test_a_redraw_of_0_at_the_command_line_is_the_cell_without_it(value):
-    usual = make_plan("digit_size", scale="smoke", pins={"tau": [0.2]})
+    usual = make_plan("digit_size_replace", scale="smoke", pins={"tau": [0.2]})
     pins = {"tau": [0.2], "redraw": [value], "blank": ["false"]}
-    assert make_plan("digit_size", scale="smoke", pins=pins).keys == usual.keys
+    assert make_plan("digit_size_replace", scale="smoke", pins=pins).keys == usual.keys
 
 
 @pytest.mark.parametrize("name", ["two_digits", "multi_digits", "digits_on_photos", "trifeature"])
@@ -291,6 +316,15 @@ def test_supervised_training_whose_labels_would_be_another_views_is_refused(name
         check_cell(cell_of(name, "supervised", redraw=0.5))
     check_cell(cell_of(name, "simclr", redraw=0.5))
     check_cell(cell_of(name, "supervised", blank=True))
+
+
+def test_a_cell_with_a_blank_competitor_that_is_asked_for_is_told_before_it_is_trained():
+    with pytest.raises(UserError) as told:
+        check_cell(cell_of(blank=True), ProbeSettings(features=["first", "second"]))
+    assert str(told.value) == (
+        "features: 'second' is the competitor of two_digits, which is blank here and carries "
+        "nothing; ask for first"
+    )
 
 
 def test_bits_are_nobodys_label_so_that_supervised_training_may_have_them_drawn_anew():

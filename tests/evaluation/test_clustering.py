@@ -30,8 +30,8 @@ from suppression.execution.batches import load_pools
 from suppression.execution.runner import stored_rows
 from suppression.execution.store import Store
 from suppression.exp import main
-from suppression.experiment.files import SCALES
 from suppression.experiment.plan import make_plan
+from suppression.experiment.spec import load_recipe
 from suppression.experiment.validation import check_cell
 from suppression.methods import Method
 from suppression.models.resnet import ResNet
@@ -349,7 +349,9 @@ def test_without_faiss_it_is_told_what_to_install(monkeypatch):
 
 
 def test_local_features_trains_nothing_that_digits_on_photographs_trains():
-    for scale in SCALES:
+    scales = load_recipe("local_features").scale
+    assert len(scales) == 3
+    for scale in scales:
         one, other = (
             {cell.key for cell in make_plan(name, scale=scale, seeds=1).cells}
             for name in ("local_features", "digits_on_photos")

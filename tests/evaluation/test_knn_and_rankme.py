@@ -135,11 +135,12 @@ def test_rankme_of_a_picture_of_bits_is_how_many_bits_there_are():
 # --- in an experiment
 
 
-def test_a_cell_is_asked_both_beside_the_linear_probe(cell, plan, context):
+def test_a_cell_is_asked_both_beside_the_linear_probe(cell, context):
     both = {"layers": ["h", "z"], "train": 60, "test": 30}
-    first = run_cell(cell, plan.probe.model_copy(update=both), context)
-    more = plan.probe.model_copy(update=both | {"knn": 3, "rankme": True})
-    rows = run_cell(cell, more, context)
+    linear = ProbeSettings(**both)
+    first = run_cell(cell, linear, context)
+    assert {row["probe"] for row in first} == {"linear"}
+    rows = run_cell(cell, linear.model_copy(update={"knn": 3, "rankme": True}), context)
     assert [row for row in rows if row["probe"] == "linear"] == first
     of_knn = [row for row in rows if row["probe"] == "knn"]
     keys = ("feature", "scenes", "layer", "cases")

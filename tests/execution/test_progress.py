@@ -32,9 +32,9 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def bar(clock, tmp_path):
-    plan = make_plan(
-        "digit_size", scale="smoke", seeds=3, pins={"method": list(SECONDS), "tau": [0.2]}
-    )
+    """Of six cells of each method."""
+    pins = {"method": list(SECONDS), "tau": [0.2]}
+    plan = make_plan("random_bits", scale="smoke", seeds=3, pins=pins)
     return Progress(plan, {}, list(range(len(plan.cells))), Context(store=tmp_path), [])
 
 

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from suppression.experiment.files import HERE
 from suppression.experiment.keys import FIRST
 from suppression.experiment.plan import make_plan
 
-FOLDER = Path(HERE).parent / "experiments"
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 def keys(**pins):
-    usual = {"method": ["simclr"], "size2": [12], "tau": [0.2]}
+    usual = {"method": ["simclr"], "size2": [12], "tau": [0.2], "redraw": [0]}
     return make_plan("digit_size", scale="smoke", pins={**usual, **pins}).keys
 
 
@@ -30,8 +29,8 @@ def test_parameters_that_came_later_are_in_no_key_of_a_cell_that_does_not_use_th
 
     What none of them had is None or at its default, which is in no key.
     """
-    first_line, *_ = (FOLDER / "digit_size.laptop.csv").read_text().splitlines()
-    cells = make_plan("digit_size").cells
+    first_line, *_ = (GOLDEN / "digit_size.laptop.csv").read_text().splitlines()
+    cells = make_plan(str(GOLDEN / "digit_size.toml")).cells
     for cell in cells:
         there = {name for name, value in cell.parameters.items() if value is not None}
         for name in there - {"data", *first_line.split(",")}:
@@ -55,7 +54,18 @@ def test_a_switch_that_is_off_is_one_that_nobody_touched():
     assert keys(replace=["false"]) == keys(replace=[False]) == keys(replace=["none"]) == keys()
     on = keys(replace=["true"])
     assert on == keys(replace=[True]) == keys(replace=["True"]) != keys()
-    assert len(keys(replace=["true", "false"])) == 2
+    assert keys(replace=["true", "false"]) == [*on, *keys()]
+    assert keys(replace=["false", "true"]) == [*keys(), *on]
+
+
+def test_a_switch_that_the_scale_has_on_is_an_arm_on_and_an_arm_off():
+    """No other arm bears the label of one of them."""
+    plan = make_plan("digit_size", pins={"replace": ["false", "true"], "redraw": [0]})
+    assert plan.recipe.scale["laptop"]["replace"] is True
+    labels = [arm.label for arm in plan.every_arm]
+    assert len(set(labels)) == len(labels)
+    for cell in plan.cells:
+        assert cell.get("replace", False) is cell.arm.label.endswith(", replace")
 
 
 def test_the_usual_depth_may_be_named_and_is_the_same_cell():
@@ -69,11 +79,12 @@ def test_the_usual_depth_may_be_named_and_is_the_same_cell():
 
 
 def test_pins_and_lists_make_their_product_and_the_two_ends_come_first():
-    plan = make_plan("digit_size", pins={"tau": [0.1, 0.5], "method": ["simclr"]}, seeds=2)
+    pins = {"tau": [0.1, 0.5], "method": ["simclr"], "redraw": [0]}
+    plan = make_plan("digit_size", pins=pins, seeds=2)
     asked = []
     for cell in plan.cells:
         asked.append((cell.seed, cell.parameters["size2"], cell.parameters["tau"]))
-    assert len(set(asked)) == len(plan.axis) * 2 * 2
+    assert len(set(asked)) == len(asked) == len(plan.axis) * 2 * 2
     assert {size2 for _, size2, _ in asked[:4]} == {plan.axis[0], plan.axis[-1]}
     assert all(seed == 0 for seed, _, _ in asked[: len(asked) // 2])
 

@@ -26,9 +26,9 @@ def recorded(path):
 
 
 def sizes_of_arms(plan, row):
-    """How much each of the recipe's arms sets that agrees with a row, read off the TOML alone."""
+    """How much each arm or control sets that agrees with a row, read off the TOML alone."""
     found = []
-    for arm in load_recipe(plan.name).arms:
+    for arm in load_recipe(plan.name).every_arm:
         if all(agrees(row.get(name), value) for name, value in arm.items()):
             found.append(len(arm))
     return found
@@ -59,7 +59,7 @@ def test_a_record_is_written_as_it_was_read_to_the_byte(path):
 def test_every_row_has_the_arm_that_the_recipe_says(path):
     plan, rows = recorded(path)
     by_label = {arm.label: arm for arm in plan.every_arm}
-    in_arms = sorted({name for arm in plan.recipe.arms for name in arm})
+    in_arms = sorted({name for arm in plan.recipe.every_arm for name in arm})
     seen = {}
     for row in with_arms(plan, rows):
         settings = tuple(row.get(name) for name in in_arms)

@@ -44,6 +44,27 @@ def along_bits(plan, curves, **more):
     return made
 
 
+def by_size(plan, readings, **more):
+    """Rows of a competition: of arms, by label, at the given accuracies by the second digit's size.
+
+    They are of the readout that its claim is about, if nothing else is said. Seeds are 0.01 apart,
+    unless a tuple has a value for each; one seed has an interval of 5 points either way.
+    """
+    usual = {"feature": "first", "scenes": "together", "probe": "named", "guess": 0.2}
+    made = []
+    for cell in plan.cells:
+        accuracy = readings.get(cell.arm.label, {}).get(cell.parameters["size2"])
+        if accuracy is None:
+            continue
+        if isinstance(accuracy, tuple):
+            accuracy = accuracy[cell.seed]
+        elif len(plan.seeds) > 1:
+            accuracy += 0.01 * (cell.seed - 1)
+        bounds = {"low": accuracy - 0.05, "high": accuracy + 0.05}
+        made.append(row_of(cell, accuracy, **{**usual, **bounds, **more}))
+    return made
+
+
 def labelled(plan, label):
     """The plan's arm of this label."""
     (arm,) = [arm for arm in plan.every_arm if arm.label == label]
@@ -60,6 +81,11 @@ def _along_bits():
     return along_bits
 
 
+@pytest.fixture(scope="session", name="by_size")
+def _by_size():
+    return by_size
+
+
 @pytest.fixture(scope="session", name="labelled")
 def _labelled():
     return labelled
@@ -74,3 +100,9 @@ def curves():
 def planned():
     """random_bits with three seeds."""
     return make_plan("random_bits", seeds=3)
+
+
+@pytest.fixture(scope="session")
+def competing(competition):
+    """The small recipe with controls, with three seeds."""
+    return make_plan(competition, scale="smoke", seeds=3)

@@ -39,16 +39,17 @@ def test_the_recipes_own_parameters_come_first(capsys):
     found = sections(help_text(capsys, "digit_size", "--help"))
     first, *_ = found
     assert first == "parameters of this experiment (laptop scale)"
-    assert found[first][:3] == ["size2", "method", "tau"]  # the axis, then what the arms set
+    # The axis, then what the arms set, then what only controls do.
+    assert found[first][:4] == ["size2", "method", "tau", "redraw"]
     recipe = make_plan("digit_size").recipe
-    asked = {recipe.axis, "method", "tau", *recipe.scale["laptop"]}
+    asked = {recipe.axis, "method", "tau", "redraw", *recipe.scale["laptop"]}
     assert set(found[first]) == {name for name in asked if name in schema("two_digits")}
 
 
 def test_their_values_here_are_told(capsys):
     out = help_text(capsys, "digit_size", "--help")
     joined = " ".join(out.split())
-    assert re.search(r"--size2 .*?here: 32, 9, 18, 23, 27", joined)
+    assert re.search(r"--size2 .*?here: 45, 18, 27, 36", joined)
     assert re.search(r"--tau .*?here: 0\.2, 0\.05", joined)
     smoke = " ".join(help_text(capsys, "digit_size", "--help", "--scale", "smoke").split())
     assert re.search(r"--size2 .*?here: 12, 6", smoke)

@@ -62,13 +62,15 @@ def test_rows_are_long_and_bear_their_cells_parameters_and_their_arm(result, pla
 def test_select_takes_rows_by_their_values(result):
     chosen = result.select(feature="first", method="simclr")
     assert {(row["feature"], row["method"]) for row in chosen} == {("first", "simclr")}
-    assert len(chosen) == 2
+    assert len(chosen) == 4
+    assert [row["redraw"] for row in chosen] == [0.0, 0.0, 1.0, 1.0]
+    assert result.select(feature="first", method="simclr", redraw=0.0) == chosen[:2]
     assert result.select(feature="third") == []
 
 
 def test_a_result_prints_title_table_and_verdict(result, plan):
     text = repr(result)
-    assert text.startswith("Digit size, smoke scale: 6 cells\n\n")
+    assert text.startswith("Digit size, smoke scale: 8 cells\n\n")
     assert result.table() in text
     assert text.endswith(result.verdict())
     assert max(map(len, result.table().splitlines())) <= 80
@@ -162,5 +164,6 @@ def test_the_figure_is_one_of_matplotlib(result, plan):
         each for each in made.axes[0].containers if each.get_label() == "simclr, tau 0.2"
     ]
     heights = container.lines[0].get_ydata()
-    values = [100 * row["accuracy"] for row in result.select(feature="first", method="simclr")]
+    rows = result.select(feature="first", method="simclr", redraw=0.0)
+    values = [100 * row["accuracy"] for row in rows]
     assert sorted(heights) == pytest.approx(sorted(values))

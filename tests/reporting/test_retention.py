@@ -93,8 +93,58 @@ def test_the_gap_between_readouts_is_paired_by_seed(planned, along_bits, curves)
     rows += along_bits(planned, {0.2: [0.95, 0.9, 0.9, 0.6, 0.4]}, probe="mlp")
     ((title, _, body),) = gap_tables(summarise(with_mlp, rows))
     (line,) = body
-    assert "mlp readout less that of the linear one" in title
+    assert title == "accuracy (mlp) less that of the linear readout, points"
     assert [float(cell.split()[0]) for cell in line[3:]] == pytest.approx([5, 10, 20, 40, 30])
+
+
+def test_what_another_readout_than_the_usual_one_reads_is_said_to_be_its(competing, by_size):
+    readings = {
+        "untrained": {6: 0.2, 12: 0.2},
+        "simclr, tau 0.2": {6: 0.8, 8: 0.7, 12: 0.5},
+        "simclr, tau 0.2, competitor redrawn": {6: 0.8, 12: 0.65},
+    }
+    rows = by_size(competing, readings)
+    rows += by_size(competing, {"simclr, tau 0.2": {6: 0.1, 12: 0.1}}, probe="linear")
+    summary = summarise(competing, rows)
+    ((title, _, body),) = retention_tables(summary)
+    assert title.startswith("what is left of 'first' (together, named): R = ")
+    # Between the ends there is no untrained network to hold it against.
+    assert [line[:5] for line in body] == [
+        ["simclr, tau 0.2", "1.00 [1.00, 1.00]", "", "", "0.50 [0.50, 0.50]"],
+        [
+            "simclr, tau 0.2, competitor redrawn",
+            "1.00 [1.00, 1.00]",
+            "",
+            "",
+            "0.75 [0.75, 0.75]",
+        ],
+    ]
+    assert retention_text(summary) == [
+        "simclr, tau 0.2 keeps 50 % of 'first' (together, named) at size2 12.",
+        "simclr, tau 0.2, competitor redrawn keeps 75 % of 'first' (together, named) at size2 12.",
+    ]
+
+
+def test_a_gap_is_of_accuracies_and_not_of_the_bits_that_are_held(planned, along_bits, curves):
+    rows = along_bits(planned, curves, feature="bit", decodable=3)
+    rows += along_bits(planned, {0.2: [1.0] * 5}, feature="bit", decodable=7, probe="mlp")
+    ((_, _, body),) = gap_tables(summarise(planned, rows))
+    (line,) = body
+    gaps = [float(cell.split()[0]) for cell in line[3:]]
+    assert gaps == pytest.approx([100 * (1 - value) for value in curves[0.2]])
+
+
+def test_the_gap_of_statistics_taken_anew_has_a_table_that_says_so(competing, by_size):
+    alone = {"scenes": "alone", "probe": "linear"}
+    rows = by_size(competing, {"simclr, tau 0.2": {6: 0.8, 12: 0.3}}, **alone)
+    rows += by_size(
+        competing, {"simclr, tau 0.2": {6: 0.82, 12: 0.6}}, **{**alone, "probe": "anew"}
+    )
+    ((title, _, body),) = gap_tables(summarise(competing, rows))
+    assert title == "accuracy (statistics anew) less that of the linear readout, points"
+    assert body == [
+        ["simclr, tau 0.2", "first", "alone", "2.0 [2.0, 2.0]", "", "", "30.0 [30.0, 30.0]"]
+    ]
 
 
 def test_there_is_no_gap_where_only_one_readout_was_asked(planned, along_bits, curves):

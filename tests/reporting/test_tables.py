@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from suppression.evaluation.probes import AXES
 from suppression.experiment.plan import make_plan
 from suppression.reporting.console import cell_text, live_table, result_text
 from suppression.reporting.gallery import recorded
@@ -63,7 +64,24 @@ def test_a_value_in_a_cell(mean, low, high, bounds, half):
     assert plus_minus(mean, low, high) == half
 
 
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_caption_explains_the_words_that_the_page_has_in_place_of_values(name):
+    summary, _ = recorded(FOLDER, *name.split("."))
+    _, blocks = layout(summary)
+    words = {cell for block in blocks for line in block for cell in line[3:]}
+    lines = caption(summary).splitlines()
+    absent = summary.plan.card.absent
+    if absent and summary.plan.recipe.axis not in AXES:
+        assert (f"{absent}." in lines) is ("n/a" in words)
+    assert any(line.startswith("-: controls") for line in lines) is ("-" in words)
+
+
 # --- for a terminal ------------------------------------------------------------------------------
+
+
+def tables_of(text):
+    """The table of the line that the claim is about, and that of all others, where there is one."""
+    return re.split(r"\n\n(?=other readings, )", text)
 
 
 def columns_of(text):
@@ -83,30 +101,47 @@ def test_every_recorded_table_fits_a_terminal_with_names_whole(name, width):
         text = terminal_table(summary, width=width, intervals=intervals)
         lines = text.splitlines()
         assert max(map(len, lines)) <= width
-        assert columns_of(text) == [str(x) for x in summary.plan.axis]
+        first, *rest = tables_of(text)
+        assert len(rest) == (summary.headline is not None and len(summary.lines) > 1)
+        for table in (first, *rest):
+            assert columns_of(table) == [str(x) for x in summary.plan.axis]
         for arm in terminal_arms(summary):
-            assert arm.label in lines  # a line of its own, whole
+            if summary.headline is not None:
+                assert re.search(rf"^{re.escape(arm.label)}  ", first, re.M)
             for line in summary.lines:
-                if summary.measured(arm, line):
+                if line != summary.headline and summary.measured(arm, line):
+                    assert arm.label in lines  # a line of its own, whole
                     pattern = rf"^  {re.escape(line.feature)}, {re.escape(line.scenes)}\b"
                     assert re.search(pattern, text, re.M)
 
 
+def told_in(table, label, number):
+    """The values of the line that is so many below an arm's own, in all parts of the table."""
+    told = []
+    for part in table.split("\n\n"):
+        lines = part.splitlines()
+        (at,) = [i for i, line in enumerate(lines) if re.match(rf"{re.escape(label)}(  |$)", line)]
+        told += re.split(r" {2,}", lines[at + number].strip())[1:]
+    return told
+
+
 @pytest.mark.parametrize(
-    "name", ["digit_size.laptop", "temperature.laptop", "randbits_mnist.laptop"]
+    "name",
+    ["digit_size.laptop", "temperature.laptop", "randbits_mnist.laptop", "random_bits.laptop"],
 )
 def test_every_value_of_the_page_is_in_the_terminals_table(name):
     """Line by line, in the same order: nothing is lost where the table is split."""
     summary, _ = recorded(FOLDER, *name.split("."))
-    parts = terminal_table(summary, width=80, intervals=True).split("\n\n")
-    assert len(parts) > 1
+    text = terminal_table(summary, width=80, intervals=True)
+    first, *rest = tables_of(text)
+    assert "\n\n" in text
+    others = [line for line in summary.lines if line != summary.headline]
     for arm in terminal_arms(summary):
-        for number, line in enumerate(arm_block(summary, arm, summary.lines), start=1):
-            told = []
-            for part in parts:
-                lines = part.splitlines()
-                text = lines[lines.index(arm.label) + number].strip()
-                told += re.split(r" {2,}", text)[1:]
+        if summary.headline is not None:
+            for number, line in enumerate(arm_block(summary, arm, [summary.headline])):
+                assert told_in(first, arm.label, number) == [cell for cell in line[3:] if cell]
+        for number, line in enumerate(arm_block(summary, arm, others), start=1):
+            told = told_in(rest[0] if rest else first, arm.label, number)
             assert told == [cell for cell in line[3:] if cell]
 
 
@@ -127,20 +162,15 @@ def test_the_cells_of_a_terminal_are_the_points(planned, along_bits, curves):
     rows = along_bits(planned, curves)
     summary = summarise(planned, rows)
     lines = terminal_table(summary, width=100).splitlines()
-    assert lines[0] == "top-1 accuracy, %; columns: bits that the two views share"
+    measured = "class, together: top-1 accuracy, %"
+    assert lines[0] == f"{measured}; columns: bits that the two views share"
     assert lines[1].split() == ["0", "2", "4", "6", "8"]
     # Seeds 0.01 apart: half of the t-interval of three is 4.303 * 0.01 / sqrt(3), 2.5 points.
-    at = lines.index("simclr, tau 0.2")
-    assert lines[at + 1].split() == [
-        "class,",
-        "together",
-        "90±2",
-        "80±2",
-        "70±2",
-        "20±2",
-        "10±2",
-    ]
-    assert lines[at + 2].split() == ["published", "90.0"]
+    label = "simclr, tau 0.2"
+    (at,) = [i for i, line in enumerate(lines) if line.startswith(label)]
+    values = lines[at].removeprefix(label).split()
+    assert values == ["90±2", "80±2", "70±2", "20±2", "10±2"]
+    assert lines[at + 1].split() == ["published", "90.0"]
 
 
 def test_arms_that_were_not_asked_for_are_named_below_and_are_no_lines(along_bits, curves):
@@ -158,7 +188,9 @@ def test_an_arm_that_was_not_asked_for_but_is_stored_is_a_line(along_bits, row_o
     rows = along_bits(plan, curves)
     beside = [row_of(cell, 0.5) for cell in plan.other_cells if cell.method == "supervised"]
     summary = summarise(plan, rows + beside)
-    assert "supervised" in terminal_table(summary, width=80).splitlines()
+    table = terminal_table(summary, width=80)
+    (line,) = [line for line in table.splitlines() if line.startswith("supervised ")]
+    assert line.split() == ["supervised", *["50.0±0.0"] * 5]
     assert "supervised" not in not_asked_text(summary)
     assert "untrained" in not_asked_text(summary)
 

@@ -224,3 +224,122 @@ def test_without_a_retention_the_reading_beside_what_competes_is_told(row_of):
     assert "4 fall (" in verdict(summarise(plan, alone + together))
     assert "(together)" in verdict(summarise(plan, alone + together))
     assert "4 cannot be told (" in verdict(summarise(plan, alone))
+
+
+# --- with the competitor redrawn -----------------------------------------------------------------
+
+FALLEN = "simclr, tau 0.2 falls from 90 % to 40 % of 'first' (together, named), size2 6 to 12"
+HOLDS = "The control holds: supervised training reads 90 % there."
+REDRAWN = "With the competitor redrawn for the second view simclr, tau 0.2 reads"
+SHARED = "what is shared suppresses."
+NOTHING = "nothing can be said of suppression."
+CONTROL = "simclr, tau 0.2, competitor redrawn"
+USUAL = {
+    "simclr, tau 0.2": {6: 0.9, 8: 0.8, 10: 0.6, 12: 0.4},
+    "supervised": {6: 0.95, 12: 0.9},
+    "untrained": {6: 0.3, 12: 0.25},
+}
+
+
+@pytest.mark.parametrize(
+    ("redrawn", "sentence"),
+    [
+        ({6: 0.9, 12: 0.8}, f"{REDRAWN} 80 % there: {SHARED}"),
+        # Each seed is above its own, though by less than seeds are apart.
+        ({6: 0.9, 12: (0.41, 0.42, 0.43)}, f"{REDRAWN} 42 % there: {SHARED}"),
+        (
+            {6: 0.9, 12: (0.36, 0.45, 0.54)},
+            f"{REDRAWN} 45 % there, which cannot be told from it: {NOTHING}",
+        ),
+        ({6: 0.9, 12: 0.2}, f"{REDRAWN} 20 % there, which is less: {NOTHING}"),
+        (
+            {6: 0.9},
+            f"{CONTROL} was not trained there, so it cannot be told whether {SHARED}",
+        ),
+    ],
+)
+def test_the_competitor_redrawn_decides_whether_what_is_shared_suppresses(
+    competing, by_size, redrawn, sentence
+):
+    rows = by_size(competing, {**USUAL, CONTROL: redrawn})
+    assert verdict(summarise(competing, rows)) == f"{FALLEN}. {HOLDS} {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("redrawn", "sentence"),
+    [
+        ({6: 0.9, 12: 0.51}, f"{REDRAWN} 51 % there: {SHARED}"),  # 46 is above 45
+        ({6: 0.9, 12: 0.49}, f"{REDRAWN} 49 % there, which cannot be told from it: {NOTHING}"),
+        ({6: 0.9, 12: 0.31}, f"{REDRAWN} 31 % there, which cannot be told from it: {NOTHING}"),
+        ({6: 0.9, 12: 0.2}, f"{REDRAWN} 20 % there, which is less: {NOTHING}"),
+        (
+            {6: 0.9},
+            f"{CONTROL} was not trained there, so it cannot be told whether {SHARED}",
+        ),
+    ],
+)
+def test_with_one_seed_the_two_intervals_decide_about_the_competitor_redrawn(
+    competition, by_size, redrawn, sentence
+):
+    plan = make_plan(competition, scale="smoke", seeds=1)
+    rows = by_size(plan, {**USUAL, CONTROL: redrawn})
+    assert verdict(summarise(plan, rows)) == f"{FALLEN} (one seed). {HOLDS} {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("supervised", "beside"),
+    [
+        ({6: 0.95, 12: 0.3}, "The control does not hold: supervised training reads 30 % there."),
+        ({}, "No supervised control was trained there."),
+    ],
+)
+def test_where_the_competitor_redrawn_decides_nothing_follows_from_supervised_training(
+    competing, by_size, supervised, beside
+):
+    """The sentences do not contradict one another."""
+    readings = {**USUAL, "supervised": supervised, CONTROL: {6: 0.9, 12: 0.8}}
+    told = verdict(summarise(competing, by_size(competing, readings)))
+    assert told == f"{FALLEN}. {beside} {REDRAWN} 80 % there: {SHARED}"
+
+
+def test_each_arm_that_falls_is_held_against_its_own_control(competing, by_size):
+    readings = {
+        **USUAL,
+        "simclr, tau 0.05": {6: 0.9, 12: 0.6},
+        CONTROL: {6: 0.9, 12: 0.3},
+        "simclr, tau 0.05, competitor redrawn": {6: 0.9, 12: 0.8},
+    }
+    told = verdict(summarise(competing, by_size(competing, readings)))
+    assert told.startswith(f"{FALLEN}; simclr, tau 0.05 falls from 90 % to 60 % of")
+    other = REDRAWN.replace("0.2", "0.05")
+    assert told.endswith(
+        f"{HOLDS} {REDRAWN} 30 % there, which is less: {NOTHING} {other} 80 % there: {SHARED}"
+    )
+
+
+def test_controls_are_no_arms_that_fall(competing, by_size):
+    falling = {6: 0.9, 12: 0.1}
+    readings = {CONTROL: falling, "supervised": falling, "untrained": falling}
+    rising = {"simclr, tau 0.2": {6: 0.4, 12: 0.9}}
+    told = verdict(summarise(competing, by_size(competing, {**readings, **rising})))
+    assert told == (
+        "simclr, tau 0.2 rises from 40 % to 90 % of 'first' (together, named), size2 6 to 12."
+    )
+    alone = verdict(summarise(competing, by_size(competing, readings)))
+    assert alone.startswith("Highest of 'first' (together, named): 90 %, ")
+
+
+def test_a_temperature_of_ones_own_has_its_control(competition, by_size):
+    plan = make_plan(competition, scale="smoke", seeds=3, pins={"tau": [0.7]})
+    readings = {
+        "simclr, tau 0.7": {6: 0.9, 12: 0.4},
+        "simclr, tau 0.7, competitor redrawn": {6: 0.9, 12: 0.8},
+    }
+    assert verdict(summarise(plan, by_size(plan, readings))).endswith(
+        f"{REDRAWN.replace('0.2', '0.7')} 80 % there: {SHARED}"
+    )
+
+
+def test_a_recipe_without_such_a_control_is_not_asked(planned, along_bits):
+    words = told(planned, along_bits, {"untrained": FLOOR, 0.2: FALLING, "supervised": FLAT})
+    assert "redrawn" not in words
