@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from suppression.experiment.arms import Arm
+from suppression.methods import METHODS
 from suppression.metrics.intervals import mean_interval
 from suppression.reporting.retention import line_of, reference_of
 from suppression.reporting.summary import Line, Point, Summary
@@ -30,7 +31,6 @@ from suppression.reporting.tables import scenes_text
 
 Outcome = Literal["falls", "rises", "cannot be told"]
 CONTROL = "supervised"
-FLOOR = "untrained"
 COMPETING = "together"  # scenes that show the feature and what competes with it
 MOST_NAMED = 3  # arms that have a sentence of their own; more are counted
 
@@ -62,12 +62,7 @@ def findings(summary: Summary) -> list[str]:
         return [best_and_worst(summary)]
     changes = [changed(summary, arm, line) for arm in summary.arms]
     made = [change for change in changes if change is not None]
-    apart = (CONTROL, FLOOR)
-    trained = [
-        change
-        for change in made
-        if change.arm.method not in apart and change.arm not in summary.plan.controls
-    ]
+    trained = [change for change in made if is_of_the_claim(summary, change.arm)]
     if not trained:
         return [best_and_worst(summary)]
     falling = [change for change in trained if change.outcome == "falls"]
@@ -77,6 +72,13 @@ def findings(summary: Summary) -> list[str]:
         sentences.append(control_text(summary, line, falling, decides=not all(redrawn)))
         sentences += redrawn
     return sentences
+
+
+def is_of_the_claim(summary: Summary, arm: Arm) -> bool:
+    """Whether the claim is about an arm: not about controls, nor about what is not trained."""
+    if arm.method == CONTROL or arm in summary.plan.controls:
+        return False
+    return METHODS[arm.method].trains and "redraw" not in arm
 
 
 def claims_suppression(summary: Summary) -> bool:
@@ -181,7 +183,7 @@ def control_text(summary: Summary, line: Line, falling: list[Change], *, decides
 def redrawn_text(summary: Summary, line: Line, change: Change) -> str:
     """What is read where the competitor is there but not shared, if the recipe asks that."""
     settings = {**change.arm.settings, "redraw": 1.0}
-    arms = [arm for arm in summary.plan.controls if arm.settings == settings]
+    arms = [arm for arm in summary.plan.every_arm if arm.settings == settings]
     if not arms:
         return ""
     arm = arms[0]

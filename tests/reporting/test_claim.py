@@ -174,8 +174,8 @@ def panels(made):
     return {ax.get_title(): ax for ax in made.axes if ax.get_title()}
 
 
-FIRST = "first: both digits visible"
-SECOND = "second: both digits visible"
+FIRST = "first: both digits visible, named"
+SECOND = "second: both digits visible, named"
 BY_ITSELF = "first: only the probed digit visible"
 
 
@@ -211,9 +211,25 @@ def test_published_crosses_stand_in_the_panel_of_the_claim_though_they_are_of_di
 def markers(ax, label):
     """Places, heights and fill of an arm's points, by whether they are named in the legend."""
     (own,) = [each for each in ax.containers if each.get_label() == label]
-    colour = own.lines[0].get_color()
-    same = [each.lines[0] for each in ax.containers if each.lines[0].get_color() == colour]
+    look = looks(own)
+    same = [each.lines[0] for each in ax.containers if looks(each) == look]
     return {line.get_markerfacecolor(): line.get_xydata() for line in same}
+
+
+def looks(container):
+    """Colour and marker of an arm: a control has the colour of its arm, and another marker."""
+    line = container.lines[0]
+    return line.get_color(), line.get_marker()
+
+
+def test_a_control_has_the_colour_of_its_arm_and_another_marker(summary):
+    look = {each.get_label(): looks(each) for each in panels(figure(summary))[FIRST].containers}
+    for tau in (0.2, 0.05):
+        shared = look[f"simclr, tau {tau}"]
+        redrawn = look[f"simclr, tau {tau}, competitor redrawn"]
+        assert shared[0] == redrawn[0]
+        assert shared[1] != redrawn[1]
+    assert look["simclr, tau 0.2"][0] != look["simclr, tau 0.05"][0]
 
 
 @pytest.mark.parametrize("label", NAMED)
