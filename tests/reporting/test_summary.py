@@ -13,7 +13,7 @@ from suppression.errors import UserError
 from suppression.evaluation.probes import MEASURES
 from suppression.experiment.plan import make_plan
 from suppression.experiment.rows import long_rows
-from suppression.reporting.summary import Line, interval, summarise
+from suppression.reporting.summary import Line, interval, published_at, summarise
 from suppression.reporting.tables import guesses
 
 # --- points against a loop over rows -------------------------------------------------------------
@@ -338,3 +338,11 @@ def test_a_probe_without_the_recipes_measure_has_a_line_of_its_own_measure(
     first = next(cell for cell in planned.cells if cell.arm.label == "untrained")
     assert cell_text(asked, first, of_first[:1]).count("class together") == 1
     assert "representation" not in cell_text(asked, first, of_first)
+
+
+def test_a_place_of_ours_may_stand_between_two_published_ones():
+    plan = make_plan("digit_size", scale="laptop", pins={"tau": [0.2]})
+    assert [published_at(plan, x) for x in plan.axis] == [20, None, 30, 40]
+    arm, line = plan.arms[0], Line("first", "alone")
+    shown = [summarise(plan, []).point(arm, line, x).published for x in plan.axis]
+    assert shown == [98.7, None, 98.8, 98.3]  # the talk, Table 2
