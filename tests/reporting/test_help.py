@@ -49,7 +49,7 @@ def test_the_recipes_own_parameters_come_first(capsys):
 def test_their_values_here_are_told(capsys):
     out = help_text(capsys, "digit_size", "--help")
     joined = " ".join(out.split())
-    assert re.search(r"--size2 .*?here: 45, 18, 27, 36", joined)
+    assert re.search(r"--size2 .*?here: 36, 18, 22, 27", joined)
     assert re.search(r"--tau .*?here: 0\.2, 0\.05", joined)
     smoke = " ".join(help_text(capsys, "digit_size", "--help", "--scale", "smoke").split())
     assert re.search(r"--size2 .*?here: 12, 6", smoke)
