@@ -137,10 +137,13 @@ def markdown(summary: Summary, *, features: list[str] | None = None) -> str:
 
 
 def headline_markdown(summary: Summary) -> str:
-    """The line that the claim is about, a line an arm, for a page; nothing if there is none."""
+    """The line that the claim is about, for a page: a line an arm that was measured.
+
+    Nothing if there is none.
+    """
     if summary.headline is None:
         return ""
-    block = headline_block(summary, summary.headline, intervals=False)
+    block = headline_block(summary, summary.headline, summary.arms)
     body = [[name.strip(), *values] for name, values in block]
     header = [headline_text(summary, summary.headline)]
     header += [column_title(summary.plan, x) for x in summary.plan.axis]
@@ -282,7 +285,8 @@ def terminal_table(summary: Summary, *, width: int = 80, intervals: bool = False
     head = f"{measure_text(summary)}; {columns}"
     parts = []
     if summary.headline is not None:
-        block = headline_block(summary, summary.headline, intervals)
+        arms = terminal_arms(summary)
+        block = headline_block(summary, summary.headline, arms, intervals=intervals)
         title = f"{headline_text(summary, summary.headline)}; {columns}"
         parts.append(f"{textwrap.fill(title, width)}\n{in_columns(summary, [block], width)}")
         head = f"other readings, {measure_text(summary)}"
@@ -296,11 +300,13 @@ def headline_text(summary: Summary, line: Line) -> str:
     return f"{line.feature}, {scenes_text(summary, line)}: {line.of.label}"
 
 
-def headline_block(summary: Summary, line: Line, intervals: bool) -> Block:
+def headline_block(
+    summary: Summary, line: Line, arms: Iterable[Arm], *, intervals: bool = False
+) -> Block:
     """A line an arm, with the published one below, and what guessing scores."""
     block: Block = []
     published = as_published(summary.plan, line)
-    for arm in terminal_arms(summary):
+    for arm in arms:
         points = summary.along(arm, line)
         block.append((arm.label, [terminal_cell(point, intervals) for point in points]))
         what = "published"

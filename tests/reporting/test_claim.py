@@ -10,7 +10,13 @@ from suppression.experiment.plan import make_plan
 from suppression.reporting.console import cell_text
 from suppression.reporting.figures import figure, panel_lines
 from suppression.reporting.summary import Line, summarise
-from suppression.reporting.tables import caption, not_asked_text, terminal_table, words_in
+from suppression.reporting.tables import (
+    caption,
+    headline_markdown,
+    not_asked_text,
+    terminal_table,
+    words_in,
+)
 
 # Readings of the first digit beside a second one of 6, 8, 10 and 12 px; controls at the two ends.
 NAMED = {
@@ -165,6 +171,13 @@ def test_the_caption_explains_no_word_that_the_table_has_not(competing, by_size,
     ends = make_plan(competition, scale="smoke", pins={"size2": [6, 12]})
     lines = caption(summarise(ends, by_size(ends, NAMED))).splitlines()
     assert AT_ENDS not in lines
+
+
+def test_a_page_has_the_arms_that_were_measured(competing, by_size):
+    some = {label: NAMED[label] for label in list(NAMED)[:1]}
+    text = headline_markdown(summarise(competing, by_size(competing, some)))
+    names = [line.split("|")[1].strip() for line in text.splitlines()[2:]]
+    assert names == [*some, "published, alone", "guessing"]
 
 
 # --- the figure ----------------------------------------------------------------------------------
