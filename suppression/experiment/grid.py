@@ -17,11 +17,18 @@ from suppression.methods.remedies import REMEDIES
 
 
 def recipe_arms(settings: Settings) -> list[dict[str, Any]]:
-    """All arms and controls of the recipe, but for those that stand where the axis does not go."""
-    recipe = settings.recipe
-    found = [*written_arms(settings, "arms"), *written_arms(settings, "controls")]
-    on_axis = [arm for arm in found if recipe.axis not in arm or arm[recipe.axis] in settings.axis]
-    return unique(on_axis)
+    """All arms and controls of the recipe, but for those that cannot be.
+
+    These stand where the axis does not go, or redraw a competitor that is pinned to be blank.
+    """
+    axis = settings.recipe.axis
+    is_blank = any(settings.pins.get("blank", []))
+    found = []
+    for arm in [*written_arms(settings, "arms"), *written_arms(settings, "controls")]:
+        on_axis = axis not in arm or arm[axis] in settings.axis
+        if on_axis and not (is_blank and arm.get("redraw")):
+            found.append(arm)
+    return unique(found)
 
 
 def written_arms(settings: Settings, table: str) -> list[dict[str, Any]]:

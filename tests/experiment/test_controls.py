@@ -52,6 +52,12 @@ def test_controls_stand_at_both_ends_and_arms_at_every_place(planned):
     assert plan.unasked == []
 
 
+def test_a_blank_competitor_is_not_redrawn(planned):
+    plan = planned(tau=[0.2], blank=[True])
+    assert set(places(plan)) == {"simclr, tau 0.2", "supervised", "untrained"}
+    assert all(cell.get("blank") for cell in plan.cells)
+
+
 @pytest.mark.parametrize("tau", [0.2, 0.05, 0.7])
 def test_a_temperature_that_is_pinned_is_that_of_an_arm_and_of_its_control(planned, tau):
     """Also one that the recipe has not."""
