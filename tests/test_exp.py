@@ -42,7 +42,10 @@ def test_a_second_run_answers_from_the_store_and_trains_nothing(smoke, capsys, m
     others = "simclr, tau 0.05; simclr, tau 0.05, competitor redrawn"
     assert f"\nnot asked for: {others}\n" in out  # in a line below the table
     assert "simclr, tau 0.05" not in out.split("not asked for")[0]
-    assert "\nverdict: " in out
+    claim, verdict = out.split("\n\n")[-2:]  # on the screen where the command ends
+    assert claim.startswith("first, together, named: ")
+    assert claim.splitlines()[-1].startswith("guessing ")
+    assert verdict.startswith("verdict: ")
     assert max(map(len, out.splitlines()[:-1])) <= 100  # but for the path of the figure
     assert out.splitlines()[-1].startswith("figure: ")
     assert f"figure: {smoke}/results/digit_size.smoke.png" in out

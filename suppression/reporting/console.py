@@ -18,6 +18,7 @@ from suppression.reporting.tables import (
     retention_text,
     scenes_text,
     terminal_table,
+    terminal_tables,
 )
 
 ELSEWHERE = 100  # columns where the output is no terminal
@@ -28,13 +29,18 @@ def terminal_width() -> int:
 
 
 def result_text(result: Result, *, width: int, intervals: bool = False) -> str:
-    """Title, table, what is left, what a reader must know, and the verdict last."""
+    """Title, table, what is left, what a reader must know, and the verdict last.
+
+    The line that the claim is about stands with the verdict, where a terminal shows it.
+    """
+    claim, others = terminal_tables(result.summary, width=width, intervals=intervals)
     parts = [
         result.plan.recipe.title,
-        result.table(width=width, intervals=intervals),
+        others,
         wrapped(not_asked_text(result.summary), width),
         wrapped("\n".join(retention_text(result.summary)), width),
         wrapped(result.caption(), width),
+        claim,
         wrapped(f"verdict: {result.verdict()}", width),
     ]
     return "\n\n".join(part for part in parts if part)

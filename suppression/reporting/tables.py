@@ -279,21 +279,28 @@ def terminal_table(summary: Summary, *, width: int = 80, intervals: bool = False
         width: Columns of the terminal.
         intervals: Whether bounds are shown in place of +-.
     """
+    claim, others = terminal_tables(summary, width=width, intervals=intervals)
+    return "\n\n".join(filter(None, [claim, others]))
+
+
+def terminal_tables(
+    summary: Summary, *, width: int = 80, intervals: bool = False
+) -> tuple[str, str]:
+    """The line that the claim is about, and all others; either may be empty."""
     columns = f"columns: {summary.plan.recipe.axis_label or summary.plan.recipe.axis}"
     others = [line for line in summary.lines if line != summary.headline]
     blocks = [terminal_block(summary, arm, others, intervals) for arm in terminal_arms(summary)]
-    head = f"{measure_text(summary)}; {columns}"
-    parts = []
+    head, claim, rest = f"{measure_text(summary)}; {columns}", "", ""
     if summary.headline is not None:
         arms = terminal_arms(summary)
         block = headline_block(summary, summary.headline, arms, intervals=intervals)
         title = f"{headline_text(summary, summary.headline)}; {columns}"
-        parts.append(f"{textwrap.fill(title, width)}\n{in_columns(summary, [block], width)}")
+        claim = f"{textwrap.fill(title, width)}\n{in_columns(summary, [block], width)}"
         head = f"other readings, {measure_text(summary)}"
         blocks = [block for block in blocks if len(block) > 1]
     if blocks:
-        parts.append(f"{textwrap.fill(head, width)}\n{in_columns(summary, blocks, width)}")
-    return "\n\n".join(parts)
+        rest = f"{textwrap.fill(head, width)}\n{in_columns(summary, blocks, width)}"
+    return claim, rest
 
 
 def headline_text(summary: Summary, line: Line) -> str:
