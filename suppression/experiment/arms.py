@@ -46,6 +46,11 @@ class Arm:
                 words.append(name if value is True else f"{name} {value}")
         return ", ".join(words)
 
+    @property
+    def shared(self) -> Arm:
+        """The arm whose views share the competitor, of one that is its control; else itself."""
+        return Arm({name: value for name, value in self.settings.items() if name not in COMPETITOR})
+
     def __hash__(self) -> int:
         return hash(self.label)
 

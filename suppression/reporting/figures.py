@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from suppression.evaluation.probes import AXES, PROBES, switched_on
-from suppression.experiment.arms import COMPETITOR, Arm
+from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
 from suppression.metrics.retention import incentive
 from suppression.reporting.heatmap import heatmap
@@ -69,16 +69,10 @@ def styles(arms: list[Arm]) -> dict[str, Style]:
     found: dict[str, Style] = {}
     for arm in sorted(arms, key=lambda arm: arm.label):  # a control comes behind what it is of
         style = next(own[arm.method], None) if arm.method in own else None
-        if style is None and shared(arm).label in found:
-            style = found[shared(arm).label]._replace(marker="*", line="-.")
+        if style is None and arm.shared.label in found:
+            style = found[arm.shared.label]._replace(marker="*", line="-.")
         found[arm.label] = style or next(others)
     return found
-
-
-def shared(arm: Arm) -> Arm:
-    """The arm whose views share the competitor, of one that is its control."""
-    settings = {name: value for name, value in arm.settings.items() if name not in COMPETITOR}
-    return Arm(settings)
 
 
 def figure(summary: Summary) -> Figure:

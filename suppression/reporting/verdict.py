@@ -182,11 +182,10 @@ def control_text(summary: Summary, line: Line, falling: list[Change], *, decides
 
 def redrawn_text(summary: Summary, line: Line, change: Change) -> str:
     """What is read where the competitor is there but not shared, if the recipe asks that."""
-    settings = {**change.arm.settings, "redraw": 1.0}
-    arms = [arm for arm in summary.plan.every_arm if arm.settings == settings]
-    if not arms:
+    arms = [arm for arm in summary.plan.every_arm if arm.get("redraw") == 1]
+    arm = next((arm for arm in arms if arm.shared == change.arm), None)
+    if arm is None:
         return ""
-    arm = arms[0]
     redrawn = summary.point(arm, line, change.end.x)
     if not redrawn.n:
         return (
