@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from suppression.methods import METHODS
+
 # What the controls of a competition are called; elsewhere parameters bear their own names.
 COMPETITOR = {"redraw": "competitor redrawn", "blank": "competitor blank"}
 
@@ -30,6 +32,12 @@ class Arm:
     @property
     def method(self) -> str:
         return self.settings["method"]
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether nothing was learned: `untrained`, `random_features`, `pixels` and their like."""
+        method = METHODS.get(self.method)
+        return method is not None and not method.trains and not method.builds_on
 
     @cached_property
     def label(self) -> str:

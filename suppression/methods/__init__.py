@@ -13,7 +13,9 @@ from suppression.methods.finetune import Finetune
 from suppression.methods.frozen import Frozen
 from suppression.methods.instdisc import InstDisc
 from suppression.methods.moco import MoCo
+from suppression.methods.pixels import Pixels
 from suppression.methods.randbit import RandBit
+from suppression.methods.random_features import RandomFeatures
 from suppression.methods.simclr import SimCLR
 from suppression.methods.simsiam import SimSiam
 from suppression.methods.supcon import SupCon
@@ -45,6 +47,8 @@ METHODS: dict[str, type[Method]] = {
     "distil": Distil,
     "frozen": Frozen,
     "untrained": Untrained,
+    "random_features": RandomFeatures,
+    "pixels": Pixels,
 }
 
 __all__ = [
@@ -63,7 +67,9 @@ __all__ = [
     "InstDisc",
     "Method",
     "MoCo",
+    "Pixels",
     "RandBit",
+    "RandomFeatures",
     "SimCLR",
     "SimSiam",
     "SupCon",

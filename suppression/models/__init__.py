@@ -3,6 +3,7 @@
 from suppression.models.convnet import ConvNet
 from suppression.models.encoder import Encoder
 from suppression.models.heads import Head
+from suppression.models.pixels import RawPixels
 from suppression.models.resnet import ResNet
 
-__all__ = ["ConvNet", "Encoder", "Head", "ResNet"]
+__all__ = ["ConvNet", "Encoder", "Head", "RawPixels", "ResNet"]

@@ -38,6 +38,8 @@ class Style(NamedTuple):
 STYLES = {
     "supervised": [Style("#0072B2", "s", "-")],
     "untrained": [Style("#555555", "^", ":"), Style("#999999", "<", ":")],
+    "random_features": [Style("#777777", ">", "-.")],
+    "pixels": [Style("#777777", "s", "-.")],
 }
 OTHERS = [
     Style("#D55E00", "o", "-"),

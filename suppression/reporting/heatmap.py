@@ -115,10 +115,10 @@ def draw_field(ax: Any, i: int, j: int, point: Point, shade: float) -> None:
 def half_text(summary: Summary, line: Line, arm: Arm) -> str:
     """Where half of the line's feature is left in this arm, as in the table.
 
-    Empty for an untrained network, or where the recipe does not ask.
+    Empty where nothing was learned, or where the recipe does not ask.
     """
     for asked in summary.plan.recipe.retention:
-        if retention.line_of(summary, asked) != line or arm.method == "untrained":
+        if retention.line_of(summary, asked) != line or arm.is_floor:
             continue
         found = retention.retained(summary, arm, asked)
         at = retention.half_left(asked, found) if len(found) >= MIN_POSITIONS else None

@@ -89,7 +89,7 @@ def halves(summary: Summary, line: Line, arm: Arm) -> list[Threshold]:
     """Where half of the line's feature is left in this arm, if the recipe asks for it."""
     found = []
     for asked in summary.plan.recipe.retention:
-        if line_of(summary, asked) == line and arm.method != "untrained":
+        if line_of(summary, asked) == line and not arm.is_floor:
             at = half_left(asked, retained(summary, arm, asked))
             if at:
                 found.append(at)
@@ -115,7 +115,7 @@ def retention_tables(summary: Summary) -> list[Table]:
     for asked in plan.recipe.retention:
         body = []
         for arm in plan.every_arm:
-            if arm.method != "untrained":
+            if not arm.is_floor:
                 body += retention_lines(summary, arm, asked)
         if body:
             title = (

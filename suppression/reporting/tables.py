@@ -413,7 +413,7 @@ def retention_text(summary: Summary) -> list[str]:
     for asked in plan.recipe.retention:
         for arm in plan.arms:
             found = retention.retained(summary, arm, asked)
-            if arm.method == "untrained" or plan.axis[-1] not in found:
+            if arm.is_floor or plan.axis[-1] not in found:
                 continue
             values = found[plan.axis[-1]]
             share = sum(values) / len(values)

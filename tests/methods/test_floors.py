@@ -1,0 +1,42 @@
+"""What is told where nothing was learned: three floors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from suppression.evaluation import evaluate
+from suppression.evaluation.spec import ProbeSettings
+from suppression.execution.runner import run_cell
+from suppression.experiment.arms import Arm
+from suppression.experiment.builders import build_method
+from suppression.methods import METHODS
+
+
+def test_random_features_are_the_untrained_network_with_every_block_switched_on(cell_with):
+    untrained = build_method(cell_with("untrained")).eval()
+    random = build_method(cell_with("random_features")).eval()
+    x = torch.rand(4, 1, 16, 16)
+    assert not torch.allclose(random.encoder(x), untrained.encoder(x))
+    with torch.no_grad():
+        for name, parameter in random.encoder.named_parameters():
+            if name.startswith("layer") and name.endswith("bn2.weight"):
+                parameter.zero_()
+    assert torch.equal(random.encoder(x), untrained.encoder(x))
+
+
+def test_pixels_are_probed_as_a_function_that_hands_pictures_on_is(cell_with, context):
+    cell = cell_with("pixels")
+    with_probes = {"train": 200, "test": 100}
+    rows = run_cell(cell, ProbeSettings(**with_probes), context)
+    oracle = evaluate(
+        lambda x: x.flatten(1), cell.dataset, source=cell.source, seed=cell.seed, **with_probes
+    )
+    told = {(row["feature"], row["scenes"]): row["accuracy"] for row in rows}
+    assert told == {(row["feature"], row["scenes"]): row["accuracy"] for row in oracle}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_floor_is_what_neither_trains_nor_builds_on_what_was_trained(name):
+    floors = {"untrained", "random_features", "pixels"}
+    assert Arm({"method": name}).is_floor == (name in floors)
