@@ -23,6 +23,7 @@ from suppression.methods import METHODS, Method
 from suppression.methods.remedies import REMEDIES
 from suppression.models.resnet import Shortcut
 from suppression.training.loop import Training
+from suppression.training.optimizers import LARS
 
 Values = Mapping[str, Any]
 
@@ -182,6 +183,7 @@ class Run:
             "views": Augmentation.version if trained else None,
             "train": Training.version if trained else None,
             "shortcut": Shortcut.version if trained and narrow else None,
+            "lars": LARS.version if self.get("optimiser") == "lars" else None,
         }
         for name in self.remedies:
             versions[f"remedy_{name}"] = REMEDIES[name].version

@@ -119,7 +119,9 @@ def orthogonal(matrices: Tensor) -> Tensor:
 class LARS(torch.optim.Optimizer):
     """Layer-wise adaptive rate scaling as in SimCLR: vectors are neither adapted nor decayed.
 
-    That vectors are not decayed is left to the groups; see `loop.parameter_groups`.
+    That vectors are not decayed is left to the groups; see `loop.parameter_groups`. The rate stands
+    inside the momentum, v <- m v + lr g and p <- p - v, as in SimCLR's released code: where a
+    schedule lowers it, what was gathered at a higher rate is still stepped at that rate.
 
     Args:
         params: Parameters, or groups of them, which may have a `weight_decay` of their own.
@@ -141,6 +143,8 @@ class LARS(torch.optim.Optimizer):
         tensor([[0.8000, 1.0000],
                 [1.0000, 1.0000]])
     """
+
+    version = 2  # part of the key of what it trains: 2 has the rate inside the momentum
 
     def __init__(
         self,
@@ -168,5 +172,5 @@ class LARS(torch.optim.Optimizer):
                     is_defined = (weight_norm > 0) & (update_norm > 0)
                     update = update * torch.where(is_defined, adapted, 1.0)
                 buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                buffer.mul_(group["momentum"]).add_(update)
-                p.add_(buffer, alpha=-group["lr"])
+                buffer.mul_(group["momentum"]).add_(update, alpha=group["lr"])
+                p.sub_(buffer)

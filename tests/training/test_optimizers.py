@@ -16,16 +16,21 @@ from suppression.training.optimizers import LARS, Muon, orthogonal
 
 
 def lars_by_hand(
-    weights: list[float], gradients: list[list[float]], *, lr: float, decay: float, adapted: bool
+    weights: list[float],
+    gradients: list[list[float]],
+    *,
+    rates: list[float],
+    decay: float,
+    adapted: bool,
 ) -> list[float]:
-    """You et al. 2017 on one flat tensor with momentum 0.9 and trust 0.001, number by number."""
+    """SimCLR's released LARS with momentum 0.9 and trust 0.001, number by number."""
     velocity = [0.0] * len(weights)
-    for gradient in gradients:
+    for gradient, lr in zip(gradients, rates, strict=True):
         update = [g + decay * w for g, w in zip(gradient, weights, strict=True)]
         w_norm, u_norm = (math.sqrt(sum(x * x for x in xs)) for xs in (weights, update))
         rate = 0.001 * w_norm / u_norm if adapted and w_norm > 0 and u_norm > 0 else 1.0
-        velocity = [0.9 * v + rate * u for v, u in zip(velocity, update, strict=True)]
-        weights = [w - lr * v for w, v in zip(weights, velocity, strict=True)]
+        velocity = [0.9 * v + lr * rate * u for v, u in zip(velocity, update, strict=True)]
+        weights = [w - v for w, v in zip(weights, velocity, strict=True)]
     return weights
 
 
@@ -36,15 +41,17 @@ def test_lars_equals_the_loop_by_hand(shape, decay):
     rng = torch.Generator().manual_seed(0)
     p = nn.Parameter(torch.randn(shape, generator=rng, dtype=torch.float64))
     gradients = torch.randn(4, *shape, generator=rng, dtype=torch.float64)
+    rates = [2.0, 3.0, 1.0, 0.1]  # as a schedule changes them
     expected = lars_by_hand(
         p.flatten().tolist(),
         gradients.flatten(1).tolist(),
-        lr=2.0,
+        rates=rates,
         decay=decay,
         adapted=len(shape) > 1,
     )
     optimiser = LARS([{"params": [p], "weight_decay": decay}], lr=2.0)
-    for gradient in gradients:
+    for gradient, lr in zip(gradients, rates, strict=True):
+        optimiser.param_groups[0]["lr"] = lr
         p.grad = gradient.clone()
         optimiser.step()
     torch.testing.assert_close(p.detach().flatten(), torch.tensor(expected, dtype=torch.float64))
