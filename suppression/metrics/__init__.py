@@ -10,7 +10,7 @@ when they are first asked for, as they need torch and a table of results does no
 
 from typing import TYPE_CHECKING, Any
 
-from suppression.metrics.intervals import mean_interval, verdict, wilson
+from suppression.metrics.intervals import crossed_interval, mean_interval, verdict, wilson
 from suppression.metrics.retention import Threshold, incentive, retention, threshold
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Threshold",
     "contrastive_metrics",
+    "crossed_interval",
     "effective_rank",
     "incentive",
     "mean_interval",

@@ -1,0 +1,94 @@
+"""The interval over seeds and instances: its limits in closed form, and simulated populations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from scipy.stats import norm
+
+from suppression.metrics.intervals import crossed_interval, mean_interval
+
+
+def test_where_instances_do_not_differ_it_is_the_t_interval_over_seeds():
+    counts = np.full(50, 10)
+    right = np.repeat([[3], [5], [4]], 50, axis=1)
+    expected = mean_interval([0.3, 0.5, 0.4])
+    assert crossed_interval(right, counts) == pytest.approx(expected)
+
+
+def test_where_seeds_agree_it_is_the_normal_interval_over_instances():
+    told = np.random.default_rng(0).integers(0, 11, 40)
+    right = np.tile(told, (4, 1))
+    share = told.mean() / 10
+    half_width = norm.ppf(0.975) * (told / 10).std(ddof=1) / 40**0.5
+    expected = (share, share - half_width, share + half_width)
+    assert crossed_interval(right, np.full(40, 10)) == pytest.approx(expected)
+
+
+def test_instances_that_are_not_shown_do_not_count():
+    right, counts = np.array([[1, 0, 2, 1], [2, 1, 1, 0], [0, 1, 2, 2]]), np.array([2, 2, 2, 2])
+    padded = np.pad(right, ((0, 0), (3, 5))), np.pad(counts, (3, 5))
+    assert crossed_interval(*padded) == pytest.approx(crossed_interval(right, counts))
+
+
+def test_all_right_has_no_width_and_bounds_stay_within_0_and_1():
+    assert crossed_interval(np.ones((3, 9)), np.ones(9)) == (1.0, 1.0, 1.0)
+    _, low, high = crossed_interval([[9, 8, 9], [1, 0, 0]], [9, 9, 9])
+    assert (low, high) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("right", "counts", "words"),
+    [
+        ([[1, 2]], [2, 2], "1 seeds and 2 instances"),
+        ([[1, 0], [2, 0]], [2, 0], "2 seeds and 1 instances"),
+        ([[1, 2], [2, 2]], [2, 2, 2], r"right is \(2, 2\) and counts is \(3,\)"),
+        ([1, 2], [2, 2], r"right is \(2,\)"),
+    ],
+)
+def test_what_has_no_such_interval_is_refused(right, counts, words):
+    with pytest.raises(ValueError, match=words):
+        crossed_interval(right, counts)
+
+
+def population(seeds, logit, of_seeds, of_instances, rng, *, instances=1000, scenes=2000):
+    """One experiment: seeds and instances drawn anew, scenes that show some instances twice."""
+    counts = np.bincount(rng.integers(0, instances, scenes), minlength=instances)
+    logits = (
+        logit
+        + rng.normal(0, of_seeds, (seeds, 1))
+        + rng.normal(0, of_instances, (1, instances))
+        + rng.normal(0, 1.0, (seeds, instances))
+    )
+    return rng.binomial(counts, expit(logits)), counts
+
+
+# Spreads over seeds of about 1, 3.5 and 10 points, as records have them: easy and hard features.
+@pytest.mark.parametrize("seeds", [3, 6, 8])
+@pytest.mark.parametrize(
+    ("logit", "of_seeds", "of_instances"),
+    [(0.9, 0.05, 1.5), (0.9, 0.25, 1.5), (-1.3, 0.05, 0.5), (3.5, 0.1, 1.5), (0.0, 0.6, 1.0)],
+)
+def test_it_covers_the_population_in_about_95_of_100_experiments(
+    seeds, logit, of_seeds, of_instances
+):
+    rng = np.random.default_rng(seeds)
+    spread = (of_seeds**2 + of_instances**2 + 1) ** 0.5
+    truth = expit(logit + rng.normal(0, spread, 10**6)).mean()
+    inside = []
+    for _ in range(400):
+        _, low, high = crossed_interval(*population(seeds, logit, of_seeds, of_instances, rng))
+        inside.append(low <= truth <= high)
+    assert 0.92 < np.mean(inside) < 0.98  # 95 of 100, give or take three errors of 400 experiments
+
+
+def test_an_interval_over_seeds_alone_does_not():
+    rng = np.random.default_rng(0)
+    truth = expit(0.9 + rng.normal(0, (0.05**2 + 1.5**2 + 1) ** 0.5, 10**6)).mean()
+    inside = []
+    for _ in range(200):
+        right, counts = population(6, 0.9, 0.05, 1.5, rng)
+        _, low, high = mean_interval(list(right.sum(1) / counts.sum()))
+        inside.append(low <= truth <= high)
+    assert np.mean(inside) < 0.85
