@@ -19,6 +19,7 @@ from suppression.execution.batches import check_sources
 from suppression.execution.context import Context
 from suppression.execution.environment import pick_device
 from suppression.execution.feature_maps import feature_maps
+from suppression.execution.memory import check_memory
 from suppression.execution.progress import Progress
 from suppression.execution.provenance import how_made
 from suppression.execution.runner import stored_rows, untrained_prerequisites
@@ -346,6 +347,8 @@ def work_of(planned: Plan, context: Context) -> Work:
     find_missing(work)
     for cell in work.before:
         check_cell(cell, None, planned.before)
+    if context.device == "cpu":
+        check_memory(work.cells, planned.probe)
     return work
 
 

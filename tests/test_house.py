@@ -15,6 +15,7 @@ PACKAGE = TOP / "suppression"
 # From below. A module imports its own package, and packages of lower levels: never one beside it.
 LEVELS = [
     {"errors", "seeding", "losses", "models"},
+    {"places"},
     {"metrics", "data"},
     {"methods"},
     {"evaluation", "training"},

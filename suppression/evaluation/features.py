@@ -19,6 +19,7 @@ Row = dict[str, Any]
 Pools = dict[bool, Pool]  # for fitting (True), and held out
 Held = dict[bool, dict[str, Tensor]]  # features by layer, of scenes for fitting, and held out
 
+LARGEST = 1e15  # of a feature: sums of their squares are numbers, too
 AT_ONCE = 250  # pictures through the network at a time
 
 
@@ -104,14 +105,18 @@ def encode(method: Method, layers: list[str], pictures: Iterable[Tensor]) -> dic
 
 
 def check_features(encoder: nn.Module, layer: str, vectors: Tensor, n: int) -> None:
-    """UserError unless these are n vectors of finite numbers."""
+    """UserError unless these are n vectors of numbers that a readout can be fitted on."""
     who = called(encoder)
     if vectors.ndim != 2 or len(vectors) != n:
         shape = tuple(vectors.shape)
         raise UserError(f"{who} gives {shape} at {layer} for {n} pictures; ({n}, d) is wanted")
-    if not vectors.isfinite().all():
-        bad = int((~vectors.isfinite()).any(1).sum())
-        raise UserError(f"{who} gives NaN or infinity at {layer} for {bad} of {n} pictures")
+    usable = vectors.abs() < LARGEST  # NaN is not
+    if not usable.all():
+        bad = int((~usable).any(1).sum())
+        raise UserError(
+            f"{who} gives NaN, infinity or numbers beyond {LARGEST:.0e} at {layer} for {bad} of "
+            f"{n} pictures"
+        )
 
 
 def called(encoder: nn.Module) -> str:

@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 
 Setting = tuple[Any, Any]  # annotation, default
 
 
 class Strict(BaseModel):
-    """A form that a TOML file fills in; a key that it does not have is a fault."""
+    """A form that a TOML file fills in; a key that it does not have is a fault.
 
-    model_config = ConfigDict(extra="forbid")
+    So is a value of another type, and a letter that no page can show.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def is_text(cls, value: Any) -> Any:
+        if isinstance(value, str) and any(ord(c) < 32 and c not in "\n\t\r" for c in value):
+            raise ValueError("holds a control character")
+        return value
 
 
 class ProbeSettings(Strict):
@@ -30,8 +40,8 @@ class ProbeSettings(Strict):
         features: Features that are asked for; all if None.
     """
 
-    train: int = 2000
-    test: int = 1000
+    train: int = Field(2000, ge=1)
+    test: int = Field(1000, ge=1)
     layers: list[str] = ["h"]
     features: list[str] | None = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import sys
 import traceback
@@ -32,6 +33,7 @@ from suppression.training.loop import TrainingStopped
 
 Hear = Callable[[int, tuple], None]
 
+SMALLER = "a smaller batch, or fewer --workers, may fit"
 ENDS = ("done", "failed")  # the events that are a cell's last one
 
 
@@ -58,8 +60,22 @@ def how_many(asked: int | None, device: str, cells: int) -> tuple[int, int | Non
     if device != "cpu":
         return min(asked or 1, at_most), None
     workers = asked or cores()
-    threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
-    return min(workers, at_most), threads or max(1, cores() // workers)
+    return min(workers, at_most), told_threads() or max(1, cores() // workers)
+
+
+def told_threads() -> int | None:
+    """OMP_NUM_THREADS, of a list for nested regions ("4,2") the first; None where unset or 0.
+
+    Raises:
+        UserError: if it is no number of threads.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "").strip()
+    first = told.split(",")[0].strip()
+    if not told:
+        return None
+    if not re.fullmatch("[0-9]{1,4}", first):
+        raise UserError(f"OMP_NUM_THREADS = {told} is no number of threads, 1 to 9999; unset it")
+    return int(first) or None
 
 
 def run(
@@ -233,10 +249,10 @@ class Crew:
         """Take a worker that died off the list; how it ended, in words."""
         process = self.workers.pop(pipe)
         process.join()
-        return (
-            f"its process ended without a word (exit {process.exitcode}); the same command goes "
-            "on from its last checkpoint"
-        )
+        how = f"ended without a word (exit {process.exitcode})"
+        if process.exitcode == -getattr(signal, "SIGKILL", 9):
+            how = f"was killed, as systems do where memory runs out; {SMALLER}"
+        return f"its process {how}; the same command goes on from its last checkpoint"
 
     def dismiss(self) -> None:
         for process in self.workers.values():
@@ -292,6 +308,14 @@ def received(classes: bytes, work: bytes) -> tuple[Run, ProbeSettings | None]:
     return pickle.loads(work)
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: torch says so in several ways."""
+    text = str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return "can't allocate memory" in text or "not enough memory" in text
+
+
 def outcome(
     cell: Run, probe: ProbeSettings | None, context: Context, tell: Tell
 ) -> tuple[Any, ...]:
@@ -300,6 +324,10 @@ def outcome(
         return "done", run_cell(cell, probe, context, tell)
     except (UserError, TrainingStopped) as error:
         return "failed", str(error)
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            return "failed", f"out of memory; {SMALLER}"
+        return "failed", f"{error!r}\n{traceback.format_exc()}"
     except Exception as error:
         # A fault of ours in one cell must not cost the others their results.
         return "failed", f"{error!r}\n{traceback.format_exc()}"

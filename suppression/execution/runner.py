@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -105,7 +106,7 @@ def run_cell(
         The probe's rows.
     """
     store = Store(context.store)
-    with store.claim(run.key, on_wait=lambda: tell("wait")):
+    with store.claim(run.key, on_wait=lambda: tell("wait"), note=partial(tell, "note")):
         set_aside_if_damaged(run.key, store, tell)
         if store.has(run.key):
             rows = [] if probe is None else store.rows(run.key, record_name(probe))

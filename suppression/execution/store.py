@@ -20,16 +20,19 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from suppression import places
 from suppression.errors import UserError
 from suppression.experiment.keys import Record, dumps
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Note = Callable[[str], None]
 
 STORE_VARIABLE = "SUPPRESSION_HOME"
 CHECKPOINT_SECONDS = 20.0
@@ -37,16 +40,20 @@ CHECKPOINT_SECONDS = 20.0
 
 def default_root() -> Path:
     """`SUPPRESSION_HOME`, else the platform's folder for a user's data."""
-    if os.environ.get(STORE_VARIABLE):
-        return Path(os.environ[STORE_VARIABLE]) / "store"
-    from platformdirs import user_data_path
+    return places.own(STORE_VARIABLE, "") / "store"
 
-    return user_data_path("suppression") / "store"
+
+def nothing() -> None:
+    """What is done while waiting, where nobody waits."""
+
+
+def unheard(text: str) -> None:
+    """A note that nobody wants to hear."""
 
 
 class Store:
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = Path(root) if root is not None else default_root()
+        self.root = default_root() if root is None else places.named(root)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -61,7 +68,7 @@ class Store:
         """What is wrong with a published cell, by checksum; None if it is whole."""
         folder = self.root / "cells" / key
         try:
-            sums = json.loads((folder / "sums.json").read_text())
+            sums = json.loads((folder / "sums.json").read_text(encoding="utf-8"))
             for name, digest in sums.items():
                 if sha256((folder / name).read_bytes()) != digest:
                     return f"{folder / name} is not what was written (its checksum differs)"
@@ -79,10 +86,10 @@ class Store:
 
     def cell(self, key: str) -> Record:
         """The parameters of a published cell."""
-        return json.loads((self.root / "cells" / key / "cell.json").read_text())
+        return json.loads((self.root / "cells" / key / "cell.json").read_text(encoding="utf-8"))
 
     def about(self, key: str) -> Record:
-        return json.loads((self.root / "cells" / key / "about.json").read_text())
+        return json.loads((self.root / "cells" / key / "about.json").read_text(encoding="utf-8"))
 
     def trace(self, key: str) -> list[Record]:
         return read_lines(self.root / "cells" / key / "trace.jsonl")
@@ -96,7 +103,7 @@ class Store:
         """The rows of a probe; None where it was not asked, or its record is damaged."""
         path = self.root / "cells" / key / "probes" / f"{probe}.json"
         try:
-            record = json.loads(path.read_text())
+            record = json.loads(path.read_text(encoding="utf-8"))
             rows, digest = record["rows"], record["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -127,14 +134,18 @@ class Store:
             probe.unlink()
 
     @contextmanager
-    def claim(self, key: str, *, on_wait: Any = lambda: None) -> Iterator[None]:
+    def claim(
+        self, key: str, *, on_wait: Callable[[], None] = nothing, note: Note = unheard
+    ) -> Iterator[None]:
         """Wait until no other process trains this cell; meanwhile none starts to.
 
-        A killed holder's claim ends with it.
+        A killed holder's claim ends with it. On a file system without locks there are no claims:
+        two processes may train one cell, and the first to finish keeps its place.
 
         Args:
             key: The cell's key.
             on_wait: Called once, if another process has the claim.
+            note: Told that there are no locks.
         """
         from filelock import FileLock, Timeout
 
@@ -146,6 +157,11 @@ class Store:
         except Timeout:
             on_wait()
             lock.acquire()
+        except OSError as error:
+            note(
+                f"{self.root} has no file locks ({error.strerror}): two programs may train one "
+                "cell twice, and nothing is lost by it"
+            )
         try:
             yield
         finally:
@@ -213,7 +229,7 @@ class Store:
     def machine(self) -> Record:
         """What was measured once on this machine, by name."""
         try:
-            return json.loads((self.root / "machine.json").read_text())
+            return json.loads((self.root / "machine.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
 
@@ -232,7 +248,7 @@ class Store:
     def result_digest(self, name: str) -> str | None:
         """The digest of the rows from which a result was last drawn."""
         path = self.root / "results" / f"{name}.sha256"
-        return path.read_text() if path.is_file() else None
+        return path.read_text(encoding="utf-8") if path.is_file() else None
 
     def put_keys(self, name: str, keys: list[str]) -> None:
         """Which cells a recipe has at a scale, for the list that answers without torch."""
@@ -240,7 +256,7 @@ class Store:
 
     def result_keys(self, name: str) -> list[str]:
         path = self.root / "results" / f"{name}.keys"
-        return path.read_text().split() if path.is_file() else []
+        return path.read_text(encoding="utf-8").split() if path.is_file() else []
 
 
 class Workplace:
@@ -257,7 +273,10 @@ class Workplace:
 
     def log(self, row: Record) -> None:
         self.trace.append(row)
-        with self.store.writing(), (self.folder / "trace.jsonl").open("a") as file:
+        with (
+            self.store.writing(),
+            (self.folder / "trace.jsonl").open("a", encoding="utf-8") as file,
+        ):
             file.write(dumps(row) + "\n")
 
     def due(self) -> bool:
@@ -316,7 +335,7 @@ def read_lines(path: Path) -> list[Record]:
     rows: list[Record] = []
     if not path.is_file():
         return rows
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             rows.append(json.loads(line))
         except ValueError:

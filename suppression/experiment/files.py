@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from suppression import places
 from suppression.errors import UserError, unknown
 
 # Names folders of the user's own with datasets/ and experiments/, which are searched first.
@@ -19,7 +20,7 @@ WHAT = {"datasets": "card", "experiments": "recipe"}
 def folders(shelf: str) -> Iterator[Path]:
     """Where `shelf` ("datasets" or "experiments") may stand, first come first served."""
     for place in filter(None, os.environ.get(PATH_VARIABLE, "").split(os.pathsep)):
-        yield Path(place) / shelf
+        yield places.named(place) / shelf
     if (HERE.parent / "pyproject.toml").exists():
         yield HERE.parent / shelf
     yield HERE / "_shelf" / shelf
@@ -29,16 +30,18 @@ def names(shelf: str) -> list[str]:
     """The names of all cards or recipes."""
     found: set[str] = set()
     for folder in folders(shelf):
-        found.update(path.stem for path in folder.glob("*.toml"))
+        # `._NAME.toml` is what macOS puts beside a file on a foreign disk.
+        found.update(path.stem for path in folder.glob("*.toml") if path.name[0] != ".")
     return sorted(found)
 
 
 def find(shelf: str, name: str) -> Path:
     """The file of a card or a recipe, by name or by path."""
-    if name.endswith(".toml"):
-        if not Path(name).is_file():
+    if name.lower().endswith(".toml"):
+        path = places.named(name)
+        if not path.is_file():
             raise UserError(f"there is no file {name}")
-        return Path(name)
+        return path
     for folder in folders(shelf):
         if (folder / f"{name}.toml").is_file():
             return folder / f"{name}.toml"
@@ -48,7 +51,7 @@ def find(shelf: str, name: str) -> Path:
 def read(path: Path) -> dict:
     """A TOML file as a dict; UserError naming the file and the line if it is not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with a mark or without
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}") from error
     except OSError as error:

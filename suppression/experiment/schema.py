@@ -12,7 +12,9 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
+from numbers import Real
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from suppression.data import DATASETS, SOURCES
@@ -108,6 +110,11 @@ REMEDY = Parameter(
     "remedies",
     text="The remedy against feature suppression, or several with a comma.",
 )
+# Whole numbers are this large at most: sides, widths, layers, and all that is made so many times.
+LARGEST = 10**6
+# Of these, which only count, as large as torch can hold.
+LARGEST_COUNT = 2**63 - 1
+COUNTS = ("seed", "samples", "images", "instances")
 SHARED = ("methods.", "remedies.")  # groups whose members may declare the same names
 
 Classes = tuple[tuple[str, type], ...]
@@ -280,18 +287,21 @@ def coerce(parameter: Parameter, value: Value, where: str) -> Value:
     Raises:
         UserError: naming `where`, if the value cannot be of the parameter's type.
     """
-    if parameter.choices is not None and value not in parameter.choices:
+    if parameter.choices is not None and (
+        not isinstance(value, str) or value not in parameter.choices
+    ):
         raise unknown(f"{where}: there is no {parameter.name}", str(value), parameter.choices)
     may_be_none = type(None) in options(parameter.type)
     if parameter.usual is not None and str(value) == str(parameter.usual):
         return None
     if may_be_none and value in (None, "none"):
         return None
+    least, largest = (0, LARGEST_COUNT) if parameter.name in COUNTS else (-LARGEST, LARGEST)
     for option in options(parameter.type):
         if option is type(None):
             continue
         try:
-            found = convert(value, option)
+            found = convert(value, option, least, largest)
         except (ValueError, TypeError):
             continue
         if parameter is REMEDY:
@@ -300,6 +310,9 @@ def coerce(parameter: Parameter, value: Value, where: str) -> Value:
     wanted = " or ".join(describe(option) for option in options(parameter.type))
     if parameter.usual is not None:
         wanted += f", which is {parameter.usual}"
+    if int in options(parameter.type):
+        between = f"from 0 to {largest:,}" if least == 0 else f"up to {largest:,}"
+        wanted = wanted.replace("a whole number", f"a whole number {between}")
     raise UserError(f"{where}: {parameter.name} = {value!r} is not {wanted}")
 
 
@@ -309,31 +322,54 @@ def options(annotation: Any) -> tuple[Any, ...]:
     return (annotation,)
 
 
-def convert(value: Value, to: Any) -> Value:
+def convert(value: Value, to: Any, least: int = -LARGEST, largest: int = LARGEST) -> Value:
+    """The value as one of this type; ValueError or TypeError where it is none."""
     if get_origin(to) is Literal:
         return chosen(value, get_args(to))
     if get_origin(to) is tuple:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, (list, tuple)):
             parts = [parts]
-        return [convert(part, get_args(to)[0]) for part in parts]
+        return [convert(part, get_args(to)[0], least, largest) for part in parts]
     if to is bool:
         if not isinstance(value, (bool, str)) or str(value).lower() not in ("true", "false"):
             raise ValueError
         return str(value).lower() == "true"
-    if isinstance(value, bool) or value is None or isinstance(value, (list, tuple)):
+    if isinstance(value, bool) or not isinstance(value, (str, Real, Decimal)):
         raise ValueError
     if to is int:
-        number = float(value)
-        if number != int(number):
-            raise ValueError
-        return int(number)
+        return whole_number(value, least, largest)
     if to is float:
-        number = float(value)
-        if math.isnan(number):
-            raise ValueError
-        return number
+        return finite_number(value)
     return str(value)
+
+
+def whole_number(value: Value, least: int, largest: int) -> int:
+    """The very whole number: 7, 7.0, "7" and "7e0" are one, no digit is lost.
+
+    Raises:
+        ValueError: for one that has a fraction, is not finite, or is not in least..largest.
+    """
+    if isinstance(value, str):
+        value = Decimal(plain_number(value))
+    if not least <= value <= largest or value != int(value):
+        raise ValueError
+    return int(value)
+
+
+def finite_number(value: Value) -> float:
+    """The number; ValueError for infinity, and for what is none."""
+    number = float(plain_number(value) if isinstance(value, str) else value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def plain_number(text: str) -> str:
+    """The text, if it is a number in plain digits, as TOML has it; else ValueError."""
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
+        raise ValueError
+    return text
 
 
 def chosen(value: Value, words: tuple[Value, ...]) -> Value:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from suppression.errors import UserError, unknown
-from suppression.evaluation.probes import AXES, MEASURES, PROBES, line_of, switched_on
+from suppression.evaluation.probes import AXES, MEASURES, PROBES, SCENES, line_of, switched_on
 from suppression.evaluation.spec import ProbeSettings
 from suppression.experiment.schema import (
     Parameter,
@@ -18,7 +18,15 @@ from suppression.experiment.schema import (
     remedy_names,
     schema,
 )
-from suppression.experiment.spec import Card, Recipe, load_card, load_recipe
+from suppression.experiment.spec import (
+    MOST_SEEDS,
+    Card,
+    Recipe,
+    filled_in,
+    is_number,
+    load_card,
+    load_recipe,
+)
 from suppression.methods import METHODS
 
 Lists = dict[str, list[Any]]  # the values of each parameter
@@ -100,26 +108,21 @@ def read_settings(
     card = load_card(recipe.data)
     known = schema(card.kind)
     check_recipe(name, recipe, card, known, scale)
-    given = dict(recipe.scale[scale])
-    given.pop("published_at", None)
-    probe = read_probe(recipe, given.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
+    of_scales = {each: read_scale(name, recipe, card, each) for each in recipe.scale}
+    of_scale = of_scales[scale]
+    probe = of_scale.probe
     if layers:
-        probe = probe.model_copy(update={"layers": layers})
-    check_against_probe(name, recipe, probe)
-    methods = {method: given.pop(method, {}) for method in METHODS}
-    of_scale = given.pop("seeds", recipe.seeds)
-    number = of_scale if seeds is None else seeds
-    if number < 1:
-        raise UserError(f"seeds = {number}: at least one is needed")
-    if end_seeds is not None and end_seeds < number:
-        raise UserError(f"end_seeds = {end_seeds} is fewer than the {number} of the whole axis")
+        probe = probe.model_copy(update={"layers": list(dict.fromkeys(layers))})
+    number = of_scale.seeds if seeds is None else seeds
+    if not 1 <= number <= MOST_SEEDS:
+        raise UserError(f"seeds = {number} is not in 1..{MOST_SEEDS}: at least one is needed")
+    if end_seeds is not None and not number <= end_seeds <= MOST_SEEDS:
+        raise UserError(
+            f"end_seeds = {end_seeds} is not in {number}..{MOST_SEEDS}: the ends have at least as "
+            f"many as the whole axis"
+        )
     pinned = typed(dict(pins or {}), "command line", card.kind)
-    common = typed(card.parameters, f"card {recipe.data}", card.kind)
-    common.update(typed(given, f"{name}: [scale.{scale}]", card.kind))
-    per_method = {
-        method: typed(own, f"{name}: [scale.{scale}.{method}]", card.kind)
-        for method, own in methods.items()
-    }
+    common, per_method = of_scale.common, of_scale.per_method
     return Settings(
         name=name,
         recipe=recipe,
@@ -135,6 +138,46 @@ def read_settings(
     )
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What a recipe says of one scale, checked and with its types."""
+
+    common: Lists
+    per_method: Mapping[str, Lists]
+    probe: ProbeSettings
+    seeds: int
+
+
+def read_scale(name: str, recipe: Recipe, card: Card, scale: str) -> Scale:
+    """UserError with the path of the key where the recipe asks for what cannot be."""
+    where = f"{name}: [scale.{scale}]"
+    given = dict(recipe.scale[scale])
+    probe = read_probe(recipe, given.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
+    check_against_probe(name, recipe, probe)
+    seeds = given.pop("seeds", recipe.seeds)
+    if type(seeds) is not int or not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(f"{where} seeds = {seeds!r} is not a whole number in 1..{MOST_SEEDS}")
+    columns = given.pop("published_at", None)
+    methods = {method: given.pop(method, {}) for method in METHODS}
+    common = typed(card.parameters, f"card {recipe.data}", card.kind)
+    common.update(typed(given, where, card.kind))
+    if columns is not None:
+        places = given.get(recipe.axis)
+        if not isinstance(columns, list) or not isinstance(places, list):
+            raise UserError(f"{where} published_at is a list beside the list of {recipe.axis}")
+        if len(columns) != len(places) or not all(map(is_number, columns)):
+            raise UserError(
+                f"{where} published_at has {len(columns)} values, {recipe.axis} {len(places)}: "
+                "a number for each is wanted"
+            )
+    per_method = {}
+    for method, own in methods.items():
+        if not isinstance(own, dict):
+            raise UserError(f"{where} {method} = {own!r} is no table")
+        per_method[method] = typed(own, f"{name}: [scale.{scale}.{method}]", card.kind)
+    return Scale(common, per_method, probe, seeds)
+
+
 def check_recipe(
     name: str, recipe: Recipe, card: Card, known: Mapping[str, Parameter], scale: str
 ) -> None:
@@ -144,13 +187,23 @@ def check_recipe(
         where = f"{name}: {card.kind} has no parameter for the axis"
         raise unknown(where, recipe.axis, [*known, *AXES])
     for i, arm in enumerate(recipe.every_arm):
-        if "method" not in arm:
-            where = f"arms[{i}]" if i < len(recipe.arms) else f"controls[{i - len(recipe.arms)}]"
-            raise UserError(f"{name}: {where} names no method; there are: {', '.join(METHODS)}")
+        where = f"arms[{i}]" if i < len(recipe.arms) else f"controls[{i - len(recipe.arms)}]"
+        methods = arm.get("method")
+        for method in methods if isinstance(methods, list) and methods else [methods]:
+            if not isinstance(method, str):
+                there = ", ".join(METHODS)
+                raise UserError(f"{name}: {where} names no method; there are: {there}")
+    for table, told in recipe.pretrain.items():
+        if not isinstance(told.get("method"), str):
+            there = ", ".join(METHODS)
+            raise UserError(f"{name}: [pretrain.{table}] names no method; there are: {there}")
     for each in recipe.retention:
         if each.feature not in card.features:
             where = f"{name}: retention: card {recipe.data} has no feature"
             raise unknown(where, each.feature, card.features)
+        kinds = {**card.scenes, **SCENES, "alone": "", "together": ""}
+        if each.scenes not in kinds:
+            raise unknown(f"{name}: retention: there are no scenes", each.scenes, kinds)
         if isinstance(each.reference, str) and each.reference not in known:
             where = f"{name}: retention: {card.kind} has no parameter for the reference"
             raise unknown(where, each.reference, known)
@@ -160,11 +213,14 @@ def check_recipe(
         )
 
 
-def read_probe(recipe: Recipe, given: dict[str, Any], where: str) -> ProbeSettings:
+def read_probe(recipe: Recipe, given: Any, where: str) -> ProbeSettings:
+    """The recipe's settings of probes, and those of a scale in their place."""
+    if not isinstance(given, dict):
+        raise UserError(f"{where} is no table")
     for key in given:
         if key not in ProbeSettings.model_fields:
             raise unknown(f"{where} has no key", key, ProbeSettings.model_fields)
-    return ProbeSettings(**{**recipe.probe.model_dump(), **given})
+    return filled_in(ProbeSettings, {**recipe.probe.model_dump(), **given}, where)
 
 
 def check_against_probe(name: str, recipe: Recipe, probe: ProbeSettings) -> None:
@@ -204,8 +260,10 @@ def typed(given: Mapping[str, Any], where: str, kind: str) -> Lists:
     for name, value in given.items():
         if name not in known:
             raise unknown(f"{where}: {kind} has no parameter", name, known)
-        several = isinstance(value, list) and not known[name].holds_several
+        several = isinstance(value, (list, tuple)) and not known[name].holds_several
         values = value if several else [value]
+        if not values:
+            raise UserError(f"{where}: {name} has no value: its list is empty")
         found[name] = [coerce(known[name], each, where) for each in values]
     return found
 

@@ -12,6 +12,7 @@ from suppression.losses.contrastive import info_nce
 from suppression.methods._projection import Projected
 from suppression.models.convnet import ConvNet
 
+FARTHEST = 100  # rows ahead: more than any view has
 NEAREST = 2  # rows ahead: patches overlap by half, so the next row shows pixels the context saw
 
 
@@ -34,7 +35,7 @@ class CPC(Projected):
         tau: Temperature, above 0; it divides inner products, not cosines. 10 is the paper's scale
             of 0.1.
         patch: Side of a patch, px, 2 or more; a third of the view's, rounded up, if none.
-        ahead: Rows below a patch that are predicted at most, 2 or more.
+        ahead: Rows below a patch that are predicted at most, 2 to 100.
         head: identity compares h itself, linear has one layer, mlp `head_layers` of them.
         **parameters: Those of the head (`Projected`).
 
@@ -68,10 +69,10 @@ class CPC(Projected):
             raise ValueError(f"tau = {tau}: a temperature is above 0")
         if patch is not None and patch < 2:
             raise ValueError(f"patch = {patch} px: patches that overlap by half have 2 at least")
-        if ahead < NEAREST:
+        if not NEAREST <= ahead <= FARTHEST:
             raise ValueError(
-                f"ahead = {ahead}: the first row below a patch that shares no pixel with it is "
-                f"row {NEAREST}"
+                f"ahead = {ahead} is not in {NEAREST}..{FARTHEST}: the first row below a patch "
+                f"that shares no pixel with it is row {NEAREST}"
             )
         if isinstance(encoder, ConvNet):
             raise ValueError(

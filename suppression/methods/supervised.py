@@ -49,6 +49,8 @@ class Supervised(Method):
             raise ValueError(
                 f"labels = {labels} is not a share of the training instances in (0, 1]"
             )
+        if classes < 1:
+            raise ValueError(f"classes = {classes}: a label has one class at least")
         super().__init__(encoder)
         self.blocks = list(blocks or (classes,))
         h_dim: int = encoder.h_dim  # type: ignore[assignment]

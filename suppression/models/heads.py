@@ -9,6 +9,8 @@ from torch import nn
 Kind = Literal["identity", "linear", "mlp"]
 BatchNorm = Literal["off", "hidden", "all"]
 
+MOST_LAYERS = 100
+
 
 class Head(nn.Sequential):
     """The projection head g: representations (n, n_in) to projections z, (n, z_dim).
@@ -17,7 +19,7 @@ class Head(nn.Sequential):
         n_in: Width of the representation, 1 or more.
         head: identity hands the representation on (then z is `n_in` wide), linear is one layer,
             mlp has `layers` of them with batch norm and ReLU between.
-        layers: Layers of an mlp, 1 or more.
+        layers: Layers of an mlp, 1 to 100.
         width: Units of an mlp's hidden layers, 1 or more; as wide as the input if None.
         z_dim: Width of the projection, 1 or more.
         bias: Whether the last layer has a bias.
@@ -25,7 +27,7 @@ class Head(nn.Sequential):
             behind the last layer, too (SimSiam's projector), off has none; None is hidden.
 
     Raises:
-        ValueError: A number of layers or units is below 1.
+        ValueError: A number of layers or units is out of range.
 
     Source:
         SimCLR (Chen et al. 2020), section 4.2.
@@ -53,9 +55,10 @@ class Head(nn.Sequential):
             raise ValueError(
                 f"z_dim = {z_dim}, head_width = {width}: a layer has one unit at least"
             )
-        if layers < 1:
+        if not 1 <= layers <= MOST_LAYERS:
             raise ValueError(
-                f"head_layers = {layers}: a head has one layer at least (head = identity has none)"
+                f"head_layers = {layers}: a head has 1 to {MOST_LAYERS} layers (head = identity "
+                "has none)"
             )
         modules: list[nn.Module] = []
         if head == "mlp":

@@ -164,8 +164,8 @@ def train(
             done by then. About `LOG_POINTS` steps are logged, evenly spread, and the last one.
 
     Raises:
-        TrainingStopped: If the loss is no longer finite, or if the projections have collapsed to
-            one point and `training.collapse` does not say to go on.
+        TrainingStopped: If the loss or a weight is no longer finite, or if the projections have
+            collapsed to one point and `training.collapse` does not say to go on.
 
     Example:
         >>> from suppression.methods import SimCLR
@@ -207,6 +207,7 @@ def train(
                 keeper.log(row)
                 if keeper.due() and not is_last:
                     keeper.save(snapshot(method, optimizer), step + 1)
+    check_weights(method, training.steps)  # the loss of a step says nothing of its update
     method.eval()
 
 
@@ -252,6 +253,16 @@ def check(row: dict[str, Any], *, goes_on: bool = False) -> None:
             f"{row['spread']:.1e}); a smaller lr or a larger batch may help; --collapse go_on "
             "trains on, so that it can be seen"
         )
+
+
+def check_weights(method: Method, steps: int) -> None:
+    """Raise TrainingStopped if a weight, or a statistic of a batch norm, is not finite."""
+    for name, value in method.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise TrainingStopped(
+                f"{name} is not finite after {steps} steps: the training diverged; a smaller lr or "
+                "a larger tau may help"
+            )
 
 
 def make_optimizer(module: nn.Module, training: Training) -> torch.optim.Optimizer:

@@ -120,8 +120,12 @@ def poisoned(value, where):
 @pytest.mark.parametrize(
     ("model", "told"),
     [
-        (poisoned(torch.nan, (2, 0)), "gives NaN or infinity at h for 1 of 120 pictures"),
-        (poisoned(torch.inf, 3), "gives NaN or infinity at h for 1 of 120 pictures"),
+        (
+            poisoned(torch.nan, (2, 0)),
+            "gives NaN, infinity or numbers beyond 1e[+]15 at h for 1 of 120",
+        ),
+        (poisoned(1e16, 3), "gives NaN, infinity or numbers beyond 1e[+]15 at h for 1 of 120"),
+        (poisoned(torch.inf, 3), "gives NaN, infinity or numbers beyond 1e[+]15 at h for 1 of 120"),
         (lambda x: x.flatten(1)[:1], r"gives \(1, 256\) at h for 120 pictures; \(120, d\) is"),
         (lambda x: x.reshape(2 * len(x), -1), r"gives \(240, 128\) at h for 120 pictures"),
         (lambda x: x.sum(), r"gives \(\); \(n, d\)"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from suppression import plugins
+from suppression.errors import UserError
 from suppression.execution import executor
 from suppression.execution.context import Context
 from suppression.execution.executor import Crew, how_many, run
@@ -34,6 +35,7 @@ SHORT = {"samples": 64, "batch": 16, "precision": "fp32"}
         (2, None, 5, "cpu", 10, 5, 1),  # never less than a thread
         (8, "3", None, "cpu", 10, 8, 3),  # OMP_NUM_THREADS is what each one gets
         (8, "3", 2, "cpu", 10, 2, 3),
+        (8, "4,2", None, "cpu", 10, 8, 4),  # the first of a list for nested regions
         (8, "", None, "cpu", 10, 8, 1),  # set to nothing is not set
         (8, "0", 2, "cpu", 10, 2, 4),
         (8, None, None, "cuda", 10, 1, None),  # one a card, with threads as torch likes
@@ -47,6 +49,13 @@ def test_workers_and_their_threads(cores, omp, asked, device, cells, workers, th
     if omp is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", omp)
     assert how_many(asked, device, cells) == (workers, threads)
+
+
+@pytest.mark.parametrize("words", ["abc", "-1", "2.5", "1e3", ",4", "99999", "٣"])
+def test_threads_that_are_no_number_are_the_users_mistake(words, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", words)
+    with pytest.raises(UserError, match=r"OMP_NUM_THREADS = .* is no number of threads"):
+        how_many(None, "cpu", 4)
 
 
 def test_the_cores_are_those_that_this_process_may_use(monkeypatch):

@@ -207,6 +207,20 @@ def test_a_killed_holder_lets_go_of_its_claim(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO])
+def test_a_file_system_without_locks_is_told_and_used(tmp_path, code, monkeypatch):
+    def flock(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    notes, store = [], Store(tmp_path)
+    with store.claim("k", on_wait=lambda: pytest.fail("nobody holds it"), note=notes.append):
+        publish(store)
+    assert store.damage("k") is None
+    assert len(notes) == 1
+    assert f"has no file locks ({os.strerror(code)})" in notes[0]
+
+
 def test_sums_hold_every_file_of_a_cell(tmp_path):
     publish(Store(tmp_path))
     folder = tmp_path / "cells" / "k"

@@ -90,7 +90,8 @@ def test_views_of_a_whole_canvas_differ_only_where_the_second_places_its_digits_
 @pytest.mark.parametrize("net", [{}, {"net": "convnet"}])
 def test_methods_start_from_the_same_encoder_at_the_same_seed(net, cell_with):
     # Cuts a view into patches, and a convnet sees one size only.
-    names = set(METHODS) - ({"cpc"} if net else set())
+    # Floors switch blocks on, or take the pictures themselves.
+    names = set(METHODS) - ({"cpc"} if net else set()) - {"random_features", "pixels"}
     encoders = {
         name: build_method(
             cell_with(name).replace(**net | {"stem": None, "view": None})
@@ -268,6 +269,15 @@ def test_nan_and_collapse_stop_the_training_with_the_step(wrong, told):
             training=Training(samples=20, batch=2),
             device=CPU,
         )
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw", "adam", "muon"])
+def test_a_last_update_that_ends_in_no_number_is_not_published(optimiser, cell, plan, context):
+    """One step: its loss is finite, and what it leaves is not."""
+    one = cell.replace(lr=1e30, weight_decay=1e30, optimiser=optimiser, samples=32, warmup=0.0)
+    with pytest.raises(TrainingStopped, match="not finite after 1 steps: the training diverged"):
+        run_cell(one, plan.probe, context)
+    assert Store(context.store).keys() == []
 
 
 def test_a_training_that_diverges_publishes_nothing_and_keeps_its_trace(cell, plan, context):

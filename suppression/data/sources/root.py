@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from suppression import places
 from suppression.data.pool import MissingSource
 
 DATA_VARIABLE = "SUPPRESSION_DATA"
@@ -13,12 +13,8 @@ DATA_VARIABLE = "SUPPRESSION_DATA"
 def data_root(root: Path | str | None) -> Path:
     """The folder of the sources: `root`, else `SUPPRESSION_DATA`, else the user's data folder."""
     if root is not None:
-        return Path(root)
-    if os.environ.get(DATA_VARIABLE):
-        return Path(os.environ[DATA_VARIABLE])
-    from platformdirs import user_data_path
-
-    return user_data_path("suppression") / "data"
+        return places.named(root)
+    return places.own(DATA_VARIABLE, "data")
 
 
 def missing(name: str, place: str, root: Path | str | None) -> MissingSource:

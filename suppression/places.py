@@ -1,0 +1,39 @@
+"""Folders of the user's: as they are named, and where nothing is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from suppression.errors import UserError
+
+
+def named(place: Path | str) -> Path:
+    """The folder or file of this name, `~` being the home folder.
+
+    Raises:
+        UserError: if there is no such home folder.
+    """
+    path = Path(place)
+    if not path.parts or not path.parts[0].startswith("~"):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{place}: {error} Give the whole path.") from error
+
+
+def own(variable: str, folder: str) -> Path:
+    """The folder that an environment variable names, else `folder` among the user's data.
+
+    Raises:
+        UserError: if nothing is named and there is no home folder.
+    """
+    if os.environ.get(variable):
+        return named(os.environ[variable])
+    from platformdirs import user_data_path
+
+    path = user_data_path("suppression") / folder
+    if not path.is_absolute():  # `~`, which nobody's home answers to
+        raise UserError(f"there is no home folder to keep data in: name a folder with {variable}")
+    return path

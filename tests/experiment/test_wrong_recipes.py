@@ -1,0 +1,208 @@
+"""Recipes and cards that are wrong below the top level: each fault is told with its key's path."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suppression.errors import UserError
+from suppression.experiment import files
+from suppression.experiment.plan import make_plan
+from suppression.experiment.schema import kind_of_data, parameters_of
+from suppression.experiment.spec import load_card, load_recipe
+
+RECIPE = """
+title = "Mine"
+claim = "Something."
+data = "two_digits"
+axis = "size2"
+arms = [{ method = "simclr", tau = [0.2, 0.05] }, { method = "untrained" }]
+controls = [{ method = "supervised" }]
+seeds = 2
+retention = [{ feature = "first", reference = "size1" }]
+probe = { named = true }
+
+[pretrain.start]
+method = "simclr"
+
+[scale.smoke]
+source = "digits"
+canvas = 16
+size1 = 6
+size2 = [6, 12]
+published_at = [20, 40]
+simclr = { samples = 256 }
+seeds = 1
+probe = { train = 200, test = 100 }
+
+[published]
+source = "nowhere"
+axis = [20, 40]
+rows = [{ method = "simclr", tau = 0.2, feature = "first", accuracy = [98.7, 98.3] }]
+"""
+
+
+def planned(folder, old="", new=""):
+    assert old in RECIPE
+    path = folder / "mine.toml"
+    path.write_text(RECIPE.replace(old, new), encoding="utf-8")
+    return make_plan(str(path), scale="smoke")
+
+
+WRONG = [
+    ("train = 200", 'train = "many"', r"\[scale.smoke.probe\]: train is no whole number"),
+    ("train = 200", "train = 0", r"\[scale.smoke.probe\]: train is too small"),
+    ("test = 100", "test = -5", r"\[scale.smoke.probe\]: test is too small"),
+    ("probe = { train = 200, test = 100 }", "probe = 3", r"\[scale.smoke.probe\] is no table"),
+    ("named = true", 'named = "yes"', "probe.named is not true or false"),
+    ("simclr = { samples = 256 }", "simclr = 3", r"\[scale.smoke\] simclr = 3 is no table"),
+    ("samples = 256", "samples = [[1]]", r"\[scale.smoke.simclr\]: samples = \[1\] is not a whole"),
+    ('source = "digits"', "source = []", r"\[scale.smoke\]: source has no value"),
+    ('source = "digits"', "source = {}", r"\[scale.smoke\]: there is no source"),
+    ("seeds = 1", 'seeds = "two"', r"\[scale.smoke\] seeds = 'two' is not a whole number"),
+    ("seeds = 2", "seeds = 0", "mine.toml: seeds is too small"),
+    ("seeds = 2", "seeds = 99999999999", "mine.toml: seeds is too large"),
+    ("published_at = [20, 40]", "published_at = [20]", "published_at has 1 values, size2 2"),
+    ("published_at = [20, 40]", "published_at = 20", "published_at is a list beside the list of"),
+    ("published_at = [20, 40]", 'published_at = ["a", "b"]', "a number for each is wanted"),
+    (
+        "accuracy = [98.7, 98.3]",
+        "accuracy = [98.7]",
+        r"rows\[0\].accuracy has 1 values, the axis 2",
+    ),
+    ("accuracy = [98.7, 98.3]", 'accuracy = ["a", "b"]', r"rows\[0\].accuracy is no list of perc"),
+    (", accuracy = [98.7, 98.3]", "", r"published: rows\[0\].accuracy is no list of percentages"),
+    ('feature = "first", accuracy', "accuracy", r"published: rows\[0\] names no feature"),
+    ('source = "nowhere"', "", "published.source is missing"),
+    ('data = "two_digits"', 'data = "two_digits"\nmeasure = "foo"', "there is no measure 'foo'"),
+    (
+        '{ feature = "first",',
+        '{ feature = "fisrt",',
+        "has no feature 'fisrt'; did you mean 'first'",
+    ),
+    ('reference = "size1" }', 'reference = "size1", scenes = "x" }', "there are no scenes 'x'"),
+    ('{ method = "untrained" }', "{ method = [3] }", r"arms\[1\] names no method"),
+    ('controls = [{ method = "supervised" }]', "controls = [{}]", r"controls\[0\] names no method"),
+    ('[pretrain.start]\nmethod = "simclr"', "[pretrain.start]\nmethod = {}", r"\[pretrain.start\]"),
+    ('title = "Mine"', "title = 3", "mine.toml: title is no text"),
+    ('title = "Mine"', 'title = "a\\u001bb"', "mine.toml: title: holds a control character"),
+    ('retention = [{ feature = "first",', "retention = [{ featur = 1,", "has no key 'featur'"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "told"), WRONG, ids=[told for _, _, told in WRONG])
+def test_what_is_wrong_is_told_with_its_key(tmp_path, old, new, told):
+    with pytest.raises(UserError, match=told):
+        planned(tmp_path, old, new)
+
+
+def test_every_fault_of_the_forms_is_told_at_once(tmp_path):
+    with pytest.raises(UserError) as error:
+        planned(tmp_path, 'title = "Mine"\nclaim = "Something."', "title = 3\nclaim = 4")
+    assert str(error.value).count("is no text") == 2
+
+
+def test_a_fault_of_another_scale_is_told_too(tmp_path):
+    paper = "[scale.paper]\nsize2 = [6, 12]\nprobe = { train = 0 }\n\n[published]"
+    with pytest.raises(UserError, match=r"\[scale.paper.probe\]: train is too small"):
+        planned(tmp_path, "[published]", paper)
+
+
+def test_a_recipe_as_other_programs_save_it_is_read(tmp_path):
+    marked = tmp_path / "MARKED.TOML"
+    marked.write_bytes(b"\xef\xbb\xbf" + RECIPE.replace("\n", "\r\n").encode())
+    assert make_plan(str(marked), scale="smoke").recipe.title == "Mine"
+
+
+def test_what_other_systems_leave_beside_a_recipe_is_no_recipe(tmp_path, monkeypatch):
+    shelf = tmp_path / "experiments"
+    shelf.mkdir()
+    (shelf / "mine.toml").write_text(RECIPE)
+    (shelf / "._mine.toml").write_bytes(b"\x00\x05\x16\x07")
+    monkeypatch.setenv("SUPPRESSION_PATH", str(tmp_path))
+    assert "mine" in files.names("experiments")
+    assert "._mine" not in files.names("experiments")
+
+
+# --- any key, any value --------------------------------------------------------------------------
+
+JUNK = [None, "foo", -1, 0, 1.5, math.nan, math.inf, True, [], {}, [1, "x"], {"a": 1}, [[1]]]
+JUNK += [10**30, "", [{}], "a\x00b"]
+
+
+def paths_in(value, path=()):
+    """The path of every key and of every place of a list."""
+    inside = []
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list):
+        inside = enumerate(value)
+    for key, inner in inside:
+        yield (*path, key)
+        yield from paths_in(inner, (*path, key))
+
+
+def mutated(draw, content):
+    """The content with one key replaced, taken away, or another put beside it."""
+    content = copy.deepcopy(content)
+    *parents, key = draw(st.sampled_from(sorted(paths_in(content), key=repr)))
+    holder = content
+    for parent in parents:
+        holder = holder[parent]
+    how = draw(st.sampled_from(["replace", "replace", "replace", "delete", "add"]))
+    if how == "delete":
+        del holder[key]
+    elif how == "add" and isinstance(holder, dict):
+        holder["another"] = 1
+    else:
+        holder[key] = draw(st.sampled_from(JUNK))
+    return content
+
+
+def outcome(do):
+    """None, or what the user is told."""
+    try:
+        do()
+    except UserError as error:
+        return str(error)
+    return None
+
+
+RECIPES = ["digit_size", "random_bits", "label_efficiency", "layers", "randbits_mnist"]
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_mutated_recipe_makes_a_plan_or_is_the_users_mistake(data):
+    name = data.draw(st.sampled_from(RECIPES))
+    path = files.find("experiments", name)
+    content, read = mutated(data.draw, files.read(path)), files.read
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(files, "read", lambda at: content if at == path else read(at))
+        told = outcome(lambda: make_plan(name, scale="smoke"))
+    assert told is None or told
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_mutated_card_makes_scenes_or_is_the_users_mistake(data):
+    import suppression as sup
+
+    name = data.draw(st.sampled_from(files.names("datasets")))
+    path = files.find("datasets", name)
+    content, read = mutated(data.draw, files.read(path)), files.read
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(files, "read", lambda at: content if at == path else read(at))
+        told = outcome(lambda: sup.dataset(name))
+    assert told is None or told
+
+
+def test_all_that_ships_is_right():
+    for name in RECIPES:
+        assert load_recipe(name).title
+    for name in files.names("datasets"):
+        assert parameters_of(kind_of_data(load_card(name).kind), "dataset") is not None
