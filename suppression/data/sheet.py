@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from suppression.data.plain import plain_words
+
 DPI = 110
 LARGEST = 15  # font size
 WIDE = 8  # columns from which on a title has room at that size
@@ -29,10 +31,12 @@ class Sheet(Figure):
 
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()
-        self.savefig(content, format="png", dpi=DPI)
+        with plain_words():
+            self.savefig(content, format="png", dpi=DPI)
         return content.getvalue()
 
 
+@plain_words()
 def draw_sheet(
     rows: dict[str, Tensor], captions: list[str], outlines: list[Outline], title: str
 ) -> Sheet:

@@ -105,13 +105,12 @@ class Anew(Probe):
         return bool(batch_norms(asked.method))
 
     def ask(self, asked: Asked) -> Iterator[Row]:
-        wanted = asked.settings.features
         drawn = {train: asked.draw(train) for train in (True, False)}
         labels = {train: asked.scenes.labels(some) for train, some in drawn.items()}
         carriers = asked.scenes.carriers(drawn[False])
         linear = Linear(C=asked.settings.C, max_iter=asked.settings.max_iter)
         for kind, visible, visible_features in asked.scenes.questions():
-            names = [name for name in visible_features if wanted is None or name in wanted]
+            names = asked.told_apart(labels[True], visible_features)
             if kind != ALONE or not names:
                 continue
             other = normalised_anew(asked, visible)

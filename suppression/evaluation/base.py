@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -87,6 +87,13 @@ SCORED: dict[str, type] = {
 }
 
 
+Note = Callable[[str], None]
+
+
+def unheard(text: str) -> None:
+    """A note that nobody wants to hear."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A frozen network, and all that a probe may ask it with.
@@ -102,6 +109,7 @@ class Asked:
         views: Augmentation that it was trained with; None where it was shown no views.
         readouts: All readouts that are switched on.
         seed: Draw of the scenes; 0 is that of every experiment.
+        note: Told what cannot be asked, and why.
     """
 
     scenes: Scenes
@@ -114,6 +122,7 @@ class Asked:
     views: Augmentation | None = None
     readouts: tuple[Readout, ...] = ()
     seed: int = 0
+    note: Note = unheard
 
     def rng(self, *names: object) -> torch.Generator:
         """A generator that depends on these names and the seed alone."""
@@ -126,6 +135,26 @@ class Asked:
     def draw(self, train: bool) -> Factors:
         """The scenes that readouts are fitted on (True), or tested with."""
         return self.scenes.factors(self.count(train), self.rng("probe", train), self.pools[train])
+
+    def told_apart(self, labels: Mapping[str, Tensor], names: Sequence[str]) -> list[str]:
+        """Those of the features that are asked for and that readouts can be fitted to tell.
+
+        Args:
+            labels: Each feature's classes on the scenes that readouts are fitted on, (n,).
+            names: Features that these scenes show.
+        """
+        wanted, found = self.settings.features, []
+        for name in names:
+            if wanted is not None and name not in wanted:
+                continue
+            if len(labels[name].unique()) > 1:
+                found.append(name)
+                continue
+            self.note(
+                f"'{name}' has one class only in the {len(labels[name])} scenes that readouts are "
+                "fitted on: it is not asked for"
+            )
+        return found
 
     def encode(self, drawn: Factors, train: bool, visible: Visible = None) -> dict[str, Tensor]:
         """Features of drawn scenes at every layer, (n, d) each."""

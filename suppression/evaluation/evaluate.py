@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from suppression.data import Pool, Scenes
@@ -19,7 +19,7 @@ from suppression.errors import UserError, unknown
 from suppression.evaluation.adapters import as_encoder
 from suppression.evaluation.evaluator import Moved, ask, check
 from suppression.evaluation.features import Pools, Row, called, features, scene_rng
-from suppression.evaluation.spec import ProbeSettings
+from suppression.evaluation.spec import ProbeSettings, filled_in
 from suppression.methods import Method
 
 # What evaluation needs of a data set.
@@ -81,7 +81,7 @@ def evaluate(
     Returns:
         A row for each feature, kind of scenes, probe and layer: `accuracy` with its 95 % interval
         `low` to `high`, `guess`, `cases`, and what other probes measure; `encoder` is the
-        fingerprint.
+        fingerprint. A feature that has one class only in the scenes is left out, with a warning.
 
     Raises:
         UserError: For a data set without factors, a layer, a feature or a setting that is not there
@@ -108,7 +108,14 @@ def evaluate(
         check(type(scenes).__name__, scenes, settings, method.encoder)
         try:
             rows = ask(
-                scenes, settings, method, pools, device, views=views or Augmentation(), seed=seed
+                scenes,
+                settings,
+                method,
+                pools,
+                device,
+                views=views or Augmentation(),
+                seed=seed,
+                note=warnings.warn,
             )
         except Moved as error:
             raise UserError(f"{called(method.encoder)} moved while it was probed") from error
@@ -159,12 +166,8 @@ def read_settings(given: dict[str, Any], features: Sequence[str] | None) -> Prob
             raise unknown("no probe has the setting", name, ProbeSettings.model_fields)
     if features is not None:
         given = {**given, "features": list(features)}
-    try:
-        return ProbeSettings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise UserError(f"{name}: {first['msg']}") from error
+    settings = filled_in(ProbeSettings, given, "")
+    return settings.model_copy(update={"layers": list(dict.fromkeys(settings.layers))})
 
 
 def load_pools(scenes: Scenes, source: str, root: Path | str | None, device: torch.device) -> Pools:

@@ -12,7 +12,7 @@ from torch import nn
 from suppression.data import Scenes
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError, unknown
-from suppression.evaluation.base import Asked, Probe
+from suppression.evaluation.base import Asked, Note, Probe, unheard
 from suppression.evaluation.features import Pools, Row, fingerprint
 from suppression.evaluation.probes import switched_on
 from suppression.evaluation.readouts import Readout, about_features
@@ -74,9 +74,6 @@ def check(kind: str, scenes: Scenes, settings: ProbeSettings, encoder: nn.Module
 
     `encoder` may be narrow and of any weights.
     """
-    for name in ("train", "test"):
-        if getattr(settings, name) < 1:
-            raise UserError(f"{name} = {getattr(settings, name)}: one scene is the least")
     check_features(kind, scenes, settings.features or [])
     layers = [*encoder.layers, "z"]  # type: ignore[misc]
     for layer in settings.layers:
@@ -111,10 +108,12 @@ def ask(
     *,
     views: Augmentation | None = None,
     seed: int = 0,
+    note: Note = unheard,
 ) -> list[Row]:
     """All rows of all probes that are switched on, on held-out instances, float32 throughout.
 
-    `views` are those of its training. `Moved` if the encoder moved meanwhile.
+    `views` are those of its training; `note` is told what cannot be asked. `Moved` if the encoder
+    moved meanwhile.
     """
     method.eval()  # one loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
@@ -130,12 +129,25 @@ def ask(
         views=views,
         readouts=tuple(probe for probe in probes if isinstance(probe, Readout)),
         seed=seed,
+        note=once(note),
     )
     rows = answers(probes, asked)
     after = fingerprint(method)
     if before != after:
         raise Moved("the encoder changed while it was probed")
     return [{**row, "encoder": before[:16], "frozen": before == after} for row in rows]
+
+
+def once(note: Note) -> Note:
+    """A note that is told once, however many probes have cause to."""
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            note(text)
+
+    return tell
 
 
 def answers(probes: list[Probe], asked: Asked) -> list[Row]:

@@ -59,14 +59,13 @@ def about_features(asked: Asked, readouts: Sequence[Readout]) -> Iterator[Row]:
 
     Readouts take turns at each question, so that pictures are drawn and encoded once for all.
     """
-    wanted = asked.settings.features
-    if wanted == []:
+    if asked.settings.features == []:
         return
     drawn = {train: asked.draw(train) for train in (True, False)}
     labels = {train: asked.scenes.labels(some) for train, some in drawn.items()}
     carriers = asked.scenes.carriers(drawn[False])
     for kind, visible, visible_features in asked.scenes.questions():
-        names = [name for name in visible_features if wanted is None or name in wanted]
+        names = asked.told_apart(labels[True], visible_features)
         if not names:
             continue
         held = {train: asked.encode(some, train, visible) for train, some in drawn.items()}

@@ -75,7 +75,9 @@ class Terminal(Display):
         self.bars = Progress(
             TextColumn("{task.description}", table_column=name, markup=False),
             BarColumn(bar_width=BAR),
-            TextColumn("{task.percentage:>3.0f}% {task.fields[text]}", table_column=step),
+            TextColumn(
+                "{task.percentage:>3.0f}% {task.fields[text]}", table_column=step, markup=False
+            ),
             console=self.console,
         )
         self.tasks: dict[int, Any] = {}

@@ -148,7 +148,8 @@ def train_and_probe(
     if "z" in probe.layers and not method.has_z:
         tell("note", f"{run.method} has no projection head, so z is not probed")
     began = time.perf_counter()
-    rows = ask(run.dataset, probe, method, pools, device, views=run.augmentation)
+    note = partial(tell, "note")
+    rows = ask(run.dataset, probe, method, pools, device, views=run.augmentation, note=note)
     store.put_rows(run.key, record_name(probe), rows)
     seconds = time.perf_counter() - began
     store.put_machine(probe_pace_name(run, probe, device, context.threads), seconds)

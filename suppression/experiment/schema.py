@@ -341,6 +341,8 @@ def convert(value: Value, to: Any, least: int = -LARGEST, largest: int = LARGEST
         return whole_number(value, least, largest)
     if to is float:
         return finite_number(value)
+    if not str(value).isprintable():
+        raise ValueError
     return str(value)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from suppression.errors import UserError, unknown
 from suppression.evaluation.probes import AXES, MEASURES, PROBES, SCENES, line_of, switched_on
-from suppression.evaluation.spec import ProbeSettings
+from suppression.evaluation.spec import ProbeSettings, filled_in
 from suppression.experiment.schema import (
     Parameter,
     cell_parameters,
@@ -22,7 +22,6 @@ from suppression.experiment.spec import (
     MOST_SEEDS,
     Card,
     Recipe,
-    filled_in,
     is_number,
     load_card,
     load_recipe,
@@ -111,8 +110,7 @@ def read_settings(
     of_scales = {each: read_scale(name, recipe, card, each) for each in recipe.scale}
     of_scale = of_scales[scale]
     probe = of_scale.probe
-    if layers:
-        probe = probe.model_copy(update={"layers": list(dict.fromkeys(layers))})
+    probe = probe.model_copy(update={"layers": list(dict.fromkeys(layers or probe.layers))})
     number = of_scale.seeds if seeds is None else seeds
     if not 1 <= number <= MOST_SEEDS:
         raise UserError(f"seeds = {number} is not in 1..{MOST_SEEDS}: at least one is needed")

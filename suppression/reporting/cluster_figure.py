@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suppression.data.plain import plain_words
 from suppression.evaluation.clustering import kmeans, local, reach, truth
 from suppression.experiment.plan import Plan
 from suppression.experiment.run import Run
@@ -143,6 +144,7 @@ def stacked(parts: list[np.ndarray], axis: int, gap: int) -> np.ndarray:
     return np.concatenate(pieces, axis)
 
 
+@plain_words()
 def laid_out(blocks: list[np.ndarray], title: str, rows: list[str], columns: list[str]) -> Figure:
     """Blocks of pictures, ACROSS side by side, names beside the rows and above the columns.
 

@@ -8,6 +8,7 @@ import math
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from suppression.data.plain import plain_words
 from suppression.evaluation.probes import AXES, PROBES, switched_on
 from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
@@ -77,6 +78,7 @@ def styles(arms: list[Arm]) -> dict[str, Style]:
     return found
 
 
+@plain_words()
 def figure(summary: Summary) -> Figure:
     """A panel a feature and kind of scenes; `heatmap` for a matrix, and for many arms.
 
@@ -412,7 +414,8 @@ def saved(made: Figure, kind: str) -> bytes:
     import matplotlib
 
     out = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "suppression", "svg.fonttype": "none"}):
+    style = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
+    with plain_words(), matplotlib.rc_context(style):
         metadata = {"Date": None} if kind == "svg" else None
         made.savefig(out, format=kind, dpi=110, metadata=metadata)
     return out.getvalue()

@@ -83,6 +83,7 @@ class Point:
         cases: How many independent test pictures each seed has, at least.
         published: The published percentage that stands beside it.
         status: Whether it was measured, and if not, why.
+        converged: Whether all fits that were read converged.
     """
 
     arm: Arm
@@ -95,6 +96,7 @@ class Point:
     cases: int
     published: float | None
     status: Status
+    converged: bool = True
 
     @property
     def n(self) -> int:
@@ -235,6 +237,7 @@ class Summary:
             cases=min((row.get("cases", 0) for row in rows), default=0),
             published=published_value(self.plan, arm, line, x),
             status=self._status(arm, x, bool(rows)),
+            converged=all(row.get("converged") is not False for row in rows),
         )
 
     def _rows_at(self, arm: Arm, line: Line, x: Any) -> list[Row]:

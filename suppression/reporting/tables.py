@@ -28,6 +28,7 @@ VERDICT = (
     "further run of ours (over seeds, and for the test pictures); inside, agrees if that interval "
     "is at most 5 points either way, else cannot tell"
 )
+NOT_CONVERGED = "*"
 WORDS = {
     "not applicable": "n/a",
     "failed": "failed",
@@ -122,9 +123,15 @@ def cell_text(point: Point) -> str:
     if not point.n:
         return WORDS[point.status]
     measure = point.line.of
-    return value_text(
+    text = value_text(
         point.mean, point.low, point.high, percent=measure.percent, places=measure.digits
     )
+    return text + not_converged(point)
+
+
+def not_converged(point: Point) -> str:
+    """The mark of a value of which a fit had not converged."""
+    return "" if point.converged else NOT_CONVERGED
 
 
 def markdown(summary: Summary, *, features: list[str] | None = None) -> str:
@@ -196,6 +203,11 @@ def caption(summary: Summary) -> str:
     is_of_scenes = len(shown) > 1 and recipe.axis not in AXES
     if plan.card.absent and is_of_scenes and WORDS["not applicable"] in words:
         text += f"\n{plan.card.absent}."
+    if not all(point.converged for point in summary.points):
+        text += (
+            f"\n{NOT_CONVERGED}: a readout's fit had not converged; more steps (max_iter) may read "
+            "another value."
+        )
     if WORDS["at the ends only"] in words:
         text += f"\n{WORDS['at the ends only']}: controls stand at the ends of the axis only."
     if recipe.published:
@@ -369,7 +381,8 @@ def terminal_cell(point: Point, intervals: bool) -> str:
     measure = point.line.of
     if not point.n or intervals or measure.digits > 1:
         return cell_text(point)
-    return plus_minus(point.mean, point.low, point.high, percent=measure.percent)
+    text = plus_minus(point.mean, point.low, point.high, percent=measure.percent)
+    return text + not_converged(point)
 
 
 def terminal_part(

@@ -214,7 +214,7 @@ def test_a_registered_probe_is_everywhere_and_leaves_names_of_records_alone(norm
     assert MEASURES["length"].label == "mean length"
     assert (COLUMNS["length"], AXES["order"]) == (float, "norm_order")
     assert SCENES["drawn"] == "scenes"
-    base = {"title": "", "claim": "", "data": "", "axis": "", "arms": [], "scale": {}}
+    base = {"title": "", "claim": "", "data": "", "axis": "", "arms": [{}], "scale": {"smoke": {}}}
     recipe = Recipe(**base, probe={"norm": True, "norm_order": 1})
     assert (recipe.probe.norm, recipe.probe.norm_order) == (True, 1.0)
     scenes = TwoDigits(canvas=8, size1=3, size2=5)

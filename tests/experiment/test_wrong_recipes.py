@@ -54,18 +54,22 @@ def planned(folder, old="", new=""):
 
 
 WRONG = [
-    ("train = 200", 'train = "many"', r"\[scale.smoke.probe\]: train is no whole number"),
-    ("train = 200", "train = 0", r"\[scale.smoke.probe\]: train is too small"),
-    ("test = 100", "test = -5", r"\[scale.smoke.probe\]: test is too small"),
+    ("train = 200", 'train = "many"', r"\[scale.smoke.probe\]: train = 'many' is no whole number"),
+    ("train = 200", "train = 0", r"\[scale.smoke.probe\]: train = 0 is too small; the least is 1"),
+    ("test = 100", "test = -5", r"\[scale.smoke.probe\]: test = -5 is too small"),
     ("probe = { train = 200, test = 100 }", "probe = 3", r"\[scale.smoke.probe\] is no table"),
-    ("named = true", 'named = "yes"', "probe.named is not true or false"),
+    ("named = true", 'named = "yes"', "probe.named = 'yes' is not true or false"),
     ("simclr = { samples = 256 }", "simclr = 3", r"\[scale.smoke\] simclr = 3 is no table"),
     ("samples = 256", "samples = [[1]]", r"\[scale.smoke.simclr\]: samples = \[1\] is not a whole"),
     ('source = "digits"', "source = []", r"\[scale.smoke\]: source has no value"),
     ('source = "digits"', "source = {}", r"\[scale.smoke\]: there is no source"),
     ("seeds = 1", 'seeds = "two"', r"\[scale.smoke\] seeds = 'two' is not a whole number"),
-    ("seeds = 2", "seeds = 0", "mine.toml: seeds is too small"),
-    ("seeds = 2", "seeds = 99999999999", "mine.toml: seeds is too large"),
+    ("seeds = 2", "seeds = 0", "mine.toml: seeds = 0 is too small"),
+    (
+        "seeds = 2",
+        "seeds = 99999999999",
+        "mine.toml: seeds = 99999999999 is too large; the most is 10000",
+    ),
     ("published_at = [20, 40]", "published_at = [20]", "published_at has 1 values, size2 2"),
     ("published_at = [20, 40]", "published_at = 20", "published_at is a list beside the list of"),
     ("published_at = [20, 40]", 'published_at = ["a", "b"]', "a number for each is wanted"),
@@ -88,7 +92,7 @@ WRONG = [
     ('{ method = "untrained" }', "{ method = [3] }", r"arms\[1\] names no method"),
     ('controls = [{ method = "supervised" }]', "controls = [{}]", r"controls\[0\] names no method"),
     ('[pretrain.start]\nmethod = "simclr"', "[pretrain.start]\nmethod = {}", r"\[pretrain.start\]"),
-    ('title = "Mine"', "title = 3", "mine.toml: title is no text"),
+    ('title = "Mine"', "title = 3", "mine.toml: title = 3 is no text"),
     ('title = "Mine"', 'title = "a\\u001bb"', "mine.toml: title: holds a control character"),
     ('retention = [{ feature = "first",', "retention = [{ featur = 1,", "has no key 'featur'"),
 ]
@@ -108,7 +112,9 @@ def test_every_fault_of_the_forms_is_told_at_once(tmp_path):
 
 def test_a_fault_of_another_scale_is_told_too(tmp_path):
     paper = "[scale.paper]\nsize2 = [6, 12]\nprobe = { train = 0 }\n\n[published]"
-    with pytest.raises(UserError, match=r"\[scale.paper.probe\]: train is too small"):
+    with pytest.raises(
+        UserError, match=r"\[scale.paper.probe\]: train = 0 is too small; the least is 1"
+    ):
         planned(tmp_path, "[published]", paper)
 
 
