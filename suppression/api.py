@@ -23,7 +23,7 @@ from suppression.execution.memory import check_memory
 from suppression.execution.progress import Progress
 from suppression.execution.provenance import how_made
 from suppression.execution.runner import stored_rows, untrained_prerequisites
-from suppression.execution.store import Store
+from suppression.execution.store import Store, Unwritable
 from suppression.experiment import files
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import Row, to_csv
@@ -414,8 +414,12 @@ def carry_out(
     failed = [cell for i, cell in enumerate(planned.cells) if i not in work.stored]
     result = Result(planned, answers, beside, failures, failed)
     if answers:
-        path = keep_figure(result, work.store, context)
-        result = Result(planned, answers, beside, failures, failed, path)
+        try:
+            path = keep_figure(result, work.store, context)
+        except Unwritable as error:
+            note(f"the figure is not kept: {error}")
+        else:
+            result = Result(planned, answers, beside, failures, failed, path)
     return result
 
 
@@ -472,88 +476,112 @@ def keep_figure(result: Result, store: Store, context: Context) -> Path:
     """NAME.SCALE.png and .svg of all that is shown, and .csv of the rows that were asked for.
 
     They are kept in the store's results, with .pictures.png where local features were
-    clustered, and drawn only if the rows are not those that were drawn last.
+    clustered.
 
     Returns:
         The path of the .png.
-    """
-    planned = result.plan
-    name = f"{planned.name}.{planned.scale}"
-    path = store.root / "results" / f"{name}.png"
-    labels = [arm.label for arm in planned.arms]
-    drawn_from = json.dumps([result.shown_rows, planned.axis, labels], sort_keys=True)
-    digest = hashlib.sha256(drawn_from.encode()).hexdigest()
-    if store.result_digest(name) == digest:
-        return path
-    from suppression.reporting.figures import saved
 
-    made = result.plot()
-    for kind in ("svg", "png"):  # this first, as its bytes know what was drawn before it
-        store.put_result(f"{name}.{kind}", saved(made, kind))
-    if planned.probe.clusters:
-        keep_cluster_figure(result, store, context)
-    store.put_result(f"{name}.csv", to_csv(result.rows).encode())
-    store.put_result(f"{name}.sha256", digest.encode())
+    Raises:
+        Unwritable: if the store cannot be written, and does not have them.
+    """
+    name = f"{result.plan.name}.{result.plan.scale}"
+    path = store.root / "results" / f"{name}.png"
+    digest = digest_of(result)
+    if store.results_of(name, digest, result_endings(result.plan)) is None:
+        store.put_result(f"{name}.csv", to_csv(result.rows).encode())
+        for ending, content in drawn(result, store, context).items():
+            store.put_result(f"{name}.{ending}", content)
+        store.put_result(f"{name}.sha256", digest.encode())
     return path
 
 
-def keep_cluster_figure(result: Result, store: Store, context: Context) -> None:
+def result_endings(planned: Plan) -> list[str]:
+    """The endings of the pictures that there are of a result."""
+    return ["svg", "png", "pictures.png"] if planned.probe.clusters else ["svg", "png"]
+
+
+def digest_of(result: Result) -> str:
+    """Equal for results that are drawn alike."""
+    labels = [arm.label for arm in result.plan.arms]
+    drawn_from = json.dumps([result.shown_rows, result.plan.axis, labels], sort_keys=True)
+    return hashlib.sha256(drawn_from.encode()).hexdigest()
+
+
+def drawn(result: Result, store: Store, context: Context) -> dict[str, bytes]:
+    """The pictures of a result, by their endings."""
+    from suppression.reporting.figures import saved
+
+    made, found = result.plot(), {}
+    for kind in ("svg", "png"):  # this first, as its bytes know what was drawn before it
+        found[kind] = saved(made, kind)
+    if result.plan.probe.clusters:
+        sheet = cluster_sheet(result.plan, store, context)
+        if sheet is not None:
+            found["pictures.png"] = sheet
+    return found
+
+
+def cluster_sheet(planned: Plan, store: Store, context: Context) -> bytes | None:
+    """How local features were clustered, as a png; None where no cell is stored."""
     from suppression.reporting.cluster_figure import cluster_figure, lighter, shown_cells
     from suppression.reporting.figures import saved
 
-    planned = result.plan
     stored = [cell for cell in planned.cells if store.has(cell.key)]
     cells = shown_cells(planned, stored)
     if not cells:
-        return
+        return None
     x, masks, maps = feature_maps(planned, cells, store, context)
-    made = cluster_figure(planned, x, masks, maps)
-    store.put_result(f"{planned.name}.{planned.scale}.pictures.png", lighter(saved(made, "png")))
+    return lighter(saved(cluster_figure(planned, x, masks, maps), "png"))
 
 
 def record(
     result: Result,
     out: Path,
-    store: Store,
+    context: Context,
     argv: list[str],
     pins: Mapping[str, Any],
+    *,
     whole: Plan | None = None,
+    overwrite: bool = False,
 ) -> list[str]:
     """Write a record to `out`: csv, svg, pictures, and a .json of how it was made.
 
     Args:
         result: What was found.
         out: The folder.
-        store: Where cells and figures are.
+        context: Where cells and figures are.
         argv: The command line, for the record.
         pins: The pins that all cells share.
-        whole: The recipe with all places of its axis; then the run is added to the record that
-            is in `out`.
+        whole: The plan of the record that is in `out`, to which the run is added; none begins
+            one.
+        overwrite: Whether a record that is there already is replaced.
 
     Returns:
         The endings of the files that were written.
+
+    Raises:
+        UserError: if it cannot be written, or a record is there, or is none that can grow; then
+            nothing in `out` has changed.
     """
-    planned = result.plan
-    name = f"{planned.name}.{planned.scale}"
-    number = len(result.failed_cells)
-    made = how_made(planned, store, argv, failed=number, pins=dict(pins))
-    if whole is None:
-        endings = ["csv", "svg"]
-        if planned.probe.clusters:
-            endings.append("pictures.png")
-        results = store.root / "results"
-        content = {ending: (results / f"{name}.{ending}").read_bytes() for ending in endings}
-        return records.write(out, name, {**content, "json": records.as_json(made)})
     from suppression.reporting.figures import figure, saved
     from suppression.reporting.summary import summarise
 
-    # As it is now: this run may have taken hours.
-    known, before = records.record_to_grow(planned, whole, out, dict(pins))
-    parameters: set[str] = set()
-    for cell in whole.cells:
-        parameters.update(cell.parameters)
-    rows = records.grown(known, result.rows, parameters)
-    picture = saved(figure(summarise(whole, rows)), "svg")
-    json_file = records.as_json([*before, made])
-    content = {"csv": to_csv(rows).encode(), "svg": picture, "json": json_file}
-    return records.write(out, name, content)
+    planned, store = result.plan, Store(context.store)
+    name = f"{planned.name}.{planned.scale}"
+    number = len(result.failed_cells)
+    made = how_made(planned, store, argv, failed=number, pins=dict(pins))
+    # The record as it is now: this run may have taken hours.
+    if whole is not None:
+        known, before = records.record_to_grow(planned, whole, out, dict(pins))
+        parameters: set[str] = set()
+        for cell in whole.cells:
+            parameters.update(cell.parameters)
+        rows = records.grown(known, result.rows, parameters)
+        pictures = {"svg": saved(figure(summarise(whole, rows)), "svg")}
+        return records.write(out, name, {"csv": to_csv(rows).encode(), **pictures}, [*before, made])
+    if not overwrite:
+        records.check_free(out, name)
+    kept = store.results_of(name, digest_of(result), result_endings(planned))
+    pictures = kept or drawn(result, store, context)
+    pictures.pop("png")
+    return records.write(out, name, {"csv": to_csv(result.rows).encode(), **pictures}, [made])

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suppression.door import Parser, door
 from suppression.errors import UserError, unknown
 from suppression.execution.store import Store
 from suppression.experiment import files
@@ -32,10 +33,15 @@ EXAMPLE = """examples:
   python -m suppression.exp digit_size --dry       the cells, and how long they take
   python -m suppression.exp digit_size --help      what can be changed"""
 
+STOPPED = (
+    "stopped; what was finished is in the store, and running cells have a checkpoint: the same "
+    "command goes on from there"
+)
+
 
 def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     """The flags that every experiment has."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         usage=usage,
         description="Run an experiment: train what is missing, print the table, draw the figure.",
@@ -56,6 +62,7 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print rows, one JSON object a line, in place of it")
     add("--out", type=Path, metavar="DIR", help="also write a record: csv, svg, how it was made")
     add("--grow", action="store_true", help="add this run to the record that is in --out")
+    add("--overwrite", action="store_true", help="replace the record that is in --out")
     add("--store", type=Path, metavar="DIR", help="where trained cells are kept")
     add("--root", type=Path, metavar="DIR", help="where data sets lie")
     add("--download", action="store_true", help="fetch a data set that is not there")
@@ -70,21 +77,8 @@ def main(argv: list[str] | None = None) -> int:
     prog = "python -m suppression.exp"
     if Path(sys.argv[0]).name == "suppression":
         prog = "suppression"
-    try:
-        return command(sys.argv[1:] if argv is None else argv, prog)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "\nstopped; what was finished is in the store, and running cells have a checkpoint: "
-            "the same command goes on from there",
-            file=sys.stderr,
-        )
-        return 130
-    except BrokenPipeError:  # `| head`
-        sys.stderr.close()
-        return 0
+    words = sys.argv[1:] if argv is None else argv
+    return door(lambda: command(words, prog), stopped=STOPPED)
 
 
 def command(argv: list[str], prog: str) -> int:
@@ -179,15 +173,17 @@ def carry_out(
     from suppression import api
     from suppression.execution.context import Context
     from suppression.execution.environment import pick_device
-    from suppression.experiment.plan import make_plan
     from suppression.reporting import records
 
-    common, whole = records.pins_in_common(plan, pins), None
+    if given.out is None and (given.grow or given.overwrite):
+        raise UserError("--grow and --overwrite are of the record in --out DIR: give the folder")
+    if given.grow and given.overwrite:
+        raise UserError("--grow adds to a record, --overwrite replaces it: give one of them")
+    whole, common = records.whole_record(plan, pins)
     if given.grow:
-        if given.out is None:
-            raise UserError("--grow adds to the record in --out DIR: give the folder")
-        whole = make_plan(given.name, scale=plan.scale, layers=given.layers, pins=common)
         records.record_to_grow(plan, whole, given.out, common)  # checked before any work
+    elif given.out is not None and not given.overwrite:
+        records.check_free(given.out, f"{plan.name}.{plan.scale}")
     context = Context(
         store=Store(given.store).root,
         device=pick_device(given.device),
@@ -201,12 +197,24 @@ def carry_out(
             api.tell(text)
         print_dry(work, context, given.workers)
         return 0
+    if given.out is not None:
+        records.check_writable(given.out)
     result = api.carry_out(plan, context, workers=given.workers, pinned=pins, work=work)
-    print_result(result, given)
-    if result.answers and given.out is not None:
-        endings = api.record(result, given.out, work.store, argv, common, whole)
-        path = given.out / f"{plan.name}.{plan.scale}"
-        print(f"recorded: {path}.{', .'.join(endings)}", file=sys.stderr)
+    try:  # what is kept is kept before anything is told, and told whether or not it was
+        if result.answers and given.out is not None:
+            endings = api.record(
+                result,
+                given.out,
+                context,
+                argv,
+                common,
+                whole=whole if given.grow else None,
+                overwrite=given.overwrite,
+            )
+            path = given.out / f"{plan.name}.{plan.scale}"
+            print(f"recorded: {path}.{', .'.join(endings)}", file=sys.stderr)
+    finally:
+        print_result(result, given)
     return 1 if result.failed_cells else 0
 
 

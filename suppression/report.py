@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import sys
 
+from suppression.door import door
 from suppression.errors import UserError
 from suppression.experiment.files import HERE
+from suppression.writing import replace
 
 
 def main(argv: list[str] | None = None) -> int:
-    if sys.argv[1:] if argv is None else argv:
-        print(
-            "error: python -m suppression.report takes no arguments; it draws the figures and "
-            "writes the galleries of this checkout",
-            file=sys.stderr,
+    words = sys.argv[1:] if argv is None else argv
+    return door(lambda: command(words))
+
+
+def command(argv: list[str]) -> int:
+    if argv:
+        raise UserError(
+            "python -m suppression.report takes no arguments; it draws the figures and writes the "
+            "galleries of this checkout"
         )
-        return 2
-    try:
-        write_pages()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    write_pages()
     return 0
 
 
@@ -43,7 +44,7 @@ def write_pages() -> None:
     if (experiments / "digit_size.laptop.csv").exists():
         pages[readme] = gallery.with_result(readme.read_text(encoding="utf-8"), experiments)
     for path, page in pages.items():
-        path.write_text(page, encoding="utf-8")
+        replace(path, page.encode())
         print(f"written: {path}")
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suppression.door import Parser, door
 from suppression.errors import UserError, unknown
 from suppression.experiment import files
 
@@ -19,7 +20,7 @@ PROG = "python -m suppression.show"
 
 def options() -> argparse.ArgumentParser:
     """The flags that every data set has."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROG,
         usage=f"{PROG} [NAME] [--PARAMETER VALUE ...] [options]",
         description="Draw samples of a data set with both views of each, and print its card.",
@@ -36,11 +37,8 @@ def options() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    try:
-        return command(sys.argv[1:] if argv is None else argv)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    words = sys.argv[1:] if argv is None else argv
+    return door(lambda: command(words))
 
 
 def command(argv: list[str]) -> int:
@@ -86,7 +84,7 @@ def parsed(name: str, rest: list[str], known: dict[str, Parameter]) -> dict[str,
     """The parameters that are given; UserError for a flag that is not there."""
     from suppression.experiment.schema import coerce
 
-    flags = argparse.ArgumentParser(prog=PROG, allow_abbrev=False, add_help=False)
+    flags = Parser(prog=PROG, allow_abbrev=False, add_help=False)
     for each in known:
         spellings = dict.fromkeys([f"--{each}", f"--{each.replace('_', '-')}"])
         flags.add_argument(*spellings, dest=each)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from suppression import places
 from suppression.errors import UserError
 from suppression.experiment.keys import Record, dumps
+from suppression.writing import replace, write_through
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +50,10 @@ def nothing() -> None:
 
 def unheard(text: str) -> None:
     """A note that nobody wants to hear."""
+
+
+class Unwritable(UserError):
+    """The store cannot be written: it is read-only, its disk is full."""
 
 
 class Store:
@@ -121,7 +126,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            raise UserError(
+            raise Unwritable(
                 f"the store {self.root} cannot be written: {error.strerror or error}; name another "
                 f"with --store or {STORE_VARIABLE}. What was finished before is kept"
             ) from error
@@ -245,10 +250,21 @@ class Store:
             (self.root / "results").mkdir(parents=True, exist_ok=True)
             replace(self.root / "results" / name, content)
 
-    def result_digest(self, name: str) -> str | None:
-        """The digest of the rows from which a result was last drawn."""
-        path = self.root / "results" / f"{name}.sha256"
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+    def results_of(self, name: str, digest: str, endings: list[str]) -> dict[str, bytes] | None:
+        """A result's files by their endings, if they are there and drawn from these rows.
+
+        Args:
+            name: The result's name.
+            digest: The digest of the rows.
+            endings: The endings of its files.
+        """
+        folder = self.root / "results"
+        try:
+            if (folder / f"{name}.sha256").read_text(encoding="utf-8") != digest:
+                return None
+            return {ending: (folder / f"{name}.{ending}").read_bytes() for ending in endings}
+        except (OSError, ValueError):
+            return None
 
     def put_keys(self, name: str, keys: list[str]) -> None:
         """Which cells a recipe has at a scale, for the list that answers without torch."""
@@ -341,16 +357,3 @@ def read_lines(path: Path) -> list[Record]:
         except ValueError:
             break
     return rows
-
-
-def write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    write_through(beside, content)
-    os.replace(beside, path)

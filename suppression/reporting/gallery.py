@@ -20,6 +20,7 @@ from suppression.reporting.tables import (
     seeds_text,
 )
 from suppression.reporting.verdict import verdict
+from suppression.writing import replace
 
 MARKS = ("<!-- result: written by `python -m suppression.report` -->", "<!-- /result -->")
 GENERATED = (
@@ -128,7 +129,7 @@ def redraw(folder: Path) -> list[Path]:
         name, scale, _ = path.name.rsplit(".", 2)
         summary, _ = recorded(folder, name, scale)
         picture = path.with_suffix(".svg")
-        picture.write_bytes(saved(figure(summary), "svg"))
+        replace(picture, saved(figure(summary), "svg"))
         drawn.append(picture)
     return drawn
 

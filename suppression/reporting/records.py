@@ -1,20 +1,77 @@
-"""A record: the csv of a run, its figure, and how it was made; it may grow seed by seed."""
+"""A record: the csv of a run, its figure, and how it was made; it may grow by cells.
+
+Its files are NAME.SCALE.csv, .svg, .json and, where local features were clustered, .pictures.png.
+They are replaced together, and only where that is asked for. The csv is renamed first and the json
+last, which holds the checksums of the csv and the pictures: a record whose writing was interrupted
+is not taken for a whole one. The svg is drawn from the csv, and drawn anew by every report.
+"""
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import json
+import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from suppression.errors import UserError
-from suppression.evaluation.probes import switched_on
-from suppression.experiment.plan import Plan
-from suppression.experiment.rows import Row, from_csv, with_arms
+from suppression.evaluation.probes import AXES, COLUMNS, MEASURES, switched_on
+from suppression.experiment.keys import dumps
+from suppression.experiment.plan import Plan, make_plan
+from suppression.experiment.rows import LEADING, Row, from_csv, with_arms
+from suppression.experiment.run import Run
 from suppression.experiment.schema import cell_parameters, options, schema
+from suppression.experiment.settings import typed
 from suppression.methods import METHODS
+from suppression.reporting.summary import summarise
+from suppression.writing import replace_all
 
 Facts = dict[str, Any]
+
+ENDINGS = ("csv", "pictures.png", "svg", "json")  # in the order in which they are renamed
+SUMMED = ("csv", "pictures.png")
+
+
+class Seconds(BaseModel):
+    """How long cells were trained."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    sum: float
+    longest: float
+
+
+class HowMade(BaseModel):
+    """What a record's json says of a run; `execution.provenance` writes it."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    command: str
+    recorded: str
+    cells: int
+    failed: int
+    seeds: list[int]
+    training_seconds: Seconds
+    precision: list[str]
+    commits: list[str]
+    libraries: dict[str, str]
+    python: str
+    device: str
+    machine: str
+    cores: int | None
+    threads: int
+    peak_mb: int | None = None
+    pins: dict[str, list[Any]] | None = None  # old records do not say; their cells do
+    sha256: dict[str, str] = {}  # of the files that the last run wrote, by their endings
+
+
+# --- reading ---------------------------------------------------------------------------------
 
 
 def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
@@ -22,14 +79,124 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
 
     A record that has grown was made in several runs: a dict each. Parameters that came after a row
     was recorded are at their defaults.
+
+    Args:
+        folder: Where it is.
+        plan: The recipe, with the pins of the record and all places of its axis.
+
+    Raises:
+        UserError: naming the file, if the record is not there, not whole, or no record.
     """
     name = f"{plan.name}.{plan.scale}"
-    made = json.loads((folder / f"{name}.json").read_text())
+    made = read_made(folder / f"{name}.json")
+    path = folder / f"{name}.csv"
+    content = read(path)
+    for ending, digest in made[-1].get("sha256", {}).items():
+        summed = content if ending == "csv" else read(folder / f"{name}.{ending}")
+        if sha256(summed) != digest:
+            raise UserError(
+                f"{folder / name}.{ending} is not what was written with {name}.json (its checksum "
+                "differs)"
+            )
+    rows = read_rows(path, content, plan)
+    try:
+        _ = summarise(plan, rows).points  # each has one row a seed
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return rows, made
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_made(path: Path) -> list[Facts]:
+    """How a record was made, a dict a run."""
+    try:
+        found = json.loads(read(path))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON: {error}") from error
+    runs = found if isinstance(found, list) else [found]
+    if not runs:
+        raise UserError(f"{path} does not say how the record was made: its list is empty")
+    for run in runs:
+        try:
+            HowMade.model_validate(run)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(map(str, fault["loc"]))
+            raise UserError(f"{path}: {where + ': ' if where else ''}{fault['msg']}") from error
+    return runs
+
+
+def read_rows(path: Path, content: bytes, plan: Plan) -> list[Row]:
+    """The rows of a record's csv, each checked and with its arm."""
     kind = plan.card.kind
+    try:
+        text = content.decode("utf-8")
+        check_table(text, plan)
+        read_from = from_csv(text, schema(kind))
+    except (ValueError, TypeError, csv.Error) as error:  # a UserError is a ValueError
+        raise UserError(f"{path}: {error}") from error
     rows = []
-    for row in from_csv((folder / f"{name}.csv").read_text(), schema(kind)):
+    for i, row in enumerate(read_from):
+        try:
+            check_values(row)
+        except UserError as error:
+            raise UserError(f"{path}, row {i + 1}: {error}") from error
         rows.append({**row, **later_parameters(kind, row)})
-    return with_arms(plan, rows), made if isinstance(made, list) else [made]
+    rows = with_arms(plan, rows)
+    for i, row in enumerate(rows):
+        if row["arm"] is None:
+            raise UserError(
+                f"{path}, row {i + 1} is of no arm of {plan.name} ({row['method']}); there are: "
+                f"{'; '.join(arm.label for arm in plan.every_arm)}"
+            )
+    return rows
+
+
+def check_table(text: str, plan: Plan) -> None:
+    """UserError unless there are rows, all as long as the header, which has every column needed."""
+    lines = csv.reader(io.StringIO(text), strict=True)
+    header = next(lines, [])
+    needed = [*LEADING]
+    if plan.recipe.axis not in AXES:
+        needed.append(plan.recipe.axis)
+    for name in needed:
+        if header.count(name) != 1:
+            raise UserError(f"it has {header.count(name)} columns '{name}'; a record's csv has one")
+    rows = 0
+    for line in lines:
+        if line and len(line) != len(header):
+            raise UserError(
+                f"line {lines.line_num} has {len(line)} values, the header {len(header)}"
+            )
+        rows += bool(line)
+    if not rows:
+        raise UserError("it has no rows")
+
+
+def check_values(row: Row) -> None:
+    """UserError for a row that does not say of what it is, and for numbers that are none."""
+    for name in ("method", "seed", "feature", "probe", "layer", "scenes"):
+        if row[name] in (None, ""):
+            raise UserError(f"it has no {name}")
+    for name in COLUMNS:
+        value = row.get(name)
+        if value is not None and not math.isfinite(value):
+            raise UserError(f"{name} = {value} is not finite")
+    for name, measure in MEASURES.items():
+        for column in (name, measure.low, measure.high):
+            value = row.get(column) if column else None
+            if measure.percent and value is not None and not 0 <= value <= 1:
+                raise UserError(f"{column} = {value} is not in [0, 1]")
 
 
 def later_parameters(kind: str, row: Row) -> Facts:
@@ -44,17 +211,46 @@ def later_parameters(kind: str, row: Row) -> Facts:
     return found
 
 
-def pins_in_common(plan: Plan, pins: Mapping[str, Any]) -> Facts:
-    """The pins that all cells of a record share.
+# --- growing ---------------------------------------------------------------------------------
 
-    Those that choose seeds, places of the axis, or some of the recipe's methods choose a part
-    of a record.
+
+def whole_record(plan: Plan, pins: Mapping[str, Any]) -> tuple[Plan, Facts]:
+    """The plan of the record that a run is all or a part of, and the pins that its cells share.
+
+    A pin that only chooses among the cells that the recipe has without it chooses a part of the
+    record: seeds, places of the axis, some of the methods, some of the values that arms set.
+
+    Args:
+        plan: The run.
+        pins: What is pinned in it.
     """
-    parts = {"seed", plan.recipe.axis}
-    methods = {arm["method"] for arm in plan.recipe.every_arm}
-    if methods.issuperset(pins.get("method", ())):
-        parts.add("method")
-    return {name: pin for name, pin in pins.items() if name not in parts}
+    apart = ("seed", plan.recipe.axis)
+    common = {name: pin for name, pin in pins.items() if name not in apart}
+    whole = plan_with(plan, common)
+    for name in list(common):
+        fewer = {other: pin for other, pin in common.items() if other != name}
+        try:
+            wider = plan_with(plan, fewer)
+        except UserError:  # what is pinned beside needs it
+            continue
+        if kinds_of_cells(plan, apart) <= kinds_of_cells(wider, apart):
+            whole, common = wider, fewer
+    return whole, common
+
+
+def plan_with(plan: Plan, pins: Facts) -> Plan:
+    """The plan's recipe at its scale, with its layers and other pins."""
+    return make_plan(plan.name_or_path, scale=plan.scale, layers=plan.probe.layers, pins=pins)
+
+
+def kinds_of_cells(plan: Plan, apart: tuple[str, ...]) -> set[str]:
+    """What sets its cells apart, but for these parameters."""
+    return {kind_of_cell(cell, apart) for cell in plan.cells}
+
+
+def kind_of_cell(cell: Run, apart: tuple[str, ...]) -> str:
+    values = cell.named_parameters
+    return dumps({name: values[name] for name in values if name not in apart})
 
 
 def record_to_grow(
@@ -64,22 +260,21 @@ def record_to_grow(
 
     Args:
         plan: The run.
-        whole: The recipe with the same pins and all places of its axis.
+        whole: The plan of the record that it is to be a part of (`whole_record`).
         out: The record's folder.
         pins: The pins of all cells.
 
     Raises:
-        UserError: if there is none, if it was made with other pins, or if it has cells that
-            `whole` would not make.
+        UserError: if there is none, if it is not whole, if it was made with other pins, or if it
+            has cells that `whole` would not make.
     """
     name = f"{plan.name}.{plan.scale}"
     where = f"--grow: the record of {name} in {out}"
-    try:
-        rows, made = read_record(out, plan)
-    except OSError as error:
+    if not files_of(out, name):
         raise UserError(
             f"--grow: there is no record of {name} in {out} to add to; without --grow one is begun"
-        ) from error
+        )
+    rows, made = read_record(out, whole)
     layers = {row["layer"] for row in rows} - {"output"}
     own_layer = any(probe.instead_of for probe in switched_on(plan.probe))
     if layers != set(plan.probe.layers) and not own_layer:
@@ -87,7 +282,10 @@ def record_to_grow(
             f"{where} is of the layers {', '.join(sorted(layers))}, this run of "
             f"{', '.join(plan.probe.layers)}; give --layers"
         )
-    check_pins(where, pins, made[0].get("pins", pins))  # old records do not say; their cells do
+    theirs = made[0].get("pins")
+    if theirs is not None:
+        _, theirs = whole_record(plan_with(plan, theirs), theirs)
+        check_pins(where, plan, pins, theirs)
     for x in plan.axis:
         if x not in whole.axis:
             raise UserError(
@@ -97,18 +295,28 @@ def record_to_grow(
     cells = [cell.named_parameters for cell in whole.cells]
     for row in rows:
         check_row(where, row, cells)
+    there = kinds_of_cells(whole, apart=("seed",))
+    for cell in plan.cells:
+        if kind_of_cell(cell, apart=("seed",)) not in there:
+            raise UserError(
+                f"--grow: the record of {name} has no place for {plan.cell_name(cell)}: controls "
+                f"stand at {plan.recipe.axis} {whole.axis[0]} and {whole.axis[-1]}; give both"
+            )
     return rows, made
 
 
-def check_pins(where: str, mine: Facts, theirs: Facts) -> None:
-    for name in [*mine, *theirs]:
-        if mine.get(name) == theirs.get(name):
+def check_pins(where: str, plan: Plan, mine: Facts, theirs: Facts) -> None:
+    """UserError unless both pin the same parameters to the same values, however they are spelt."""
+    kind = plan.card.kind
+    own, other = typed(mine, "command line", kind), typed(theirs, where, kind)
+    for name in [*own, *other]:
+        if own.get(name) == other.get(name):
             continue
         ours = f"no {name} of its own"
-        if name in mine:
-            ours = f"{name} = {', '.join(map(str, mine[name]))}"
-        other = ", ".join(map(str, theirs.get(name, ["as in the recipe"])))
-        raise UserError(f"{where} has {name} = {other}, this run {ours}")
+        if name in own:
+            ours = f"{name} = {', '.join(map(str, own[name]))}"
+        their = ", ".join(map(str, other.get(name, ["as in the recipe"])))
+        raise UserError(f"{where} has {name} = {their}, this run {ours}")
 
 
 def check_row(where: str, row: Row, cells: list[Facts]) -> None:
@@ -133,11 +341,7 @@ def check_row(where: str, row: Row, cells: list[Facts]) -> None:
 
 def differing(cell: Facts, row: Row) -> list[str]:
     """The parameters, but for the seed, that a row has otherwise than a cell."""
-    return [
-        name
-        for name, value in cell.items()
-        if name != "seed" and name in row and row[name] != value
-    ]
+    return [name for name, value in cell.items() if name != "seed" and row.get(name) != value]
 
 
 def grown(known: list[Row], new: list[Row], parameters: set[str]) -> list[Row]:
@@ -151,16 +355,63 @@ def grown(known: list[Row], new: list[Row], parameters: set[str]) -> list[Row]:
     return sorted([*kept, *new], key=lambda row: row["seed"])
 
 
-def as_json(made: Facts | list[Facts]) -> bytes:
-    return (json.dumps(made, indent=1) + "\n").encode()
+# --- writing ---------------------------------------------------------------------------------
 
 
-def write(out: Path, name: str, files: Mapping[str, bytes]) -> list[str]:
-    """Write the files of a record, by their endings; the endings."""
+def files_of(out: Path, name: str) -> list[str]:
+    """The files of a record that are there, whole or not."""
+    names = [f"{name}.{ending}" for ending in ENDINGS]
+    return [each for each in names if os.path.lexists(out / each)]
+
+
+def check_free(out: Path, name: str) -> None:
+    """UserError if there is a record of this name: none is ever replaced unasked."""
+    there = files_of(out, name)
+    if there:
+        raise UserError(
+            f"--out {out} has a record of {name} already ({', '.join(there)}): --grow adds this "
+            "run to it, --overwrite replaces it"
+        )
+
+
+def check_writable(out: Path) -> None:
+    """UserError where no record could be written; the folder is made."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for ending, content in files.items():
-            (out / f"{name}.{ending}").write_bytes(content)
     except OSError as error:
         raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
-    return list(files)
+    if not os.access(out, os.W_OK):
+        raise UserError(f"--out {out} cannot be written: it is read-only")
+
+
+def write(out: Path, name: str, files: Mapping[str, bytes], made: list[Facts]) -> list[str]:
+    """Replace a record whole, or, where one of its files cannot be written, not at all.
+
+    Args:
+        out: Its folder.
+        name: NAME.SCALE.
+        files: Its files but for the json, by their endings.
+        made: How it was made, a dict a run; the last one takes the checksums.
+
+    Returns:
+        The endings of the files that were written.
+    """
+    *before, last = made
+    sums = before[-1].get("sha256", {}) if before else {}
+    for ending in SUMMED:
+        if ending in files:
+            sums = {**sums, ending: sha256(files[ending])}
+    runs = [{key: each[key] for key in each if key != "sha256"} for each in before]
+    runs.append({**last, "sha256": sums})
+    as_json = json.dumps(runs if before else runs[0], indent=1) + "\n"
+    everything = {**files, "json": as_json.encode()}
+    content = {ending: everything[ending] for ending in ENDINGS if ending in everything}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        named = {f"{name}.{ending}": each for ending, each in content.items()}
+        replace_all(out, named)
+    except OSError as error:
+        raise UserError(
+            f"--out {out} cannot be written: {error.strerror}; what was there has not changed"
+        ) from error
+    return list(content)

@@ -220,10 +220,11 @@ class Summary:
         rows = [row for row in self._rows_at(arm, line, x) if row.get(line.measure) is not None]
         by_seed = {row["seed"]: row[line.measure] for row in rows}
         if len(by_seed) < len(rows):
+            seeds = ", ".join(str(row["seed"]) for row in rows)
             raise UserError(
-                f"{arm.label}: {len(rows)} rows of {line.feature} ({line.scenes}, {line.probe}, "
-                f"{line.layer}) at {self.plan.recipe.axis} {x} are of {len(by_seed)} seeds; "
-                "statistics need one row a seed"
+                f"{arm.label}: the rows of {line.feature} ({line.scenes}, {line.probe}, "
+                f"{line.layer}) at {self.plan.recipe.axis} {x} are of seeds {seeds}; statistics "
+                "need one row a seed"
             )
         mean, low, high = interval(rows, line.measure, line.of)
         return Point(
@@ -234,7 +235,7 @@ class Summary:
             mean=mean,
             low=low,
             high=high,
-            cases=min((row.get("cases", 0) for row in rows), default=0),
+            cases=min((row.get("cases") or 0 for row in rows), default=0),
             published=published_value(self.plan, arm, line, x),
             status=self._status(arm, x, bool(rows)),
             converged=all(row.get("converged") is not False for row in rows),

@@ -1,7 +1,6 @@
 """Clusters of local features against loops, known answers and scikit-learn's k-means."""
 
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from scipy.stats import t as student
 from sklearn.cluster import KMeans
 from torch.nn.functional import one_hot
 
-from suppression.api import keep_cluster_figure
+from suppression.api import cluster_sheet
 from suppression.evaluation.base import Asked
 from suppression.evaluation.clustering import (
     Clustering,
@@ -398,7 +397,7 @@ def test_the_door_leaves_pictures_a_table_and_rows_and_a_second_run_the_same(tmp
     assert first.startswith(b"\x89PNG")
     assert len(first) < 400_000
     (tmp_path / "store" / "results" / "local_features.smoke.sha256").unlink()
-    assert main(argv) == 0
+    assert main([*argv, "--overwrite"]) == 0
     assert sheet.read_bytes() == first
     plan, store = make_plan("local_features", scale="smoke"), Store(tmp_path / "store")
     rows = stored_rows(store, plan.cells[0], plan.probe)
@@ -419,8 +418,7 @@ def test_the_door_leaves_pictures_a_table_and_rows_and_a_second_run_the_same(tmp
 def test_where_no_cell_is_stored_there_is_no_sheet(context):
     plan, store = make_plan("local_features", scale="smoke"), Store(context.store)
     assert shown_cells(plan, []) == {}
-    keep_cluster_figure(SimpleNamespace(plan=plan), store, context)
-    assert not list(context.store.rglob("*.pictures.png"))
+    assert cluster_sheet(plan, store, context) is None
 
 
 @pytest.mark.slow

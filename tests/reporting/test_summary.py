@@ -127,9 +127,9 @@ def test_two_rows_of_one_seed_are_no_statistics(planned, along_bits, curves, lab
     summary = summarise(planned, [*rows, dict(twice)])
     with pytest.raises(UserError) as told:
         _ = summary.points
-    assert "simclr, tau 0.2: 4 rows of class (together, linear, h) at bits 4 are of 3 seeds" in str(
-        told.value
-    )
+    assert (
+        "simclr, tau 0.2: the rows of class (together, linear, h) at bits 4 are of seeds 0, 1, 2, 0"
+    ) in str(told.value)
     # Elsewhere the points are there.
     assert summary.point(labelled(planned, "simclr, tau 0.2"), summary.lines[0], 2).n == 3
 

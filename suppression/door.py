@@ -1,0 +1,90 @@
+"""How the commands begin and end: mistakes in one line, exit codes, and output no one may read."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from typing import Any, NoReturn
+
+from suppression.errors import UserError
+
+
+def door(command: Callable[[], int], *, stopped: str = "stopped") -> int:
+    """Run a command; its exit code.
+
+    A mistake (`UserError`) is one line on stderr and 2, Ctrl-C one line and 130. A reader who has
+    gone (`| head`) changes nothing: the command does all that it was asked, in silence, and its
+    code tells how that went. Where stdout cannot be written, as on a full disk, the command goes
+    on as well; that is one line on stderr, and at least 1.
+
+    Args:
+        command: What is run.
+        stopped: What is told after Ctrl-C.
+    """
+    out: Any = Outlet(sys.stdout)
+    err: Any = Outlet(sys.stderr)
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = command()
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 2
+        except KeyboardInterrupt:
+            print(f"\n{stopped}", file=sys.stderr)
+            code = 130
+        except SystemExit as end:  # argparse, after --help
+            code = int(end.code or 0)
+        out.flush()
+        if out.fault is not None and not isinstance(out.fault, ConnectionError):
+            print(f"error: stdout cannot be written: {out.fault.strerror}", file=sys.stderr)
+            code = max(code, 1)
+        err.flush()
+    return code
+
+
+class Outlet:
+    """A standard stream on which telling never fails, so that nothing else ends with it.
+
+    A letter that its encoding lacks becomes a question mark. What it cannot take, because its
+    reader has gone or its disk is full, is not told, and `fault` says why.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        # None where the stream was closed before Python started (`>&-`); this takes its number.
+        self.stream = open(os.devnull, "w") if stream is None else stream  # noqa: SIM115
+        self.fault: OSError | None = None
+
+    def write(self, text: str) -> int:
+        encoding = self.stream.encoding or "utf-8"
+        if self.fault is None:
+            try:
+                self.stream.write(text.encode(encoding, "replace").decode(encoding))
+            except OSError as error:
+                self.give_up(error)
+        return len(text)
+
+    def flush(self) -> None:
+        if self.fault is None:
+            try:
+                self.stream.flush()
+            except OSError as error:
+                self.give_up(error)
+
+    def give_up(self, fault: OSError) -> None:
+        """Also what the stream holds already goes nowhere: Python flushes it when it ends."""
+        self.fault = fault
+        with suppress(OSError, ValueError):  # a stream without a file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class Parser(argparse.ArgumentParser):
+    """Flags whose mistakes are told as all others are, in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message.removeprefix("argument "))

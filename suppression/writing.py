@@ -1,0 +1,44 @@
+"""Files that are there whole or not at all: written beside their places, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace one file; where it cannot be written, the old one stays as it is."""
+    replace_all(path.parent, {path.name: content})
+
+
+def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace several files together; where one cannot be written, none has changed.
+
+    Args:
+        folder: Where they stand; it is there.
+        files: What each one is to hold, by name. They are renamed in this order, so a process that
+            is killed meanwhile leaves the first ones new and the others old.
+
+    Raises:
+        OSError: if the disk is full, the folder read-only, or a folder stands in a file's place.
+    """
+    beside = {name: folder / f".{name}.{os.getpid()}" for name in files}
+    try:
+        for name, content in files.items():
+            if (folder / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), folder / name)
+            write_through(beside[name], content)
+        for name, path in beside.items():
+            os.replace(path, folder / name)
+    finally:
+        for path in beside.values():
+            path.unlink(missing_ok=True)
