@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any, NoReturn
 
-from suppression.errors import UserError
+from suppression.errors import UserError, unknown
 
 
 def door(command: Callable[[], int], *, stopped: str = "stopped") -> int:
@@ -53,8 +54,8 @@ class Outlet:
     """
 
     def __init__(self, stream: Any) -> None:
-        # None where the stream was closed before Python started (`>&-`); this takes its number.
-        self.stream = open(os.devnull, "w") if stream is None else stream  # noqa: SIM115
+        # None where the stream was closed before Python started (`>&-`).
+        self.stream = io.StringIO() if stream is None else stream
         self.fault: OSError | None = None
 
     def write(self, text: str) -> int:
@@ -88,3 +89,19 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(message.removeprefix("argument "))
+
+
+def unknown_word(name: str, word: str, there: Iterable[str]) -> UserError:
+    """The error for a word of a command line that no flag takes.
+
+    Args:
+        name: What was asked for.
+        word: The word.
+        there: The flags there are, without their dashes.
+    """
+    if not word.startswith("-"):
+        return UserError(f"'{word}' stands where a --parameter is expected")
+    wrong = word.split("=")[0].lstrip("-").replace("-", "_")
+    if not word.startswith("--") and wrong in there:
+        return UserError(f"parameters have two dashes: --{wrong}")
+    return unknown(f"{name} has no parameter", wrong, there)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suppression.door import Parser, door
+from suppression.door import Parser, door, unknown_word
 from suppression.errors import UserError, unknown
 from suppression.execution.store import Store
 from suppression.experiment import files
@@ -139,17 +139,13 @@ def parsed(
     flags = options(prog)
     for name in known:
         spellings = dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"])
-        flags.add_argument(*spellings, dest=f"parameter_{name}", nargs="+")
+        flags.add_argument(*spellings, dest=f"parameter_{name}", nargs="+", action="extend")
     given, rest = flags.parse_known_args(argv)
     if rest:
-        word = rest[0].split("=")[0]
-        if not word.startswith("-"):
-            raise UserError(f"'{word}' stands where a --parameter is expected")
         there = [*known]
         for action in options(prog)._actions:
             there += [spelling.lstrip("-") for spelling in action.option_strings[-1:]]
-        wrong = word.lstrip("-").replace("-", "_")
-        raise unknown(f"{Path(given.name).stem} has no parameter", wrong, there)
+        raise unknown_word(Path(given.name).stem, rest[0], there)
     pins = {}
     for name in known:
         values = getattr(given, f"parameter_{name}")

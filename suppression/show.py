@@ -7,15 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suppression.door import Parser, door
-from suppression.errors import UserError, unknown
+from suppression.door import Parser, door, unknown_word
+from suppression.errors import UserError
 from suppression.experiment import files
+from suppression.writing import replace
 
 if TYPE_CHECKING:
     from suppression.experiment.schema import Parameter
     from suppression.experiment.spec import Card
 
 PROG = "python -m suppression.show"
+ENDINGS = ("png", "jpg", "jpeg", "svg", "pdf")
 
 
 def options() -> argparse.ArgumentParser:
@@ -71,13 +73,28 @@ def show(given: argparse.Namespace, rest: list[str]) -> int:
     values.update(card.parameters)
     values.update(parsed(name, rest, known))
     out = given.out or Path(f"{name}.png")
+    check_picture(out)
     try:
-        out.write_bytes(picture(card, values, given))
+        replace(out, picture(card, values, given, kind_of_picture(out)))
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
     print(card_text(card, values))
     print(f"picture: {out}")
     return 0
+
+
+def check_picture(out: Path) -> None:
+    """UserError for a file that is no picture, or that cannot be there."""
+    if out.is_dir():
+        raise UserError(f"--out {out} is a folder: name a picture in it, as {out / 'sheet.png'}")
+    if kind_of_picture(out) not in ENDINGS:
+        raise UserError(f"--out {out}: its name has to end in .{', .'.join(ENDINGS)}")
+    if not out.parent.is_dir():
+        raise UserError(f"{out} cannot be written: there is no folder {out.parent}")
+
+
+def kind_of_picture(out: Path) -> str:
+    return out.suffix.lower().removeprefix(".")
 
 
 def parsed(name: str, rest: list[str], known: dict[str, Parameter]) -> dict[str, Any]:
@@ -90,9 +107,8 @@ def parsed(name: str, rest: list[str], known: dict[str, Parameter]) -> dict[str,
         flags.add_argument(*spellings, dest=each)
     pinned, wrong = flags.parse_known_args(rest)
     if wrong:
-        word = wrong[0].lstrip("-").replace("-", "_")
         there = [*known, "out", "seed", "root", "download", "skip_bad"]
-        raise unknown(f"{name} has no parameter", word, there)
+        raise unknown_word(name, wrong[0], there)
     found = {}
     for each, value in vars(pinned).items():
         if value is not None:
@@ -100,8 +116,8 @@ def parsed(name: str, rest: list[str], known: dict[str, Parameter]) -> dict[str,
     return found
 
 
-def picture(card: Card, values: dict[str, Any], given: argparse.Namespace) -> bytes:
-    """The sheet as a png."""
+def picture(card: Card, values: dict[str, Any], given: argparse.Namespace, kind: str) -> bytes:
+    """The sheet, as the file's ending says."""
     from suppression.data import DATASETS, Augmentation
     from suppression.data.loader import first_instances, load_pool
     from suppression.data.sample import take_sample
@@ -123,9 +139,9 @@ def picture(card: Card, values: dict[str, Any], given: argparse.Namespace) -> by
     pool = first_instances(pool, instances, source)
     rng = torch_rng("show", given.seed)
     sample = take_sample(scenes, part(Augmentation, values), pool, 8, rng)
-    content = saved(sample.show(card.title), "png")
+    content = saved(sample.show(card.title), kind)
     colour = scenes.channels - scenes.planes > 1
-    return lighter(content) if colour else content
+    return lighter(content) if colour and kind == "png" else content
 
 
 def card_text(card: Card, values: dict[str, Any]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
+from suppression import writing
 from suppression.experiment.files import names
 from suppression.show import main
 
@@ -39,6 +42,47 @@ def test_without_out_the_picture_has_the_cards_name_in_this_folder(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert main(["random_bits", "--bits", "4"]) == 0
     assert (tmp_path / "random_bits.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("x.jpg", b"\xff\xd8"), ("x.JPEG", b"\xff\xd8"), ("x.svg", b"<?xml"), ("x.pdf", b"%PDF")],
+)
+def test_a_picture_is_what_the_ending_of_its_name_says(tmp_path, name, begins):
+    argv = ["random_bits", "--canvas", "16", "--out"]
+    pictures = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        out = tmp_path / folder / name
+        assert main([*argv, str(out)]) == 0
+        pictures.append(out.read_bytes())
+        assert [path.name for path in out.parent.iterdir()] == [name]
+    assert pictures[0].startswith(begins)
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize("name", ["x.bmp", "x", "x.png.txt", ".png", "folder", "folder.png"])
+def test_a_name_that_no_picture_can_have_is_told_before_any_is_drawn(
+    tmp_path, name, capsys, monkeypatch
+):
+    monkeypatch.setattr("suppression.show.picture", lambda *args: pytest.fail("was drawn"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.png").mkdir()
+    assert main(["random_bits", "--out", str(tmp_path / name)]) == 2
+    err = capsys.readouterr().err
+    assert "is a folder: name a picture in it" in err or "end in .png, .jpg, .jpeg, .svg" in err
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "x.png"
+    out.write_bytes(b"old")
+    monkeypatch.setattr(writing, "write_through", full)
+    assert main(["random_bits", "--canvas", "16", "--out", str(out)]) == 2
+    assert "cannot be written: No space left on device" in capsys.readouterr().err
+    assert out.read_bytes() == b"old"
 
 
 MISTAKES = [

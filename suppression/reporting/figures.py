@@ -61,6 +61,7 @@ LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
 GUESS = (0, (1, 3))  # a line of sparse dots
 LETTERS = 50  # of 14 points that a panel is wide
 INCHES_A_LETTER = 0.105  # of 13 points, about
+WITHOUT_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 Grid = list[list[Line | None]]
 
@@ -410,12 +411,11 @@ def number_of_seeds(summary: Summary) -> str:
 
 
 def saved(made: Figure, kind: str) -> bytes:
-    """The figure as svg or png bytes; equal rows give equal bytes."""
+    """The figure as png, jpg, svg or pdf; equal rows give equal bytes."""
     import matplotlib
 
     out = io.BytesIO()
     style = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
     with plain_words(), matplotlib.rc_context(style):
-        metadata = {"Date": None} if kind == "svg" else None
-        made.savefig(out, format=kind, dpi=110, metadata=metadata)
+        made.savefig(out, format=kind, dpi=110, metadata=WITHOUT_DATE.get(kind))
     return out.getvalue()

@@ -284,7 +284,10 @@ def record_to_grow(
         )
     theirs = made[0].get("pins")
     if theirs is not None:
-        _, theirs = whole_record(plan_with(plan, theirs), theirs)
+        try:
+            _, theirs = whole_record(plan_with(plan, theirs), theirs)
+        except UserError as error:
+            raise UserError(f"{out / name}.json: pins: {error}") from error
         check_pins(where, plan, pins, theirs)
     for x in plan.axis:
         if x not in whole.axis:
