@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import redirect_stderr, redirect_stdout, suppress
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, NoReturn
 
 from suppression.errors import UserError, unknown
@@ -16,26 +18,27 @@ from suppression.errors import UserError, unknown
 def door(command: Callable[[], int], *, stopped: str = "stopped") -> int:
     """Run a command; its exit code.
 
-    A mistake (`UserError`) is one line on stderr and 2, Ctrl-C one line and 130. A reader who has
+    A mistake (`UserError`) is one line on stderr and 2. Ctrl-C is one line and 130; so are the
+    signals by which systems end programs, SIGTERM (143) and SIGHUP (129). A reader who has
     gone (`| head`) changes nothing: the command does all that it was asked, in silence, and its
     code tells how that went. Where stdout cannot be written, as on a full disk, the command goes
     on as well; that is one line on stderr, and at least 1.
 
     Args:
         command: What is run.
-        stopped: What is told after Ctrl-C.
+        stopped: What is told after such a signal.
     """
     out: Any = Outlet(sys.stdout)
     err: Any = Outlet(sys.stderr)
-    with redirect_stdout(out), redirect_stderr(err):
+    with redirect_stdout(out), redirect_stderr(err), signals_as_interrupts():
         try:
             code = command()
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             code = 2
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             print(f"\n{stopped}", file=sys.stderr)
-            code = 130
+            code = 128 + (error.number if isinstance(error, Signal) else signal.SIGINT)
         except SystemExit as end:  # argparse, after --help
             code = int(end.code or 0)
         out.flush()
@@ -44,6 +47,37 @@ def door(command: Callable[[], int], *, stopped: str = "stopped") -> int:
             code = max(code, 1)
         err.flush()
     return code
+
+
+class Signal(KeyboardInterrupt):
+    """A signal that ends the program as Ctrl-C does: with all that is finished kept."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
+@contextmanager
+def signals_as_interrupts() -> Iterator[None]:
+    """While it lasts SIGTERM and SIGHUP are raised as `Signal`, where they are not ignored.
+
+    Elsewhere than in the main thread no signal can be caught.
+    """
+
+    def raised(number: int, _: object) -> None:
+        raise Signal(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, raised)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Outlet:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from suppression import places
 from suppression.door import Parser, door, unknown_word
 from suppression.errors import UserError, unknown
 from suppression.execution.store import Store
@@ -171,6 +172,8 @@ def carry_out(
     from suppression.execution.environment import pick_device
     from suppression.reporting import records
 
+    if given.out is not None:
+        given.out = places.named(given.out)
     if given.out is None and (given.grow or given.overwrite):
         raise UserError("--grow and --overwrite are of the record in --out DIR: give the folder")
     if given.grow and given.overwrite:

@@ -12,6 +12,8 @@ import pickle
 import re
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ from suppression.training.loop import TrainingStopped
 Hear = Callable[[int, tuple], None]
 
 SMALLER = "a smaller batch, or fewer --workers, may fit"
+PATIENCE = 3.0  # seconds that workers have to end
 ENDS = ("done", "failed")  # the events that are a cell's last one
 
 
@@ -255,10 +258,15 @@ class Crew:
         return f"its process {how}; the same command goes on from its last checkpoint"
 
     def dismiss(self) -> None:
+        """End all workers: by a signal that they obey, or, if one does not, by the other."""
         for process in self.workers.values():
             process.terminate()
+        last = time.monotonic() + PATIENCE
         for process in self.workers.values():
-            process.join()
+            process.join(max(0.0, last - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
 
 
 @contextmanager
@@ -283,6 +291,7 @@ def work(pipe: Connection, context: Context) -> None:
     """What a worker does: it runs the cells that it is sent, until its pipe is closed."""
     # The user's Ctrl-C reaches every process of the terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
 
     def tell(*event: Any) -> None:
         try:
@@ -298,6 +307,14 @@ def work(pipe: Connection, context: Context) -> None:
         except Exception as error:
             event = ("failed", f"a worker cannot take this cell: {error}")
         tell(*event)
+
+
+def end_with_the_parent() -> None:
+    """A worker whose parent was killed has nobody to train for."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def received(classes: bytes, work: bytes) -> tuple[Run, ProbeSettings | None]:
