@@ -400,8 +400,8 @@ def carry_out(
         note(text)
     leave_out_damaged(work, note)
     failures: dict[str, str] = {}
+    check_missing(work, context, note)
     if work.missing:
-        check_sources([*work.before, *planned.cells], context, note)
         work.store.check_writable()
         remember_keys(planned, work.store)
         train_missing(work, context, workers, failures)
@@ -421,6 +421,16 @@ def carry_out(
         else:
             result = Result(planned, answers, beside, failures, failed, path)
     return result
+
+
+def check_missing(work: Work, context: Context, note: Note = tell) -> None:
+    """Whether what is missing can be trained on its sources.
+
+    Raises:
+        UserError: if a source is not there, or has too few instances for a cell.
+    """
+    if work.missing:
+        check_sources([*work.before, *work.plan.cells], context, note)
 
 
 def idle_pins(planned: Plan, pinned: Mapping[str, Any]) -> list[str]:

@@ -194,6 +194,8 @@ def carry_out(
     if given.dry:
         for text in api.idle_pins(plan, pins):
             api.tell(text)
+        if not given.download:  # nothing is fetched for a list
+            api.check_missing(work, context)
         print_dry(work, context, given.workers)
         return 0
     if given.out is not None:

@@ -28,23 +28,24 @@ def without_a_reader():
     return open(write, "w", buffering=1)
 
 
-def told_in_full(done):
+def told_in_full(done, code=0):
     def command():
         print("first")
         done.append("kept")
         print("last", flush=True)
-        return 0
+        return code
 
     return command
 
 
 def test_a_reader_who_has_gone_ends_no_work_and_changes_no_code(monkeypatch, capsys):
+    done = []
     for code in (0, 1):
-        done = []
+        command = told_in_full(done, code)
         with without_a_reader() as gone, monkeypatch.context() as patched:
             patched.setattr(sys, "stdout", gone)
-            assert door(lambda: told_in_full(done)() or code) == code
-        assert done == ["kept"]
+            assert door(command) == code
+    assert done == ["kept", "kept"]
     assert capsys.readouterr().err == ""
 
 

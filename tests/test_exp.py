@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from suppression import writing
+from suppression.errors import UserError
 from suppression.execution.store import Store
 from suppression.exp import main
 from suppression.experiment.schema import cell_parameters, coerce
@@ -202,6 +206,10 @@ def test_a_record_of_cells_that_the_recipe_no_longer_has_does_not_grow(capsys, t
     assert door(capsys, *UNTRAINED, "--seed", "0", *record)[0] == 0
     csv = tmp_path / "record" / "digit_size.smoke.csv"
     csv.write_text(csv.read_text().replace(",4,1,16,", ",8,1,16,"))  # width, stem, canvas
+    facts = csv.with_suffix(".json")
+    made = json.loads(facts.read_text())
+    del made["sha256"]
+    facts.write_text(json.dumps(made))
     code, _, err = door(capsys, *UNTRAINED, "--seed", "1", "--grow", *record)
     assert (code, "has width = 8 (untrained); the recipe has 4 now" in err) == (2, True), err
 
@@ -215,6 +223,81 @@ def test_a_record_that_is_not_complete_grows_by_its_missing_places(capsys, tmp_p
     assert (tmp_path / "grown" / "digit_size.smoke.csv").read_text() == (
         tmp_path / "at_once" / "digit_size.smoke.csv"
     ).read_text()
+
+
+def test_a_record_is_replaced_only_where_that_is_asked_for(smoke, capsys, tmp_path, monkeypatch):
+    record = ("--store", smoke, "--out", tmp_path / "record")
+    assert door(capsys, *SMOKE, *record)[0] == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "suppression.api.carry_out", lambda *args, **kw: pytest.fail("there was work")
+        )
+        for flags, told in [
+            ((), "has a record of digit_size.smoke already"),
+            (("--size2", "6"), "--grow adds this run to it, --overwrite replaces it"),
+            (("--dry",), "has a record of digit_size.smoke already"),
+            (("--grow", "--overwrite"), "give one of them"),
+        ]:
+            code, _, err = door(capsys, *SMOKE, *record, *flags)
+            assert (code, told in err) == (2, True), err
+        code, _, err = door(capsys, *SMOKE, "--store", smoke, "--overwrite")
+        assert (code, "give the folder" in err) == (2, True), err
+        (tmp_path / "file").write_text("not a folder")
+        code, _, err = door(capsys, *SMOKE, "--store", smoke, "--out", tmp_path / "file")
+        assert (code, "cannot be written" in err) == (2, True), err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "record").iterdir()} == before
+    assert door(capsys, *SMOKE, "--size2", "6", *record, "--overwrite")[0] == 0
+    csv = (tmp_path / "record" / "digit_size.smoke.csv").read_text()
+    assert csv.count("\n") < before["digit_size.smoke.csv"].decode().count("\n")
+
+
+def test_a_record_is_written_before_anything_is_told(smoke, capsys, tmp_path, monkeypatch):
+    def broken(result, given):
+        raise UserError("what is published is no number")
+
+    monkeypatch.setattr("suppression.exp.print_result", broken)
+    code, _, err = door(capsys, *SMOKE, "--store", smoke, "--out", tmp_path / "record")
+    assert (code, "what is published is no number" in err) == (2, True), err
+    assert {path.suffix for path in (tmp_path / "record").iterdir()} == {".csv", ".svg", ".json"}
+
+
+def test_what_was_found_is_told_also_where_no_record_can_be_written(
+    smoke, capsys, tmp_path, monkeypatch
+):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert door(capsys, *SMOKE, "--store", smoke)[0] == 0
+    monkeypatch.setattr(writing, "write_through", full)
+    code, out, err = door(capsys, *SMOKE, "--store", smoke, "--out", tmp_path / "record")
+    assert (code, "No space left on device" in err) == (2, True), err
+    assert "verdict: " in out
+    assert list((tmp_path / "record").iterdir()) == []
+
+
+def test_a_store_that_cannot_take_the_figure_still_gives_rows_table_and_record(
+    smoke, capsys, tmp_path
+):
+    shutil.rmtree(smoke / "results")
+    (smoke / "results").write_text("no folder can stand here")
+    code, out, err = door(capsys, *SMOKE, "--store", smoke, "--out", tmp_path / "record")
+    assert code == 0
+    assert "verdict: " in out
+    assert "figure: " not in out
+    assert "note: the figure is not kept: the store" in err
+    assert (tmp_path / "record" / "digit_size.smoke.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_dry_tells_no_minutes_for_cells_whose_sources_are_not_there_or_too_small(capsys, tmp_path):
+    for argv, told in [
+        (("digit_size", "--instances", "99999"), "instances = 99999"),
+        (("digits_on_photos", "--photos", "stl10", "--root", tmp_path), "stl10"),
+        (("digit_size", "--method", "supervised", "--labels", "0.0001"), "labels = 0.0001"),
+    ]:
+        code, out, err = door(capsys, *argv, "--scale", "smoke", "--dry")
+        assert (code, told in err) == (2, True), err
+        assert "minutes" not in out
 
 
 @pytest.mark.slow
@@ -304,6 +387,7 @@ MISTAKES = [
     (["digit_size", "--replace", "1"], "replace = '1' is not true or false or none"),
     (["digit_size", "--method", "untrained", "--tau", "0.2"], "has the parameter 'tau'"),
     (["--tau", "0.2", "digit_size"], "name the experiment first"),
+    (["digit_size", "--tau"], "--tau: expected at least one argument"),
     (["digit_size", "0.2"], "'0.2' stands where a --parameter is expected"),
     (["digit_size", "--layers", "blok2"], "ResNet has no layer 'blok2'; did you mean 'block2'?"),
     (["nowhere.toml"], "there is no file nowhere.toml"),
@@ -314,12 +398,9 @@ MISTAKES = [
 def test_a_mistake_exits_with_2_says_what_is_wrong_and_shows_no_traceback(
     argv, told, capsys, tmp_path
 ):
-    try:
-        code = main(argv)
-    except SystemExit as stopped:  # argparse's own
-        code = stopped.code
+    assert main(argv) == 2
     err = capsys.readouterr().err
-    assert code == 2
+    assert err.count("\n") == 1 or "there are:" in err
     assert told in err
     assert "Traceback" not in err
     assert not (tmp_path / "home").exists()  # told before anything was written
