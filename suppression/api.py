@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suppression import plugins
 from suppression.errors import unknown
 from suppression.execution import executor
-from suppression.execution.batches import check_sources
+from suppression.execution.batches import check_sources, exchanged
 from suppression.execution.context import Context
 from suppression.execution.environment import pick_device
 from suppression.execution.feature_maps import feature_maps
@@ -317,6 +317,7 @@ class Work:
         stored: Rows that are there, by the index of their cell.
         missing: The indices of the cells that must be trained or probed, each key once.
         before: The cells that must be trained before them.
+        exchanged: The source of stored cells that has other pictures now, by the cells' keys.
     """
 
     plan: Plan
@@ -324,6 +325,7 @@ class Work:
     stored: dict[int, list[Row]] = field(default_factory=dict)
     missing: list[int] = field(default_factory=list)
     before: list[Run] = field(default_factory=list)
+    exchanged: dict[str, str] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[Run]:
@@ -338,9 +340,13 @@ def work_of(planned: Plan, context: Context) -> Work:
         UserError: for a cell that cannot be.
     """
     work = Work(planned, Store(context.store))
+    for key in {*planned.keys, *planned.before}:
+        source = exchanged(work.store, key, context.root)
+        if source is not None:
+            work.exchanged[key] = source
     for i, cell in enumerate(planned.cells):
         rows = stored_rows(work.store, cell, planned.probe)
-        if rows is not None:
+        if rows is not None and cell.key not in work.exchanged:
             work.stored[i] = rows
         elif cell.seed == planned.seeds[0]:  # a seed is never wrong
             check_cell(cell, planned.probe, planned.before)
@@ -362,7 +368,7 @@ def find_missing(work: Work) -> None:
             work.missing.append(i)
         seen.add(key)  # two cells may be one training
     missing = [planned.cells[i] for i in work.missing]
-    before = untrained_prerequisites(missing, planned.before, work.store)
+    before = untrained_prerequisites(missing, planned.before, work.store, work.exchanged)
     work.before = [cell for cell in before if cell.key not in seen]
 
 
@@ -403,13 +409,14 @@ def carry_out(
     check_missing(work, context, note)
     if work.missing:
         work.store.check_writable()
+        set_aside_exchanged(work, note)
         remember_keys(planned, work.store)
         train_missing(work, context, workers, failures)
     answers = [(planned.cells[i], work.stored[i]) for i in sorted(work.stored)]
     beside = []
     for cell in planned.other_cells:
         rows = stored_rows(work.store, cell, planned.probe)
-        if rows is not None:
+        if rows is not None and exchanged(work.store, cell.key, context.root) is None:
             beside.append((cell, rows))
     failed = [cell for i, cell in enumerate(planned.cells) if i not in work.stored]
     result = Result(planned, answers, beside, failures, failed)
@@ -421,6 +428,17 @@ def carry_out(
         else:
             result = Result(planned, answers, beside, failures, failed, path)
     return result
+
+
+def set_aside_exchanged(work: Work, note: Note) -> None:
+    """Cells that were trained on other pictures make room for those that will be."""
+    for key, source in work.exchanged.items():
+        aside = work.store.set_aside(key)
+        note(
+            f"the pictures of {source} are not those that a stored cell was trained on: it is put "
+            f"aside as {aside} and trained again"
+        )
+    work.exchanged.clear()
 
 
 def check_missing(work: Work, context: Context, note: Note = tell) -> None:

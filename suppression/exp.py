@@ -172,17 +172,16 @@ def carry_out(
     from suppression.execution.environment import pick_device
     from suppression.reporting import records
 
-    if given.out is not None:
-        given.out = places.named(given.out)
-    if given.out is None and (given.grow or given.overwrite):
+    out: Path | None = None if given.out is None else places.named(given.out)
+    if out is None and (given.grow or given.overwrite):
         raise UserError("--grow and --overwrite are of the record in --out DIR: give the folder")
     if given.grow and given.overwrite:
         raise UserError("--grow adds to a record, --overwrite replaces it: give one of them")
     whole, common = records.whole_record(plan, pins)
-    if given.grow:
-        records.record_to_grow(plan, whole, given.out, common)  # checked before any work
-    elif given.out is not None and not given.overwrite:
-        records.check_free(given.out, f"{plan.name}.{plan.scale}")
+    if out is not None and given.grow:
+        records.record_to_grow(plan, whole, out, common)  # checked before any work
+    elif out is not None and not given.overwrite:
+        records.check_free(out, f"{plan.name}.{plan.scale}")
     context = Context(
         store=Store(given.store).root,
         device=pick_device(given.device),
@@ -198,21 +197,21 @@ def carry_out(
             api.check_missing(work, context)
         print_dry(work, context, given.workers)
         return 0
-    if given.out is not None:
-        records.check_writable(given.out)
+    if out is not None:
+        records.check_writable(out)
     result = api.carry_out(plan, context, workers=given.workers, pinned=pins, work=work)
     try:  # what is kept is kept before anything is told, and told whether or not it was
-        if result.answers and given.out is not None:
+        if result.answers and out is not None:
             endings = api.record(
                 result,
-                given.out,
+                out,
                 context,
                 argv,
                 common,
                 whole=whole if given.grow else None,
                 overwrite=given.overwrite,
             )
-            path = given.out / f"{plan.name}.{plan.scale}"
+            path = out / f"{plan.name}.{plan.scale}"
             print(f"recorded: {path}.{', .'.join(endings)}", file=sys.stderr)
     finally:
         print_result(result, given)
@@ -244,11 +243,11 @@ def print_dry(work: Work, context: Context, workers: int | None) -> None:
         state = "missing"
         if i in work.stored:
             state = "stored"
-        elif store.has(cell.key):
+        elif store.has(cell.key) and cell.key not in work.exchanged:
             state = "trained"
         print(f"{state:8} {plan.cell_name(cell)}")
     missing = [plan.cells[i] for i in work.missing]
-    trained = sum(store.has(cell.key) for cell in missing)
+    trained = sum(store.has(cell.key) and cell.key not in work.exchanged for cell in missing)
     number, threads = how_many(workers, context.device, len(work.cells))
     context = replace(context, threads=threads)
     expected = expected_seconds(missing, plan.probe, context, work.before)

@@ -76,7 +76,7 @@ def test_experiments_is_a_small_table_of_all_recipes():
     assert [each["name"] for each in found] == names("experiments")
     by_name = {each["name"]: each for each in found}
     assert by_name["digit_size"]["title"] == "Digit size"
-    assert by_name["digit_size"]["recorded"] == "laptop"
+    assert by_name["digit_size"]["recorded"] == "evening, laptop"
     lines = repr(found).splitlines()
     assert len(lines) == len(found) + 1
     assert lines[0].split() == ["name", "title", "recorded"]

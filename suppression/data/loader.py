@@ -51,14 +51,12 @@ def load_pool(
         UserError: There is no source of this name, or it has one class only.
     """
     folder = None if root is None else Path(root)
-    own = {field.name for field in dataclasses.fields(scenes)}  # type: ignore[arg-type]
     pools = []
-    for parameter in scenes.sources:
-        name = getattr(scenes, parameter) if parameter in own else source
+    for parameter, name in source_names(scenes, source).items():
         if name in SOURCES:
             pools.append(load_digits(name, train, folder, download))
             continue
-        if parameter not in own:
+        if parameter not in own_parameters(scenes):
             raise unknown("there is no source of digits", name, SOURCES)
         check_photographs(name, or_digits=True)
         side = scenes.photo_side
@@ -70,6 +68,21 @@ def load_pool(
     if len(pools) == 1:
         return pools[0]
     return replace(pools[0], photos=pools[1])
+
+
+def source_names(scenes: Scenes, source: str) -> dict[str, str]:
+    """The sources of these scenes, by the parameters that name them.
+
+    Args:
+        scenes: The generator.
+        source: The source of digits, where it is no parameter of the generator.
+    """
+    own = own_parameters(scenes)
+    return {name: getattr(scenes, name) if name in own else source for name in scenes.sources}
+
+
+def own_parameters(scenes: Scenes) -> set[str]:
+    return {field.name for field in dataclasses.fields(scenes)}  # type: ignore[arg-type]
 
 
 def load_digits(name: str, train: bool, root: Path | None, download: bool) -> Pool:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from suppression.data import SOURCES, Pool
 from suppression.data.base import Factors
-from suppression.data.loader import first_instances
+from suppression.data.loader import first_instances, source_names
 from suppression.data.loader import load_pool as load_instances
+from suppression.data.sources.fingerprint import fingerprint
+from suppression.data.sources.image_folder import FOLDER
 from suppression.data.two_views import two_views
 from suppression.errors import UserError
 from suppression.execution.context import Context, Note, ignore
+from suppression.execution.store import Store
 from suppression.experiment.run import Run
 from suppression.seeding import torch_rng
 from suppression.training.loop import Batch
@@ -32,8 +36,57 @@ def check_sources(runs: list[Run], context: Context, note: Note = ignore) -> Non
     for run in runs:
         asked = what_is_asked_of_sources(run)
         if asked not in seen:
-            load_pools(run, context, torch.device("cpu"), note)
+            pools = load_pools(run, context, torch.device("cpu"), note)
+            tell_duplicates(run, pools, note)
             seen.add(asked)
+
+
+def tell_duplicates(run: Run, pools: dict[bool, Pool], note: Note) -> None:
+    """A note where held-out pictures of a folder are training pictures, too."""
+    for parameter, name in names_of_sources(run).items():
+        if not name.startswith(FOLDER):
+            continue
+        parts = {}
+        for is_train, pool in pools.items():
+            beside = pool.photos if parameter == "photos" and pool.photos is not None else pool
+            parts[is_train] = beside.hashes
+        known = torch.isin(parts[False], parts[True])
+        if known.any():
+            first = int(known.nonzero()[0])
+            note(
+                f"{int(known.sum())} of {len(known)} held-out pictures of {name} are training "
+                f"pictures, too, pixel by pixel; the first is number {first}: what a probe reads "
+                "there it may know by heart"
+            )
+
+
+def names_of_sources(run: Run) -> dict[str, str]:
+    return source_names(run.dataset, run.source or "digits")
+
+
+def fingerprints(run: Run, root: Path | None) -> dict[str, str]:
+    """What is in the cell's sources, by their names; none of those that come with a package."""
+    found = {}
+    for name in names_of_sources(run).values():
+        told = fingerprint(name, root)
+        if told is not None:
+            found[name] = told
+    return found
+
+
+def exchanged(store: Store, key: str, root: Path | None) -> str | None:
+    """The source of a stored cell that has other pictures now than those it was trained on.
+
+    None where all are the same, are not there any more, or where the cell does not tell.
+    """
+    try:
+        told_sources = store.about(key).get("sources", {})
+    except (OSError, ValueError):  # not there, or damaged, which is found elsewhere
+        return None
+    for name, told in told_sources.items():
+        if fingerprint(name, root) not in (None, told):
+            return name
+    return None
 
 
 def what_is_asked_of_sources(run: Run) -> tuple[object, ...]:

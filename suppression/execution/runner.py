@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,12 @@ from suppression.data import Pool
 from suppression.errors import UserError
 from suppression.evaluation.evaluator import ask, record_name
 from suppression.evaluation.spec import ProbeSettings
-from suppression.execution.batches import load_pool, load_pools, training_batches
+from suppression.execution.batches import (
+    fingerprints,
+    load_pool,
+    load_pools,
+    training_batches,
+)
 from suppression.execution.context import Context
 from suppression.execution.environment import facts, peak_mb
 from suppression.execution.estimate import pace_name, probe_pace_name
@@ -34,20 +39,24 @@ def say_nothing(*event: Any) -> None:
     """Progress that nobody wants to hear of."""
 
 
-def untrained_prerequisites(runs: list[Run], before: Mapping[str, Run], store: Store) -> list[Run]:
+def untrained_prerequisites(
+    runs: list[Run], before: Mapping[str, Run], store: Store, not_these: Collection[str] = ()
+) -> list[Run]:
     """Those that must be trained, or trained again, before these cells can be, in their order.
 
     Args:
         runs: The cells that are wanted.
         before: What they build on, by key, each behind what it builds on itself.
         store: What is stored.
+        not_these: The keys of stored ones that do not count.
     """
     wanted: set[str] = set()
     for run in runs:
         wanted |= keys_built_on(run)
     found = []
     for key, run in reversed(list(before.items())):
-        if key in wanted and (not store.has(key) or store.damage(key)):
+        is_there = store.has(key) and key not in not_these
+        if key in wanted and (not is_there or store.damage(key)):
             found.append(run)
             wanted |= keys_built_on(run)
     return found[::-1]
@@ -161,7 +170,7 @@ def train_cell(
 ) -> None:
     """Train the method, if it is one that trains, and publish the cell."""
     device = torch.device(context.device)
-    about = facts(device)
+    about = {**facts(device), "sources": fingerprints(run, context.root)}
     trace: list[Row] = []
     training = run.training
     if training is not None:

@@ -415,7 +415,7 @@ def saved(made: Figure, kind: str) -> bytes:
     import matplotlib
 
     out = io.BytesIO()
-    style = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
+    style: Any = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
     with plain_words(), matplotlib.rc_context(style):
         made.savefig(out, format=kind, dpi=110, metadata=WITHOUT_DATE.get(kind))
     return out.getvalue()

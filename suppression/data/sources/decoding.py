@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
@@ -23,7 +24,7 @@ ORIENTATION = 0x0112  # of Exif
 
 T = TypeVar("T")
 
-DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # from PIL's decoders
+WHITES = (255, 4095, 65535)  # what is white in files of 16 bits that use 8, 12 or all of them
 
 
 @lru_cache(maxsize=8)
@@ -89,11 +90,13 @@ def memory() -> float:
 def attempt(file: str, bad: dict[str, str], use: Callable[[Image.Image], T]) -> T | None:
     """What `use` makes of a file's picture; None, and the reason in `bad`, where it cannot."""
     try:
-        with Image.open(file) as image:
-            return use(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures; one too large is an error
+            with Image.open(file) as image:
+                return use(image)
     except Image.UnidentifiedImageError:
         bad[file] = "no picture"
-    except DAMAGED as error:
+    except Exception as error:  # decoders of other libraries raise what they like
         bad[file] = str(error).removeprefix("cannot identify image file") or type(error).__name__
     return None
 
@@ -116,10 +119,11 @@ def cut(image: Image.Image, left: int, top: int, length: int, side: int) -> Imag
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """Any picture of 8 or 16 bits as RGB.
+    """Any picture of 8 or 16 bits as RGB; of an animation its first frame.
 
-    It is turned as its camera was held; grey is repeated, a palette looked up, and what is
-    transparent laid on black.
+    It is turned as its camera was held; grey is repeated and a palette looked up. White in a
+    file of 16 bits is the largest number of 8, 12 or 16 bits, whichever its numbers fit in. What is
+    transparent is laid on black, or on white where what is visible is dark.
     """
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
@@ -129,9 +133,19 @@ def as_rgb(image: Image.Image) -> Image.Image:
         grey = np.asarray(image).astype(np.int64)
         if grey.min() < 0 or grey.max() > 65535:
             raise ValueError("its pixels have more than 16 bits")
-        image = Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+        white = next(white for white in WHITES if grey.max() <= white)
+        image = Image.fromarray(((grey * 255 + white // 2) // white).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, image)
+        opaque = Image.new("RGBA", image.size, background(np.asarray(image)))
+        image = Image.alpha_composite(opaque, image)
     return image.convert("RGB")
+
+
+def background(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """Black, or white where the visible pixels of (h, w, 4) are darker than half."""
+    share = pixels[..., 3].astype(float)
+    visible = share.sum()
+    if visible and (pixels[..., :3].mean(2) * share).sum() / visible < 127.5:
+        return (255, 255, 255, 255)
+    return (0, 0, 0, 255)

@@ -56,7 +56,13 @@ def mnist(train: bool, root: Path | None = None, download: bool = False) -> Pool
                 f"MNIST could not be fetched into {data_root(root)}: {error}"
             ) from error
     n = INSTANCES[train]
-    return Pool(idx(images, (n, SIDE, SIDE)), idx(labels, (n,)).long())
+    pool = Pool(idx(images, (n, SIDE, SIDE)), idx(labels, (n,)).long())
+    if int(pool.labels.max()) > 9:
+        raise MissingSource(
+            f"{labels} has the label {int(pool.labels.max())}, where MNIST's are 0 to 9; fetch it "
+            "again"
+        )
+    return pool
 
 
 def idx(path: Path, shape: tuple[int, ...]) -> Tensor:
@@ -74,6 +80,13 @@ def idx(path: Path, shape: tuple[int, ...]) -> Tensor:
         raise MissingSource(
             f"{path} has {size:,} bytes where MNIST has {expected:,}; fetch it again"
         )
+    magic = bytes([0, 0, 8, len(shape)]) + b"".join(side.to_bytes(4, "big") for side in shape)
+    with path.open("rb") as file:
+        if file.read(header) != magic:
+            raise MissingSource(
+                f"{path} is no idx file of {' x '.join(map(str, shape))} bytes (its first {header} "
+                "bytes say so); fetch it again"
+            )
     content = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
     return content[header:].view(shape)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from suppression.errors import UserError
 
 FOLDER = "folder:"
 TEST_SHARE = 0.2  # of a folder that has no parts of its own
+TRAINING = ("train", "training")  # names of parts, in any capitals
+HELD_OUT = ("test", "val", "valid", "validation")  # the first one that is there is taken
+LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "@eadir")
 NAMED = 5  # bad files that a message names
 
 Note = Callable[[str], None]
+
+
+def unheard(text: str) -> None:
+    """A note that nobody wants to hear."""
 
 
 def folder(
@@ -25,9 +33,10 @@ def folder(
 ) -> Pool:
     """The pictures of a tree, for training or held out.
 
-    The tree is `PATH/train/CLASS/*` and `PATH/test/CLASS/*` (or `val`), or `PATH/CLASS/*`. Of the
-    latter a fifth of each class, chosen by the files' names, is held out. Hidden files are passed
-    over.
+    The tree is `PATH/train/CLASS/*` and `PATH/test/CLASS/*` (or `val`, `valid`, `validation`, in
+    any capitals), or `PATH/CLASS/*`. Of the latter a fifth of each class, chosen by the files'
+    names, is held out. What is hidden, what systems leave behind, and links that lead to folders or
+    nowhere are passed over, and told.
 
     Args:
         path: Of the tree; a relative one is looked for under the data root, then in the current
@@ -43,7 +52,7 @@ def folder(
         UserError: It has no two classes, a class has no pictures, or files are no pictures.
     """
     top = tree(path, root)
-    files, classes = files_by_label(top, train)
+    files, classes = files_by_label(top, train, note)
     labelled = []
     for label, paths in files.items():
         labelled += [(path, label) for path in paths]
@@ -59,17 +68,17 @@ def folder(
     empty = sorted(set(files) - set(labels))
     if empty:
         raise UserError(f"{top}: no file of class '{classes[empty[0]]}' can be used")
-    return Pool(images, torch.tensor(labels), tuple(classes))
+    names = tuple(os.fsencode(name).decode(errors="replace") for name in classes)
+    return Pool(images, torch.tensor(labels), names)
 
 
-def files_by_label(top: Path, train: bool) -> tuple[dict[int, list[Path]], list[str]]:
+def files_by_label(top: Path, train: bool, note: Note) -> tuple[dict[int, list[Path]], list[str]]:
     """The files of the training or of the held-out part, by label, and the classes' names."""
-    training, held_out = top / "train", top / "test"
-    if not held_out.is_dir():
-        held_out = top / "val"
-    if training.is_dir() and held_out.is_dir():
+    parts = parts_of(top)
+    if parts is not None:
+        training, held_out = parts
         classes = class_folders(training)
-        files = files_of(training if train else held_out, classes)
+        files = files_of(training if train else held_out, classes, note)
         strange = sorted(set(class_folders(held_out)) - set(classes))
         if strange:
             raise UserError(
@@ -78,9 +87,34 @@ def files_by_label(top: Path, train: bool) -> tuple[dict[int, list[Path]], list[
         return files, classes
     classes = class_folders(top)
     files = {}
-    for label, paths in files_of(top, classes).items():
+    for label, paths in files_of(top, classes, note if train else unheard).items():
         files[label] = split(paths, train, top)
     return files, classes
+
+
+def parts_of(top: Path) -> tuple[Path, Path] | None:
+    """The folders of the training and of the held-out part; None where `top` has classes itself.
+
+    Raises:
+        UserError: if there is a training part and none that is held out.
+    """
+    by_name = {entry.name.lower(): entry for entry in top.iterdir() if holds_folders(entry)}
+    training = next((by_name[name] for name in TRAINING if name in by_name), None)
+    if training is None:
+        return None
+    for name in HELD_OUT:
+        if name in by_name:
+            return training, by_name[name]
+    others = ", ".join(sorted(entry.name for entry in by_name.values() if entry != training))
+    raise UserError(
+        f"{top} has {training.name}/, which holds folders, and no part that is held out beside "
+        f"it ({', '.join(HELD_OUT)}); there are: {others or 'no other folders'}"
+    )
+
+
+def holds_folders(entry: Path) -> bool:
+    """Whether it is a folder of folders: a part, not a class."""
+    return entry.is_dir() and any(inner.is_dir() and is_shown(inner) for inner in entry.iterdir())
 
 
 def complaint_of(bad: dict[str, str], files: int, top: Path, part: str) -> str:
@@ -111,7 +145,7 @@ def tree(path: str, root: Path | None) -> Path:
 
 def class_folders(top: Path) -> list[str]:
     """The names of the classes, sorted."""
-    entries = [entry for entry in top.iterdir() if not entry.name.startswith(".")]
+    entries = [entry for entry in top.iterdir() if is_shown(entry)]
     classes = sorted(entry.name for entry in entries if entry.is_dir())
     if not classes:
         raise UserError(
@@ -125,25 +159,46 @@ def class_folders(top: Path) -> list[str]:
     return classes
 
 
-def files_of(top: Path, classes: list[str]) -> dict[int, list[Path]]:
+def files_of(top: Path, classes: list[str], note: Note) -> dict[int, list[Path]]:
     """Each class's files, wherever below its folder they lie."""
-    files = {}
+    files: dict[int, list[Path]] = {}
+    passed_over: list[tuple[Path, str]] = []
     for label, name in enumerate(classes):
-        below = [path for path in (top / name).rglob("*") if is_shown(path)]
-        if not below:
+        files[label] = []
+        for path in sorted((top / name).rglob("*")):
+            why = why_passed_over(path, top)
+            if why:
+                passed_over.append((path, why))
+            elif path.is_file():
+                files[label].append(path)
+        if not files[label]:
             raise UserError(f"{top} has no file of class '{name}'")
-        files[label] = below
+    if passed_over:
+        path, why = passed_over[0]
+        others = f", and {len(passed_over) - 1} more" if len(passed_over) > 1 else ""
+        note(f"{top}: passed over are {path.relative_to(top)} ({why}){others}")
     return files
 
 
+def why_passed_over(path: Path, top: Path) -> str:
+    """Why a file below a class folder is none of its pictures; nothing if it may be one."""
+    if not all(is_shown(Path(part)) for part in path.relative_to(top).parts):
+        return "hidden, or left by a system"
+    if path.is_symlink() and path.is_dir():
+        return "a link to a folder"
+    if path.is_symlink() and not path.exists():
+        return "a link that leads nowhere"
+    return ""
+
+
 def is_shown(path: Path) -> bool:
-    """Whether it is a file that is not hidden."""
-    return path.is_file() and not path.name.startswith(".")
+    """Whether it is neither hidden nor what systems leave behind."""
+    return not path.name.startswith(".") and path.name.lower() not in LEFT_BEHIND
 
 
 def digest(path: Path, top: Path) -> bytes:
     """An order that depends on names alone, and mixes the classes."""
-    return hashlib.sha256(path.relative_to(top).as_posix().encode()).digest()
+    return hashlib.sha256(os.fsencode(path.relative_to(top).as_posix())).digest()
 
 
 def split(files: list[Path], train: bool, top: Path) -> list[Path]:
