@@ -464,7 +464,7 @@ def idle_pins(planned: Plan, pinned: Mapping[str, Any]) -> list[str]:
 def remember_keys(planned: Plan, store: Store) -> None:
     """Which cells the whole recipe has at this scale, for the list of what is done."""
     whole = make_plan(planned.name_or_path, scale=planned.scale)
-    store.put_keys(f"{planned.name}.{planned.scale}", sorted(set(whole.keys)))
+    store.put_keys(planned.result_name, sorted(set(whole.keys)))
 
 
 def train_missing(
@@ -512,7 +512,7 @@ def keep_figure(result: Result, store: Store, context: Context) -> Path:
     Raises:
         Unwritable: if the store cannot be written, and does not have them.
     """
-    name = f"{result.plan.name}.{result.plan.scale}"
+    name = result.plan.result_name
     path = store.root / "results" / f"{name}.png"
     digest = digest_of(result)
     if store.results_of(name, digest, result_endings(result.plan)) is None:

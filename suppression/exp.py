@@ -273,9 +273,9 @@ def print_list(store: Store) -> None:
             title = files.read(files.find("experiments", name)).get("title", "")
         except UserError as error:
             title = f"cannot be read: {error}"
-        done = []
+        done, kept_as = [], files.result_name(name)
         for scale in files.SCALES:
-            keys = store.result_keys(f"{name}.{scale}")
+            keys = store.result_keys(f"{kept_as}.{scale}")
             if keys:
                 done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")
         print(f"{name:20} {title}   [cells done: {', '.join(done) or 'none'}]")

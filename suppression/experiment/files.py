@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tomllib
 from collections.abc import Iterator
@@ -46,6 +47,19 @@ def find(shelf: str, name: str) -> Path:
         if (folder / f"{name}.toml").is_file():
             return folder / f"{name}.toml"
     raise unknown(f"there is no {WHAT[shelf]}", name, names(shelf))
+
+
+def result_name(name: str) -> str:
+    """What the results of a recipe, by name or by path, are called in the store.
+
+    That is its name; behind that of a recipe of the user's own stand six digits of where it lies,
+    as another folder may have one of the same name.
+    """
+    path = find("experiments", name).resolve()
+    ours = [HERE.parent / "experiments", HERE / "_shelf" / "experiments"]
+    if path.parent in [folder.resolve() for folder in ours]:
+        return path.stem
+    return f"{path.stem}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:6]}"
 
 
 def read(path: Path) -> dict:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from suppression.evaluation.spec import ProbeSettings
+from suppression.experiment import files
 from suppression.experiment.arms import Arm
 from suppression.experiment.grid import (
     asked_for,
@@ -66,6 +67,11 @@ class Plan:
     @property
     def every_arm(self) -> list[Arm]:
         return [*self.arms, *self.unasked]
+
+    @cached_property
+    def result_name(self) -> str:
+        """What its results are called in the store."""
+        return f"{files.result_name(self.name_or_path)}.{self.scale}"
 
     @cached_property
     def controls(self) -> list[Arm]:

@@ -134,6 +134,19 @@ def test_what_other_systems_leave_beside_a_recipe_is_no_recipe(tmp_path, monkeyp
     assert "._mine" not in files.names("experiments")
 
 
+def test_recipes_of_one_name_in_two_folders_have_results_of_their_own(tmp_path):
+    paths = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "digit_size.toml")
+        paths[-1].write_text(RECIPE)
+    kept_as = [make_plan(str(path), scale="smoke").result_name for path in paths]
+    kept_as.append(make_plan("digit_size", scale="smoke").result_name)
+    assert len(set(kept_as)) == 3
+    assert kept_as[2] == "digit_size.smoke"
+    assert all(name.startswith("digit_size-") for name in kept_as[:2])
+
+
 # --- any key, any value --------------------------------------------------------------------------
 
 JUNK = [None, "foo", -1, 0, 1.5, math.nan, math.inf, True, [], {}, [1, "x"], {"a": 1}, [[1]]]
