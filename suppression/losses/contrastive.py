@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import normalize
+
+from suppression import expect
+from suppression.errors import UserError
 
 Scaling = Literal["algorithm1", "repository", "notebook"]
 
@@ -38,7 +41,7 @@ def nt_xent(
     of similarities is never held, and there is no second derivative.
 
     Args:
-        z1: Projections of the first views, (n, d).
+        z1: Projections of the first views, (n, d) of a floating type, n >= 2.
         z2: Projections of the second views, (n, d), in the same order.
         tau: Temperature, above 0.
         scaling: One of the three above.
@@ -46,6 +49,9 @@ def nt_xent(
 
     Returns:
         The loss in nats, a scalar.
+
+    Raises:
+        UserError: A shape, a type or the temperature is wrong.
 
     Source:
         Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations",
@@ -62,6 +68,9 @@ def nt_xent(
         >>> print(f"{nt_xent(collapsed, collapsed, tau=0.2):.3f}")
         1.946
     """
+    expect.vectors("nt_xent", n=2, z1=z1, z2=z2)
+    expect.positive("nt_xent", tau=tau)
+    expect.one_of("nt_xent", "scaling", scaling, get_args(Scaling))
     n = len(z1)
     # Similarities in bf16 are off by 0.004, which is 0.08 nats at tau = 0.05.
     with torch.autocast(z1.device.type, enabled=False):
@@ -92,7 +101,8 @@ def info_nce(
 
     Args:
         anchors: Vectors, (m, d).
-        candidates: Vectors, (k, d): the positives and the negatives.
+        candidates: Vectors, (k, d): the positives and the negatives; k >= 1, or k >= 2 if they are
+            the anchors themselves.
         positive: The row among the candidates of each anchor's positive, (m,) int64.
         tau: Temperature, above 0.
         among_themselves: Whether anchors and candidates are the same vectors. If so, an anchor is
@@ -100,6 +110,9 @@ def info_nce(
 
     Returns:
         The loss in nats, a scalar.
+
+    Raises:
+        UserError: A shape, a type or the temperature is wrong.
 
     Source:
         van den Oord et al. 2018, "Representation Learning with Contrastive Predictive Coding",
@@ -113,7 +126,36 @@ def info_nce(
         >>> print(f"{info_nce(z, z, torch.arange(4), tau=1.0):.4f}")
         0.7437
     """
+    check_candidates(anchors, candidates, positive, among_themselves)
+    expect.positive("info_nce", tau=tau)
     return _InfoNCE.apply(anchors, candidates, positive, tau, among_themselves)
+
+
+def check_candidates(
+    anchors: Tensor, candidates: Tensor, positive: Tensor, among_themselves: bool
+) -> None:
+    """UserError unless each of the anchors (m, d) has a positive among the candidates (k, d)."""
+    if among_themselves:
+        expect.vectors("info_nce", n=2, anchors=anchors, candidates=candidates)
+    else:
+        expect.vectors("info_nce", anchors=anchors)
+        expect.vectors("info_nce", candidates=candidates)
+        expect.alike("info_nce", "anchors", anchors, "candidates", candidates)
+    if anchors.shape[1] != candidates.shape[1]:
+        raise UserError(
+            f"info_nce: anchors are {tuple(anchors.shape)} and candidates "
+            f"{tuple(candidates.shape)}; (m, d) and (k, d) are wanted"
+        )
+    if not isinstance(positive, Tensor) or positive.dtype != torch.int64:
+        raise UserError(
+            f"info_nce: positive is {expect.kind(positive)}; the rows of the positives are wanted, "
+            "(m,) int64"
+        )
+    if positive.shape != anchors.shape[:1]:
+        raise UserError(
+            f"info_nce: positive is {tuple(positive.shape)} for {len(anchors)} anchors; "
+            f"({len(anchors)},) is wanted"
+        )
 
 
 class _InfoNCE(torch.autograd.Function):

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from suppression import expect
+from suppression.errors import UserError
 from suppression.losses.contrastive import info_nce
 
 
@@ -22,6 +24,9 @@ def mean_logsumexp(z: Tensor, *, tau: float) -> Tensor:
     Returns:
         The mean in nats, a scalar.
 
+    Raises:
+        UserError: A shape, a type or the temperature is wrong.
+
     Source:
         Chen et al. 2021, "Intriguing Properties of Contrastive Losses", the decoupled NT-Xent
         of its generalized contrastive losses.
@@ -33,6 +38,8 @@ def mean_logsumexp(z: Tensor, *, tau: float) -> Tensor:
         >>> print(f"{mean_logsumexp(z, tau=1.0):.4f}")
         3.0794
     """
+    expect.vectors("mean_logsumexp", z=z)
+    expect.positive("mean_logsumexp", tau=tau)
     with torch.autocast(z.device.type, enabled=False):
         own = torch.arange(len(z), device=z.device)
         # The cross entropy of telling oneself, with the similarity to oneself put back.
@@ -53,6 +60,9 @@ def sliced_wasserstein(a: Tensor, b: Tensor, directions: Tensor) -> Tensor:
     Returns:
         The squared distance, a scalar.
 
+    Raises:
+        UserError: A shape or a type is wrong.
+
     Source:
         Chen et al. 2021, "Intriguing Properties of Contrastive Losses", the SWD losses of its
         generalized contrastive losses.
@@ -64,6 +74,15 @@ def sliced_wasserstein(a: Tensor, b: Tensor, directions: Tensor) -> Tensor:
         >>> sliced_wasserstein(a, a.flip(0) + 2, torch.eye(1))
         tensor(4.)
     """
+    expect.vectors("sliced_wasserstein", a=a, b=b)
+    expect.vectors("sliced_wasserstein", directions=directions)
+    expect.alike("sliced_wasserstein", "a", a, "directions", directions)
+    d = a.shape[1]
+    if directions.shape[0] != d or directions.shape[1] < 1:
+        raise UserError(
+            f"sliced_wasserstein: directions are {tuple(directions.shape)} for vectors "
+            f"{tuple(a.shape)}; ({d}, k) is wanted, a direction in each column"
+        )
     with torch.autocast(a.device.type, enabled=False):
         sorted_a = (a @ directions).sort(0).values  # (m, k)
         sorted_b = (b @ directions).sort(0).values

@@ -5,12 +5,13 @@ They are losses of triples: an anchor, its other view and a negative.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize, relu
 
+from suppression import expect
 from suppression.losses.contrastive import Scaling, positives
 
 Loss = Literal["nt_logistic", "margin"]
@@ -42,7 +43,7 @@ def pairwise(
     The whole matrix of similarities is held, (2n)^2 of them.
 
     Args:
-        z1: Projections of the first views, (n, d).
+        z1: Projections of the first views, (n, d) of a floating type, n >= 2.
         z2: Projections of the second views, (n, d), in the same order.
         loss: One of the two above.
         tau: Temperature of `nt_logistic`, above 0.
@@ -54,6 +55,9 @@ def pairwise(
 
     Returns:
         The mean loss over the anchors, a scalar.
+
+    Raises:
+        UserError: A shape, a type or a parameter is wrong.
 
     Source:
         Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual Representations",
@@ -69,6 +73,11 @@ def pairwise(
         >>> pairwise(z, z, loss="margin", margin=0.4)
         tensor(0.)
     """
+    expect.vectors("pairwise", n=2, z1=z1, z2=z2)
+    expect.positive("pairwise", tau=tau)
+    expect.at_least("pairwise", 0, margin=margin)
+    expect.one_of("pairwise", "loss", loss, get_args(Loss))
+    expect.one_of("pairwise", "scaling", scaling, get_args(Scaling))
     n = len(z1)
     with torch.autocast(z1.device.type, enabled=False):
         if norm:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from suppression import expect
+from suppression.errors import UserError
+
 
 def few_prototypes(prototypes: int, classes: int) -> list[str]:
     """A note for the user where there are fewer prototypes than classes, else nothing."""
@@ -36,6 +39,9 @@ def sinkhorn(scores: Tensor, *, epsilon: float, iterations: int) -> Tensor:
     Returns:
         The codes, (n, k).
 
+    Raises:
+        UserError: A shape, a type or a parameter is wrong.
+
     Source:
         Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster
         Assignments", equations 3 to 5.
@@ -48,6 +54,9 @@ def sinkhorn(scores: Tensor, *, epsilon: float, iterations: int) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
+    expect.vectors("sinkhorn", scores=scores)
+    expect.positive("sinkhorn", epsilon=epsilon)
+    expect.whole("sinkhorn", least=1, iterations=iterations)
     logs = scores / epsilon
     for _ in range(iterations):
         logs = logs - logs.logsumexp(0, keepdim=True)
@@ -67,6 +76,9 @@ def swapped(codes: Sequence[Tensor], log_p: Sequence[Tensor]) -> Tensor:
         The cross entropy of code i with prediction j in nats, averaged over the samples and over
         all i and all j other than i; a scalar.
 
+    Raises:
+        UserError: There is no such pair, or shapes or types differ.
+
     Source:
         Caron et al. 2020, "Unsupervised Learning of Visual Features by Contrasting Cluster
         Assignments", section 3.1 and, for multi-crop, equation 6.
@@ -79,6 +91,7 @@ def swapped(codes: Sequence[Tensor], log_p: Sequence[Tensor]) -> Tensor:
         >>> print(f"{swapped(codes, log_p):.4f}")
         1.3863
     """
+    check_codes(codes, log_p)
     terms = []
     for i, code in enumerate(codes):
         for j, prediction in enumerate(log_p):
@@ -87,6 +100,21 @@ def swapped(codes: Sequence[Tensor], log_p: Sequence[Tensor]) -> Tensor:
             cross_entropy = -(code * prediction).sum(1)  # (n,)
             terms.append(cross_entropy.mean())
     return torch.stack(terms).mean()
+
+
+def check_codes(codes: Sequence[Tensor], log_p: Sequence[Tensor]) -> None:
+    """UserError unless some view's code can be predicted from another view's prediction."""
+    for views in (codes, log_p):
+        if isinstance(views, Tensor) and views.ndim != 3:
+            raise UserError("swapped: codes and log_p are sequences of (n, k) tensors, one a view")
+    if not 1 <= len(codes) <= len(log_p) or len(log_p) < 2:
+        raise UserError(
+            f"swapped: {len(codes)} codes and {len(log_p)} predictions; one code at least and two "
+            "predictions are wanted, no fewer predictions than codes"
+        )
+    named = {f"codes[{i}]": code for i, code in enumerate(codes)}
+    named |= {f"log_p[{j}]": prediction for j, prediction in enumerate(log_p)}
+    expect.vectors("swapped", **named)
 
 
 @torch.no_grad()

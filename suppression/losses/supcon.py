@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from suppression import expect
+from suppression.errors import UserError
+
 
 def sup_con(z1: Tensor, z2: Tensor, y: Tensor, *, tau: float) -> Tensor:
     """The supervised contrastive loss (L_out) between the projections of two views.
@@ -14,13 +17,16 @@ def sup_con(z1: Tensor, z2: Tensor, y: Tensor, *, tau: float) -> Tensor:
     them always its own other view. The projections are normalized here.
 
     Args:
-        z1: Projections of the first views, (n, d).
+        z1: Projections of the first views, (n, d) of a floating type, n >= 2.
         z2: Projections of the second views, (n, d), in the same order.
         y: Classes of the pictures, (n, classes), one-hot or multi-hot.
         tau: Temperature, above 0.
 
     Returns:
         The mean over the 2n anchors of the mean over their positives, in nats; a scalar.
+
+    Raises:
+        UserError: A shape, a type or the temperature is wrong.
 
     Source:
         Khosla et al. 2020, "Supervised Contrastive Learning", equation 2.
@@ -34,6 +40,13 @@ def sup_con(z1: Tensor, z2: Tensor, y: Tensor, *, tau: float) -> Tensor:
         >>> print(f"{sup_con(z, z, y, tau=0.1):.3f}")
         1.099
     """
+    expect.vectors("sup_con", n=2, z1=z1, z2=z2)
+    expect.positive("sup_con", tau=tau)
+    if not isinstance(y, Tensor) or y.ndim != 2 or len(y) != len(z1):
+        raise UserError(
+            f"sup_con: y is {expect.kind(y)} for {len(z1)} pictures; ({len(z1)}, classes) is "
+            "wanted, one-hot or multi-hot: torch.nn.functional.one_hot(y)"
+        )
     itself = torch.eye(2 * len(z1), dtype=torch.bool, device=z1.device)
     with torch.autocast(z1.device.type, enabled=False):
         z = normalize(torch.cat([z1, z2]), dim=1)  # (2n, d)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+from suppression import expect
 
 
 class ConvNet(nn.Module):
@@ -18,7 +21,8 @@ class ConvNet(nn.Module):
         channels: Channels of the pictures, 1 or more.
 
     Raises:
-        ValueError: The convolutions leave nothing of a canvas of this side.
+        UserError: A parameter is no whole number, or the convolutions leave nothing of a canvas
+            of this side.
 
     Source:
         google-research/simclr, colabs/intriguing_properties (the notebook on random bits).
@@ -34,8 +38,11 @@ class ConvNet(nn.Module):
 
     layers: tuple[str, ...] = ("block1", "block2", "block3", "h")
 
+    @expect.typed
     def __init__(self, *, width: int = 32, canvas: int = 28, channels: int = 1) -> None:
         super().__init__()
+        expect.whole("ConvNet", least=1, width=width, channels=channels)
+        self.canvas = canvas
         side = canvas
         for _ in range(3):
             side = (side - 1) // 2
@@ -64,7 +71,13 @@ class ConvNet(nn.Module):
 
         Returns:
             `block1`..`block3`, maps (n, c, s, s), and `h`, (n, h_dim).
+
+        Raises:
+            UserError: The pictures are of another shape or type.
         """
+        if not torch.jit.is_scripting():
+            expect.network_input(self, x, self.conv1, self.canvas)
+            expect.few_for_norms(self, x)
         block1 = self.relu(self.bn1(self.conv1(x)))
         block2 = self.relu(self.bn2(self.conv2(block1)))
         block3 = self.relu(self.bn3(self.conv3(block2)))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from suppression import expect
+from suppression.errors import UserError
 
 Kind = Literal["identity", "linear", "mlp"]
 BatchNorm = Literal["off", "hidden", "all"]
@@ -27,7 +31,7 @@ class Head(nn.Sequential):
             behind the last layer, too (SimSiam's projector), off has none; None is hidden.
 
     Raises:
-        ValueError: A number of layers or units is out of range.
+        UserError: A parameter is out of range, or representations are of another shape or type.
 
     Source:
         SimCLR (Chen et al. 2020), section 4.2.
@@ -40,6 +44,7 @@ class Head(nn.Sequential):
         8
     """
 
+    @expect.typed
     def __init__(
         self,
         n_in: int,
@@ -51,6 +56,7 @@ class Head(nn.Sequential):
         bias: bool = True,
         bn: BatchNorm | None = None,
     ) -> None:
+        expect.whole("Head", least=1, n_in=n_in)
         if z_dim < 1 or (width is not None and width < 1):
             raise ValueError(
                 f"z_dim = {z_dim}, head_width = {width}: a layer has one unit at least"
@@ -78,3 +84,29 @@ class Head(nn.Sequential):
             modules.append(nn.BatchNorm1d(z_dim, affine=False))
         super().__init__(*modules)
         self.z_dim = z_dim
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Representations (n, n_in) to projections (n, z_dim)."""
+        if not torch.jit.is_scripting():
+            self.check(h)
+        for module in self:
+            h = module(h)
+        return h
+
+    @torch.jit.unused
+    def check(self, h: Tensor) -> None:
+        """UserError unless these are representations that the head was made for."""
+        if expect.traced(h):
+            return
+        expect.tensor("Head", "h", h, "(n, d)")
+        layer = self[0]
+        if not isinstance(layer, nn.Linear):
+            return
+        if h.shape[1] != layer.in_features:
+            raise UserError(
+                f"Head: h is {tuple(h.shape)}, and the head was made for "
+                f"(n, {layer.in_features}): Head({h.shape[1]})"
+            )
+        expect.type_of_weights("Head", h, layer)
+        if len(h) == 1 and any(isinstance(each, nn.BatchNorm1d) for each in self):
+            expect.few_for_norms(self, h)

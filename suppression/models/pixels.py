@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+from suppression import expect
 
 
 class RawPixels(nn.Module):
@@ -26,5 +29,7 @@ class RawPixels(nn.Module):
         return {"h": self(x)}
 
     def forward(self, x: Tensor) -> Tensor:
-        """The pictures, (n, c s s)."""
+        """The pictures, (n, c s s); UserError for what is none."""
+        if not torch.jit.is_scripting() and not expect.traced(x):
+            expect.pictures("RawPixels", n=0, square=False, x=x)
         return x.flatten(1)

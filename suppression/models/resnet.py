@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
+
+from suppression import expect
 
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}  # by depth: He et al. 2015, Table 1
 LAYERS = ("block1", "block2", "block3", "block4", "h")
@@ -83,6 +87,9 @@ class ResNet(nn.Module):
         channels: Channels of the pictures, 1 or more.
         depth: Layers, 10, 18 or 34.
 
+    Raises:
+        UserError: A parameter is out of range.
+
     Source:
         He et al. 2015, Table 1.
 
@@ -97,10 +104,17 @@ class ResNet(nn.Module):
 
     layers: tuple[str, ...] = LAYERS
 
+    @expect.typed
     def __init__(
-        self, *, width: int = 64, stem: int = 4, channels: int = 3, depth: int = 18
+        self,
+        *,
+        width: int = 64,
+        stem: Literal[1, 2, 4] = 4,
+        channels: int = 3,
+        depth: Literal[10, 18, 34] = 18,
     ) -> None:
         super().__init__()
+        expect.whole("ResNet", least=1, width=width, channels=channels)
         if stem == 4:
             self.conv1 = nn.Conv2d(channels, width, 7, 2, 3, bias=False)
         else:
@@ -130,7 +144,12 @@ class ResNet(nn.Module):
 
         Returns:
             `block1`..`block4`, maps (n, c, s', s'), and `h`, (n, h_dim).
+
+        Raises:
+            UserError: The pictures are of another shape or type.
         """
+        if not torch.jit.is_scripting():
+            expect.network_input(self, x, self.conv1)
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         out = {}
         for i in range(1, 5):

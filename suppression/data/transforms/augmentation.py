@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from suppression import expect
 from suppression.data.transforms.crop_boxes import tensorflow, torchvision
 from suppression.data.transforms.functional import (
     BLUR_SIGMA,
@@ -26,6 +27,7 @@ from suppression.data.transforms.functional import (
     strewn,
 )
 from suppression.data.transforms.resample import crop
+from suppression.errors import UserError
 
 LOCAL_AREA = (0.05, 0.14)  # SwAV, appendix A.2
 
@@ -136,6 +138,7 @@ class Augmentation:
     version: ClassVar[int] = 2  # 2: `draw` draws the noise itself, where version 1 drew a seed
 
     def __post_init__(self) -> None:
+        expect.fields(self)
         self._check_crop()
         self._check_strengths()
         self._check_local()
@@ -226,13 +229,19 @@ class Augmentation:
             n: Number of views.
             canvas: Side of the pictures, px.
             rng: The only source of random numbers.
-            channels: Of the pictures; each gets noise of its own.
+            channels: Of the pictures, 1 or more; each gets noise of its own.
 
         Returns:
             `crop` (n, 4) = top, left, height, width in px, and, for each augmentation that is
             switched on, what it does to each sample, (n, ...). `noise_field` (n, channels, view,
             view) has a standard deviation of 1.
+
+        Raises:
+            UserError: A number is not whole, or below 1, or `rng` is no generator.
         """
+        expect.whole("Augmentation", least=1, n=n, canvas=canvas, channels=channels)
+        example = "torch.Generator().manual_seed(0)"
+        expect.instance("Augmentation", "rng", rng, torch.Generator, example)
         if self.op1 or self.op2:
             both: dict[str, Any] = OPS.get(self.op1 or "", {}) | OPS.get(self.op2 or "", {})
             alone = replace(self, op1=None, op2=None, **both)
@@ -296,19 +305,52 @@ class Augmentation:
         """One view of each picture.
 
         Args:
-            x: Pictures (n, c, s, s) in [0, 1].
-            rng: The only source of random numbers.
+            x: Pictures (n, c, s, s) float32 in [0, 1], n >= 1; colour jitter and grayscale take
+                those of 1 or 3 channels.
+            rng: The only source of random numbers, on the device of the pictures.
             return_drawn: Give the parameters that were drawn, too.
 
         Returns:
             Views (n, c, view, view) in [0, 1]; on request with what `draw` drew.
+
+        Raises:
+            UserError: The pictures are of another shape or type, or `rng` is no generator.
         """
+        self._check_pictures(x)
         drawn = self.draw(len(x), x.shape[-1], rng, channels=x.shape[1])
         seen = self.apply(crop(x, drawn["crop"], self.view or x.shape[-1]), drawn)
         return (seen, drawn) if return_drawn else seen
 
+    def _check_pictures(self, x: Tensor) -> None:
+        expect.pictures("Augmentation", x=x)
+        if x.dtype != torch.float32:
+            raise UserError(
+                f"Augmentation: x is {expect.dtype_of(x)}; views are made in float32: x.float()"
+            )
+        has_colour = self.jitter or self.gray or "jitter" in (self.op1, self.op2)
+        if has_colour and x.shape[1] not in (1, 3):
+            raise UserError(
+                f"Augmentation: x is {tuple(x.shape)}, pictures of {x.shape[1]} channels; colour "
+                "jitter and grayscale are of gray pictures (1) or red, green and blue (3): x[:, :3]"
+            )
+
     def apply(self, x: Tensor, drawn: Drawn) -> Tensor:
-        """Everything after the crop, with parameters from `draw`; draws no random number."""
+        """Everything after the crop, with parameters from `draw`; draws no random number.
+
+        UserError for pictures that `draw` drew nothing for.
+        """
+        self._check_pictures(x)
+        for name, value in drawn.items():
+            if len(value) != len(x):
+                raise UserError(
+                    f"Augmentation: {len(x)} pictures, and {name} was drawn for {len(value)}"
+                )
+        noise = drawn.get("noise_field", x)
+        if noise.shape[2:] != x.shape[2:]:
+            raise UserError(
+                f"Augmentation: views of {x.shape[-1]} px, and noise was drawn for "
+                f"{noise.shape[-1]} px"
+            )
         if "flip" in drawn:
             x = on(drawn["flip"], x.flip(-1), x)
         if "jitter" in drawn:
