@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suppression import plugins
+from suppression import expect, plugins
 from suppression.errors import unknown
 from suppression.execution import executor
 from suppression.execution.batches import check_sources, exchanged
@@ -51,6 +51,7 @@ def tell(text: str) -> None:
 # --- notebooks -------------------------------------------------------------------------------
 
 
+@expect.typed
 def run(
     name: str,
     *,
@@ -108,6 +109,7 @@ def run(
     return carry_out(planned, context, workers=workers, pinned=pins)
 
 
+@expect.typed
 def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, **pins: Any) -> Plan:
     """The cells of an experiment, without training any.
 
@@ -169,6 +171,7 @@ def experiments() -> Listing:
     return found
 
 
+@expect.typed
 def dataset(name: str, **parameters: Any) -> Scenes:
     """The data set of a card, with any of its parameters changed.
 
@@ -201,6 +204,7 @@ def dataset(name: str, **parameters: Any) -> Scenes:
     return part(cls, values)
 
 
+@expect.typed
 def fit(
     dataset: Scenes,
     *,
@@ -290,6 +294,7 @@ def evaluate(encoder: Any, scenes: Scenes, **options: Any) -> Listing:
     return Listing(evaluation.evaluate(encoder, scenes, **options))
 
 
+@expect.typed
 def register(kind: str, name: str, obj: Any) -> None:
     """Add a method, remedy, data set or probe of your own, under a name.
 

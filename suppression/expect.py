@@ -12,7 +12,7 @@ import inspect
 import math
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_or
 from suppression.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -115,6 +116,8 @@ def pictures(who: str, *, n: int = 1, square: bool = True, **given: Any) -> None
     """
     import torch
 
+    if traced(*given.values()):
+        return
     for name, x in given.items():
         if not isinstance(x, torch.Tensor):
             raise UserError(
@@ -205,6 +208,25 @@ def at_least(who: str, least: float, **given: Any) -> None:
             raise UserError(f"{who}: {name} = {value}; a finite number from {least:g} on is wanted")
 
 
+def numbers(who: str, **given: Any) -> None:
+    """UserError unless these are sequences of finite numbers."""
+    for name, values in given.items():
+        if not hasattr(values, "__len__") or isinstance(values, (str, Mapping)):
+            raise UserError(f"{who}: {name} is {kind(values)}; a list of numbers is wanted")
+        for value in values:
+            if not is_number(value) or not math.isfinite(value):
+                raise UserError(f"{who}: {name} has {kind(value)}; finite numbers are wanted")
+
+
+def names(who: str, **given: Any) -> None:
+    """UserError unless these are lists of words; a single word is none."""
+    for name, words in given.items():
+        if isinstance(words, str):
+            raise UserError(f"{who}: {name} is a list of names: {name}=['{words}']")
+        if not isinstance(words, Iterable) or not all(isinstance(each, str) for each in words):
+            raise UserError(f"{who}: {name} is {kind(words)}; a list of names is wanted")
+
+
 def share(who: str, *, inside: bool = False, **given: Any) -> None:
     """UserError unless these are numbers in [0, 1], or, `inside`, in (0, 1)."""
     for name, value in given.items():
@@ -232,7 +254,27 @@ def one_of(who: str, name: str, value: Any, words: Sequence[str]) -> None:
 def instance(who: str, name: str, value: Any, cls: type, example: str) -> None:
     """UserError unless the value is of this class; the example is what would be right."""
     if not isinstance(value, cls):
-        raise UserError(f"{who}: {name} is {kind(value)}; {cls.__name__} is wanted: {example}")
+        wanted = f"{article(cls.__name__)} {cls.__name__} is wanted, such as {example}"
+        raise UserError(f"{who}: {name} is {kind(value)}; {wanted}")
+
+
+def device(who: str, name: Any, *, here: bool = True) -> torch.device:
+    """The device of this name; UserError if there is none, or, `here`, none on this machine."""
+    import torch
+
+    try:
+        found = torch.device(name)
+    except (RuntimeError, TypeError):
+        found = None
+    there = ["cpu", "meta"]
+    if torch.cuda.is_available():
+        there.append("cuda")
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    is_name = isinstance(name, (str, torch.device)) and found is not None
+    if is_name and (found.type in there or not here):
+        return found
+    raise UserError(f"{who}: there is no device {shown(name)} here; cpu is always there")
 
 
 # --- annotations -------------------------------------------------------------------------------
@@ -366,7 +408,11 @@ def kind(value: Any) -> str:
     if isinstance(value, (str, int, float)):
         return shown(value)
     name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"{article(name)} {name}"
+
+
+def article(name: str) -> str:
+    return "an" if name.startswith((*"aeioAEIO", "nd")) else "a"
 
 
 def shown(value: Any) -> str:

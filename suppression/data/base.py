@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
+from suppression import expect
 from suppression.data.pool import Pool
 from suppression.errors import UserError
 
@@ -26,9 +27,9 @@ class Scenes(ABC):
     """A generator of scenes whose features are known.
 
     A subclass is a frozen dataclass; its fields are its parameters: flags, columns and parts of
-    the key of a training. So each field has a type and a default, and `__post_init__` raises
-    ValueError for a value that cannot be drawn. `suppression.testing.check_dataset` checks a
-    subclass against all that follows.
+    the key of a training. So each field has a type and a default. `__post_init__` calls that of
+    this class, which checks the types, then raises ValueError for a value that cannot be drawn.
+    `suppression.testing.check_dataset` checks a subclass against all that follows.
 
     A subclass must give:
 
@@ -84,6 +85,10 @@ class Scenes(ABC):
     """The parameters that name the sources of instances; the second one's are `pool.photos`."""
 
     canvas: int
+
+    def __post_init__(self) -> None:
+        """UserError for a parameter that is not of its type; a subclass checks ranges behind it."""
+        expect.fields(self)
 
     @property
     def channels(self) -> int:
@@ -303,6 +308,7 @@ class Scenes(ABC):
         """The generator of the scenes that probes see, where training sees others."""
         return self
 
+    @expect.typed
     def sample(
         self,
         n: int = 8,

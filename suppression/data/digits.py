@@ -313,6 +313,7 @@ class MultiDigits(_DigitScenes):
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.count < 1:
             raise ValueError(f"count = {self.count}: a scene has at least one digit")
         if self.count == 1 and (self.redraw or self.blank):
@@ -399,6 +400,7 @@ class TwoDigits(_DigitScenes):
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check()
 
     @property

@@ -66,6 +66,7 @@ class DigitsOnPhotos(DigitAndPhoto):
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check()
         most = 1 if self.placement == "one" else 1 - LATTICE[-1]
         if not 0 < self.share <= most:

@@ -58,6 +58,7 @@ class Dominoes(DigitAndPhoto):
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check()
         if not 0 <= self.correlation <= 1:
             raise ValueError(f"correlation = {self.correlation} is not in [0, 1]")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from suppression import expect
 from suppression.data.pool import NOTHING, Pool
 from suppression.data.sources.digits import SOURCES
 from suppression.data.sources.image_folder import Note
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from suppression.data.base import Factors, Scenes
 
 
+@expect.typed
 def load_pool(
     scenes: Scenes,
     source: str = "digits",
@@ -50,13 +52,14 @@ def load_pool(
         MissingSource: A source is not there; the message says what to place where.
         UserError: There is no source of this name, or it has one class only.
     """
+    own = own_parameters(scenes)
     folder = None if root is None else Path(root)
     pools = []
     for parameter, name in source_names(scenes, source).items():
         if name in SOURCES:
             pools.append(load_digits(name, train, folder, download))
             continue
-        if parameter not in own_parameters(scenes):
+        if parameter not in own:
             raise unknown("there is no source of digits", name, SOURCES)
         check_photographs(name, or_digits=True)
         side = scenes.photo_side
@@ -82,7 +85,13 @@ def source_names(scenes: Scenes, source: str) -> dict[str, str]:
 
 
 def own_parameters(scenes: Scenes) -> set[str]:
-    return {field.name for field in dataclasses.fields(scenes)}  # type: ignore[arg-type]
+    """The names of the parameters of scenes; UserError for something that is none."""
+    if isinstance(scenes, type) or not dataclasses.is_dataclass(scenes):
+        raise UserError(
+            f"load_pool: scenes is {expect.kind(scenes)}; a generator is wanted, such as "
+            "TwoDigits(canvas=64)"
+        )
+    return {field.name for field in dataclasses.fields(scenes)}
 
 
 def load_digits(name: str, train: bool, root: Path | None, download: bool) -> Pool:

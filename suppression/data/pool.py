@@ -10,6 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from suppression import expect
 from suppression.errors import UserError
 
 SIDE = 28  # MNIST's box; the digit itself fills the central 20 x 20
@@ -39,6 +40,22 @@ class Pool:
     labels: Tensor
     names: tuple[str, ...] = tuple("0123456789")
     photos: Pool | None = None
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if (
+            not isinstance(images, Tensor)
+            or images.dtype != torch.uint8
+            or images.ndim not in (3, 4)
+        ):
+            raise UserError(
+                f"Pool: images is {expect.kind(images)}; digits (m, {SIDE}, {SIDE}) or photographs "
+                "(m, 3, s, s) of uint8 are wanted"
+            )
+        if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
+            raise UserError(f"Pool: labels is {expect.kind(labels)}; (m,) of int64 is wanted")
+        if len(labels) != len(images):
+            raise UserError(f"Pool: {len(images)} images have {len(labels)} labels")
 
     @cached_property
     def hashes(self) -> Tensor:
@@ -78,10 +95,12 @@ class Pool:
 
     def to(self, device: str | torch.device) -> Pool:
         """The same instances on this device."""
+        device = expect.device("Pool", device)
         photos = None if self.photos is None else self.photos.to(device)
         images, labels = self.images.to(device), self.labels.to(device)
         return replace(self, images=images, labels=labels, photos=photos)
 
+    @expect.typed
     def first(self, m: int | None) -> Pool:
         """Only the first m instances (all if None); the photographs stay as they are."""
         return replace(self, images=self.images[:m], labels=self.labels[:m])
@@ -90,6 +109,7 @@ class Pool:
         """Only the instances of these numbers; the photographs stay as they are."""
         return replace(self, images=self.images[numbers], labels=self.labels[numbers])
 
+    @expect.typed
     def stratified(self, share: float, rng: torch.Generator) -> Tensor:
         """The numbers of a random share of each class's instances, ascending.
 
@@ -101,6 +121,8 @@ class Pool:
         Raises:
             UserError: A class would be left empty; the message has the least share that works.
         """
+        if not 0 < share <= 1:
+            raise UserError(f"labels = {share:g} is not a share in (0, 1]")
         labels = self.labels.cpu()
         order = torch.randperm(len(self), generator=rng)
         kept = []

@@ -163,6 +163,7 @@ class RandomBits(_InstanceBits):
     picture = "class"  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_photographs(self.source, or_digits=True)
         self._check()
 
@@ -239,6 +240,7 @@ class ColouredDigits(_InstanceBits):
     picture = "digit"  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check()
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from suppression import expect
 from suppression.data.loader import both_factors
 from suppression.data.pool import Pool
 from suppression.data.transforms.augmentation import Augmentation
@@ -107,6 +108,7 @@ def take_sample(
     Raises:
         UserError: The scenes cannot be drawn.
     """
+    expect.instance("sample", "augmentation", augmentation, Augmentation, "Augmentation(flip=0.5)")
     if n < 1:
         raise UserError(f"n = {n}: a sample has one scene at least")
     try:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from suppression import expect
 from suppression.data.base import Factors, Scenes
 from suppression.data.loader import both_factors, draw_batch, load_pool, load_training_pool
 from suppression.data.pool import Pool
@@ -19,6 +20,7 @@ from suppression.seeding import torch_rng
 Batch = tuple[Any, ...]  # x1, x2, factors, and local crops
 
 
+@expect.typed
 def stream(
     scenes: Scenes,
     *,
@@ -76,11 +78,12 @@ def stream(
         raise UserError(f"batch = {batch}: a batch has one scene at least")
     if steps is not None and steps < 0:
         raise UserError(f"steps = {steps}: the number of batches is 0 or more, or None")
+    views = Augmentation() if augmentation is None else augmentation
+    expect.instance("stream", "augmentation", views, Augmentation, "Augmentation(flip=0.5)")
     if train:
         pool = load_training_pool(scenes, source, root=root, download=download)
     else:
         pool = load_pool(scenes, source, train=False, root=root, download=download)
-    views = Augmentation() if augmentation is None else augmentation
     return Stream(
         scenes, views, pool, batch=batch, seed=seed, train=train, device=device, steps=steps
     )
@@ -107,8 +110,13 @@ class Stream(IterableDataset[Batch]):
         self.batch = batch
         self.seed = seed
         self.train = train
-        self.device = torch.device(device)
+        self.device = expect.device("stream", device, here=False)
         self.steps = steps
+
+    def __getitem__(self, number: int) -> Batch:
+        raise TypeError(
+            "a stream has no batches by number; go through it: for x1, x2, factors in it"
+        )
 
     def __len__(self) -> int:
         if self.steps is None:

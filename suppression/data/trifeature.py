@@ -174,6 +174,7 @@ class Trifeature(Scenes):
     sources: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_competitor(self.redraw, self.blank)
         if not 0 <= self.correlation <= 1:
             raise ValueError(f"correlation = {self.correlation} is not in [0, 1]")

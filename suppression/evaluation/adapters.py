@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from suppression import expect
 from suppression.errors import UserError, unknown
 
 Layers = Sequence[str] | Mapping[str, str]
@@ -85,6 +86,13 @@ def as_encoder(model: Any, *, layers: Layers | None = None, h_dim: int | None = 
         >>> as_encoder(lambda x: x.mean((2, 3))).taps(torch.rand(2, 3, 8, 8))["h"].shape
         torch.Size([2, 3])
     """
+    if isinstance(model, type):
+        raise UserError(
+            f"{model.__name__} is a class: make an encoder of it, {model.__name__}(...)"
+        )
+    if h_dim is not None:
+        expect.whole("as_encoder", least=1, h_dim=h_dim)
+    expect.names("as_encoder", layers=layers or ())
     if is_encoder(model):
         return checked_encoder(model, layers)
     if not callable(model):

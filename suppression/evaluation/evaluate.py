@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from suppression import expect
 from suppression.data import Pool, Scenes
 from suppression.data.loader import load_pool
 from suppression.data.transforms.augmentation import Augmentation
@@ -40,6 +41,7 @@ MEMBERS = (
 FEW = 4  # pictures that are shown before and after, to see that the answers are the same
 
 
+@expect.typed
 def evaluate(
     encoder: Any,
     scenes: Scenes,
@@ -96,11 +98,13 @@ def evaluate(
         [('first', 'alone'), ('second', 'alone')]
     """
     check_data_set(scenes)
+    expect.names("evaluate", layers=layers, features=features or ())
+    expect.instance("evaluate", "views", views or Augmentation(), Augmentation, "Augmentation()")
+    device = expect.device("evaluate", device)
     method = as_method(encoder, layers)
     settings = read_settings(
         {"layers": list(layers), "train": train, "test": test, **probe_settings}, features
     )
-    device = torch.device(device)
     pools = load_pools(scenes, source, root, device)
     with left_as_it_was(method, device):
         few = some_pictures(scenes, pools[False], seed, device)

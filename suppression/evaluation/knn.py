@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from suppression import expect
 from suppression.data import Scenes
 from suppression.errors import UserError
 from suppression.evaluation.base import Shown
 from suppression.evaluation.features import Row
-from suppression.evaluation.readouts import Labelled, Readout, scored
+from suppression.evaluation.readouts import Labelled, Readout, check_labelled, scored
 from suppression.evaluation.spec import ProbeSettings
 
 AT_ONCE = 1000  # held-out vectors that are compared with all others at a time
@@ -43,6 +44,12 @@ def knn(
         >>> knn(data, data, cases=3, k=1)["accuracy"]
         1.0
     """
+    check_labelled("knn", train, test, cases)
+    expect.whole("knn", least=1, k=k)
+    if k > len(train[0]):
+        raise UserError(f"knn: k = {k}: of {len(train[0])} neighbours 1 to all can vote")
+    if tau is not None:
+        expect.positive("knn", tau=tau)
     features, labels = train
     held_out, truth = test
     told = vote(normalize(features, dim=1), labels, normalize(held_out, dim=1), k=k, tau=tau)

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from torch import nn
 
+from suppression import expect
 from suppression.data import Scenes
 from suppression.errors import UserError
 from suppression.evaluation.features import Row
-from suppression.evaluation.readouts import Labelled, Readout, fitted
+from suppression.evaluation.readouts import Labelled, Readout, check_labelled, fitted
 from suppression.evaluation.spec import ProbeSettings
 
 
@@ -38,6 +39,9 @@ def linear(
         >>> linear((x, y), (x, y), cases=40)["accuracy"]
         1.0
     """
+    check_labelled("linear", train, test, cases)
+    expect.positive("linear", C=C)
+    expect.whole("linear", least=1, max_iter=max_iter)
     from sklearn.linear_model import LogisticRegression
 
     return fitted(LogisticRegression(C=C, max_iter=max_iter), train, test, cases)

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from torch import nn
 
+from suppression import expect
 from suppression.data import Scenes
 from suppression.errors import UserError
 from suppression.evaluation.base import Shown
 from suppression.evaluation.features import Row
-from suppression.evaluation.readouts import Labelled, Readout, fitted
+from suppression.evaluation.readouts import Labelled, Readout, check_labelled, fitted
 from suppression.evaluation.spec import ProbeSettings
 
 
@@ -36,6 +37,8 @@ def mlp(train: Labelled, test: Labelled, *, cases: int, hidden: int = 128) -> Ro
         >>> mlp((x, y), (x, y), cases=120, hidden=8)["guess"]
         0.5
     """
+    check_labelled("mlp", train, test, cases)
+    expect.whole("mlp", least=1, hidden=hidden)
     from sklearn.neural_network import MLPClassifier
 
     model = MLPClassifier(

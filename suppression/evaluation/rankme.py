@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from suppression import expect
 from suppression.evaluation.base import RANK, Asked, Measure, Probe, Shown
 from suppression.evaluation.features import Row
 
@@ -31,6 +32,7 @@ def rankme(features: Tensor) -> float:
         >>> round(rankme(torch.eye(4)), 6)
         4.0
     """
+    expect.vectors("rankme", features=features)
     values = torch.linalg.svdvals(features.double())
     share = values / values.sum().clamp(min=torch.finfo(values.dtype).tiny)
     return torch.special.entr(share).sum().exp().item()

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from suppression import expect
+from suppression.errors import UserError
 from suppression.evaluation.base import ACCURACY, SCORED, Asked, Measure, Probe, Shown
 from suppression.evaluation.features import Held, Row
 from suppression.metrics.intervals import wilson
@@ -115,6 +118,34 @@ def over_bits(rows: list[Row]) -> Iterator[Row]:
         yield mean
 
 
+def check_labelled(who: str, train: Any, test: Any, cases: Any) -> None:
+    """UserError unless these are features with labels, and held-out ones of the same width."""
+    expect.whole(who, least=1, cases=cases)
+    for name, data in (("train", train), ("test", test)):
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise UserError(
+                f"{who}: {name} is {expect.kind(data)}; a pair is wanted, features (n, d) and "
+                "labels (n,)"
+            )
+        features, labels = data
+        expect.vectors(who, **{f"{name}'s features": features})
+        if not isinstance(labels, Tensor) or labels.dtype not in (torch.int32, torch.int64):
+            what = expect.kind(labels)
+            raise UserError(f"{who}: {name}'s labels are {what}; (n,) int64 is wanted")
+        if labels.shape != features.shape[:1] or labels.min() < 0:
+            raise UserError(
+                f"{who}: {name}'s labels are {expect.kind(labels)} for {len(features)} features; "
+                f"({len(features)},), each 0 or more, is wanted"
+            )
+        if features.dtype == torch.bfloat16 or not features.isfinite().all():
+            raise UserError(
+                f"{who}: {name}'s features are bfloat16, or not all finite; finite float32 is wanted"
+            )
+    d, held_out = train[0].shape[1], test[0].shape[1]
+    if d != held_out:
+        raise UserError(f"{who}: features of {d} numbers for fitting, and {held_out} held out")
+
+
 def scored(right: np.ndarray, train_labels: np.ndarray, labels: np.ndarray, cases: int) -> Row:
     """Accuracy with Wilson's interval, and what naming the most frequent class would score.
 
@@ -145,4 +176,4 @@ def fitted(model: Any, train: Labelled, test: Labelled, cases: int) -> Row:
 
 def as_numpy(data: Labelled) -> tuple[np.ndarray, np.ndarray]:
     features, labels = data
-    return features.cpu().numpy(), labels.cpu().numpy()
+    return features.detach().cpu().numpy(), labels.cpu().numpy()

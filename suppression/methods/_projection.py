@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from suppression.methods.base import Method
+from suppression.methods.base import Method, width_of
 from suppression.metrics.representation import contrastive_metrics
 from suppression.models.heads import Head
 
@@ -56,7 +56,7 @@ class Projected(Method):
         head_bn: Literal["off", "hidden", "all"] | None = None,
     ) -> None:
         super().__init__(encoder)
-        h_dim: int = encoder.h_dim  # type: ignore[assignment]
+        h_dim = width_of(encoder)
         self.head = Head(
             h_dim, head=head, layers=head_layers, width=head_width, z_dim=z_dim, bn=head_bn
         )

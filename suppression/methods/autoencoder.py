@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, mse_loss
 
-from suppression.methods.base import Method
+from suppression.methods.base import Method, width_of
 
 MAP = 4  # px, the side of the map that h is spread over first
 
@@ -46,7 +46,7 @@ class Autoencoder(Method):
                 f"decoder_width = {decoder_width}: the decoder needs one channel at least"
             )
         super().__init__(encoder)
-        h_dim: int = encoder.h_dim  # type: ignore[assignment]
+        h_dim = width_of(encoder)
         convolutions = [each for each in encoder.modules() if isinstance(each, nn.Conv2d)]
         channels = convolutions[0].in_channels
         widths = [4 * decoder_width, 4 * decoder_width, 2 * decoder_width, decoder_width]

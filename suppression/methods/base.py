@@ -6,6 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from suppression import expect
+from suppression.errors import UserError
+
 
 class Method(nn.Module):
     """An encoder, whatever is trained with it, and the loss that trains them.
@@ -14,7 +17,8 @@ class Method(nn.Module):
     returns the loss. Its keyword-only parameters are its settings: command-line flags, recipe
     keys and columns follow from their names, types and defaults. A class that takes
     `**parameters` hands them to the class above it, and has that class's parameters, too.
-    `suppression.testing.check_method` says whether the contract is kept.
+    `suppression.testing.check_method` says whether the contract is kept. Settings are held against
+    their annotations before `__init__` runs, and what a method is called with before `forward`.
 
     Args:
         encoder: The network to be trained, as `suppression.models.Encoder` describes it.
@@ -38,6 +42,9 @@ class Method(nn.Module):
             `{"loss": {"margin": ("tau",)}}` says that tau is idle where loss = margin.
         metrics: Scalars without gradient for the log, filled in by `forward` where `watch` is set.
         watch: Whether this step is logged.
+
+    Raises:
+        UserError: The encoder is none, or a setting is not of the type that is annotated.
 
     Example:
         >>> import torch
@@ -64,8 +71,15 @@ class Method(nn.Module):
     idle: ClassVar[dict[str, dict[Any, tuple[str, ...]]]] = {}
     classifier_on: str = "h"
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = expect.typed(cls.__init__)  # type: ignore[method-assign]
+
     def __init__(self, encoder: nn.Module) -> None:
+        expect.instance(type(self).__name__, "encoder", encoder, nn.Module, "ResNet(width=16)")
         super().__init__()
+        self.register_forward_pre_hook(check_call, with_kwargs=True)
         self.encoder = encoder
         self.metrics: dict[str, Tensor] = {}
         self.watch = False
@@ -74,13 +88,16 @@ class Method(nn.Module):
         """The loss of one batch.
 
         Args:
-            x1: First views, (n, c, s, s) in [0, 1].
+            x1: First views, (n, c, s, s) in [0, 1], n >= 2.
             x2: Second views of the same pictures, of the same shape.
             y: Labels (n, all classes) where `labelled`, numbers (n,) where `instanced`.
             *local: Smaller crops, (n, c, s', s') each; none unless multi-crop is asked for.
 
         Returns:
             A scalar with gradient.
+
+        Raises:
+            UserError: A shape or a type is wrong.
         """
         raise NotImplementedError(f"{type(self).__name__} is not trained")
 
@@ -116,3 +133,63 @@ class Method(nn.Module):
         Args:
             progress: Share of the training that is done, in (0, 1].
         """
+
+
+def width_of(encoder: nn.Module) -> int:
+    """The width of an encoder's h; UserError for a network that does not say it."""
+    h_dim = getattr(encoder, "h_dim", None)
+    if not isinstance(h_dim, int):
+        raise UserError(
+            f"{type(encoder).__name__} is no encoder: it has no h_dim, the width of its h; "
+            "suppression.probes.as_encoder(network, h_dim=...) makes one of it"
+        )
+    return h_dim
+
+
+def check_call(method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """UserError unless a method is called with two views, and labels or numbers where it has some.
+
+    A hook, as every method has a `forward` of its own.
+    """
+    given = dict(zip(("x1", "x2", "y"), args, strict=False)) | kwargs
+    if len(given) < 3 or expect.traced(*given.values()):
+        return  # Python's message names what is missing
+    who = type(method).__name__
+    x1, x2, y = given["x1"], given["x2"], given["y"]
+    if getattr(x1, "ndim", None) == 2:  # not pictures: a network may take vectors
+        expect.vectors(who, n=2, x1=x1, x2=x2)
+    else:
+        expect.pictures(who, n=2, x1=x1, x2=x2)
+    if x1.shape != x2.shape:
+        raise UserError(
+            f"{who}: x1 is {tuple(x1.shape)} and x2 {tuple(x2.shape)}; both views need the same "
+            "shape (n, channels, s, s)"
+        )
+    expect.alike(who, "x1", x1, "x2", x2)
+    for i, x in enumerate(args[3:], 1):
+        expect.pictures(who, **{f"local crop {i}": x})
+        if x.shape[:2] != x1.shape[:2]:
+            raise UserError(
+                f"{who}: local crop {i} is {tuple(x.shape)} of views {tuple(x1.shape)}; as many "
+                "pictures of as many channels are wanted"
+            )
+    check_labels(method, y, len(x1))
+
+
+def check_labels(method: Method, y: Any, n: int) -> None:
+    """UserError unless y is what a method takes that is told labels, or the pictures' numbers."""
+    who = type(method).__name__
+    if method.instanced:
+        if not isinstance(y, Tensor) or y.shape != (n,) or y.is_floating_point():
+            raise UserError(
+                f"{who}: y is {expect.kind(y)}; the pictures' numbers, ({n},) int64, are wanted"
+            )
+    elif method.labelled:
+        widths = getattr(method, "blocks", None)
+        width = sum(widths) if isinstance(widths, list) else "classes"
+        shape = tuple(y.shape) if isinstance(y, Tensor) else ()
+        if len(shape) != 2 or shape[0] != n or (widths and shape[1] != width):
+            raise UserError(
+                f"{who}: y is {expect.kind(y)}; labels ({n}, {width}) are wanted, one-hot or "
+                "multi-hot: torch.nn.functional.one_hot(y)"
+            )

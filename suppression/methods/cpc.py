@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from suppression import expect
 from suppression.losses.contrastive import info_nce
 from suppression.methods._projection import Projected
+from suppression.methods.base import width_of
 from suppression.models.convnet import ConvNet
 
 FARTHEST = 100  # rows ahead: more than any view has
@@ -81,7 +83,7 @@ class CPC(Projected):
             )
         super().__init__(encoder, head=head, **parameters)
         self.tau, self.patch = tau, patch
-        width: int = encoder.h_dim  # type: ignore[assignment]
+        width = width_of(encoder)
         self.look_up = nn.ModuleList()
         for _ in range(2):
             self.look_up.append(nn.Conv2d(width, width, 3))
@@ -104,6 +106,7 @@ class CPC(Projected):
 
     def patches(self, x: Tensor) -> Tensor:
         """Views (n, c, s, s) -> patches (n, g, g, c, p, p)."""
+        expect.pictures("CPC", x=x)
         self.check_view(x.shape[-1])
         side = self.patch_of(x.shape[-1])
         rows = x.unfold(2, side, side // 2)

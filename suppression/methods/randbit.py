@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from suppression.losses.contrastive import Scaling, nt_xent
+from suppression.methods.base import width_of
 from suppression.methods.simclr import SimCLR
 from suppression.metrics.representation import contrastive_metrics
 from suppression.models.convnet import as_keras
@@ -76,10 +77,11 @@ class RandBit(SimCLR):
             raise ValueError(f"l2 = {l2} is below 0")
         super().__init__(encoder, tau=tau, scaling=scaling)
         self.l2 = l2
-        h_dim: int = encoder.h_dim  # type: ignore[assignment]
+        h_dim = width_of(encoder)
         self.head = Head(
             h_dim, head=head, layers=head_layers, width=head_width, z_dim=z_dim, bias=False
         )
+        self.blocks = list(blocks)
         self.classifier = nn.Linear(h_dim, *blocks)
         as_keras(self.head)
         as_keras(self.classifier)

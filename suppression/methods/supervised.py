@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from suppression.methods.base import Method
+from suppression.methods.base import Method, width_of
 
 
 class Supervised(Method):
@@ -53,7 +53,7 @@ class Supervised(Method):
             raise ValueError(f"classes = {classes}: a label has one class at least")
         super().__init__(encoder)
         self.blocks = list(blocks or (classes,))
-        h_dim: int = encoder.h_dim  # type: ignore[assignment]
+        h_dim = width_of(encoder)
         self.head = nn.Linear(h_dim, sum(self.blocks))  # the layers side by side
 
     def classify(self, h: Tensor) -> Tensor:

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from suppression import expect
+from suppression.errors import UserError
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -22,7 +25,7 @@ def wilson(accuracy: float, n: int, *, z: float = 1.959964) -> tuple[float, floa
         The bounds `(low, high)`, in [0, 1].
 
     Raises:
-        ValueError: If there are no cases.
+        UserError: If there are no cases, or a number is out of range.
 
     Source:
         Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference".
@@ -32,8 +35,9 @@ def wilson(accuracy: float, n: int, *, z: float = 1.959964) -> tuple[float, floa
         >>> print(f"{low:.3f} to {high:.3f}")
         0.826 to 0.945
     """
-    if n < 1:
-        raise ValueError(f"n = {n}: an accuracy is measured on one case at least")
+    expect.share("wilson", accuracy=accuracy)
+    expect.at_least("wilson", 1, n=n)
+    expect.positive("wilson", z=z)
     shrinkage = 1 + z * z / n
     center = (accuracy + z * z / (2 * n)) / shrinkage
     deviation = math.sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
@@ -54,16 +58,18 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> tuple[floa
         `(mean, low, high)`. The bounds are NaN if there is only one value, which has no interval.
 
     Raises:
-        ValueError: If there are no values.
+        UserError: If there are no values, one is no number, or the level is out of range.
 
     Example:
         >>> mean, low, high = mean_interval([0.90, 0.91, 0.93])
         >>> print(f"{mean:.3f} [{low:.3f}, {high:.3f}]")
         0.913 [0.875, 0.951]
     """
+    expect.numbers("mean_interval", values=values)
+    expect.share("mean_interval", inside=True, level=level)
     n = len(values)
     if n == 0:
-        raise ValueError("a mean is of one value at least")
+        raise UserError("a mean is of one value at least")
     mean = sum(values) / n
     if n == 1:
         return mean, math.nan, math.nan
@@ -93,7 +99,8 @@ def crossed_interval(
         `(share, low, high)`, in [0, 1].
 
     Raises:
-        ValueError: If there are fewer than two seeds or instances, or the shapes do not fit.
+        UserError: If there are fewer than two seeds or instances, the shapes do not fit, or more
+            were right than were shown.
 
     Source:
         Cameron, Gelbach and Miller 2011, "Robust Inference With Multiway Clustering"; the
@@ -106,15 +113,21 @@ def crossed_interval(
     """
     import numpy as np
 
-    hits, shown = np.asarray(right, float), np.asarray(counts, float)
+    expect.share("crossed_interval", inside=True, level=level)
+    try:
+        hits, shown = np.asarray(right, float), np.asarray(counts, float)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"right and counts are tables of numbers: {error}") from error
     if hits.ndim != 2 or shown.shape != hits.shape[1:]:
-        raise ValueError(
+        raise UserError(
             f"right is {hits.shape} and counts is {shown.shape}; (seeds, instances) and "
             "(instances,) are wanted"
         )
+    if not (hits >= 0).all() or not (hits <= shown).all() or not np.isfinite(shown).all():
+        raise UserError("of the pictures of an instance, 0 to all can be right; counts are finite")
     seeds, instances = len(hits), int(np.count_nonzero(shown))
     if seeds < 2 or instances < 2:
-        raise ValueError(f"{seeds} seeds and {instances} instances: two of each are the least")
+        raise UserError(f"{seeds} seeds and {instances} instances: two of each are the least")
     pictures = shown.sum()
     share = float(hits.sum() / (seeds * pictures))
     excess = hits - shown * share  # (seeds, instances)
@@ -156,7 +169,7 @@ def verdict(
         `agrees`, `disagrees` or `cannot tell`.
 
     Raises:
-        ValueError: If there is no run of ours.
+        UserError: If there is no run of ours, or a number is out of range.
 
     Example:
         >>> verdict([0.905, 0.91, 0.915], 0.93, cases=10_000)
@@ -166,8 +179,13 @@ def verdict(
         >>> verdict([0.905], 0.99, cases=10_000)
         'cannot tell'
     """
-    if not ours:
-        raise ValueError("a verdict wants one run of ours at least")
+    expect.numbers("verdict", ours=ours)
+    if len(ours) == 0:
+        raise UserError("a verdict wants one run of ours at least")
+    for accuracy in (*ours, published):
+        expect.share("verdict", accuracy=accuracy)
+    expect.at_least("verdict", 1, cases=cases)
+    expect.share("verdict", margin=margin)
     n = len(ours)
     if n == 1:
         return "cannot tell"

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from suppression import expect
 from suppression.losses import contrastive
 from suppression.losses.contrastive import positives
 
@@ -19,7 +20,7 @@ def contrastive_metrics(
     As in the loss, the whole matrix of similarities is never held; nothing has a gradient.
 
     Args:
-        z1: Projections of the first views, (n, d).
+        z1: Projections of the first views, (n, d) of a floating type, n >= 2.
         z2: Projections of the second views, (n, d), in the same order.
         tau: Temperature of `contrast_entropy`, above 0.
         norm: Whether the first two measures are of cosines. If not, they are of inner products.
@@ -51,6 +52,8 @@ def contrastive_metrics(
         uniformity -1.842
         spread 0.926
     """
+    expect.vectors("contrastive_metrics", n=2, z1=z1, z2=z2)
+    expect.positive("contrastive_metrics", tau=tau)
     n, d = z1.shape
     raw = torch.cat([z1, z2]).float()  # (2n, d)
     z = normalize(raw, dim=1)
@@ -102,6 +105,7 @@ def participation_ratio(z: Tensor) -> Tensor:
         >>> participation_ratio(z)
         tensor(2.)
     """
+    expect.vectors("participation_ratio", z=z)
     z = normalize(z.float(), dim=1)
     z = z - z.mean(0)
     with torch.autocast(z.device.type, enabled=False):
@@ -120,7 +124,7 @@ def effective_rank(z: Tensor) -> float:
         z: Embeddings, (m, d).
 
     Returns:
-        From 1, where all embeddings lie on one line through 0, to min(m, d).
+        From 1, where all embeddings lie on one line through 0 or are 0, to min(m, d).
 
     Source:
         Roy & Vetterli 2007, "The effective rank"; Garrido et al. 2023, "RankMe".
@@ -131,6 +135,8 @@ def effective_rank(z: Tensor) -> float:
         >>> print(f"{effective_rank(torch.ones(4, 4)):.2f}")
         1.00
     """
+    expect.vectors("effective_rank", z=z)
     singular_values = torch.linalg.svdvals(normalize(z.double(), dim=1))
-    p = singular_values / singular_values.sum()
+    total = singular_values.sum().clamp(min=torch.finfo(torch.float64).tiny)
+    p = singular_values / total
     return torch.special.entr(p).sum().exp().item()

@@ -10,6 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from suppression import expect
+from suppression.errors import UserError
+
 # The fewest positions along the axis at which a fit means anything: four parameters go through
 # four points whatever the values are.
 MIN_POSITIONS = 5
@@ -30,12 +33,16 @@ def retention(together: float, alone: float, untrained: float) -> float:
         learned, below 0 where training has erased what the untrained network held, and NaN where
         the feature is not learned even alone.
 
+    Raises:
+        UserError: An accuracy is no finite number.
+
     Example:
         >>> retention(together=0.5, alone=0.75, untrained=0.25)
         0.5
         >>> retention(together=0.5, alone=0.25, untrained=0.25)
         nan
     """
+    expect.numbers("retention", together=[together], alone=[alone], untrained=[untrained])
     if not alone > untrained:
         return math.nan
     return (together - untrained) / (alone - untrained)
@@ -56,6 +63,9 @@ def incentive(bits: float, *, batch: int, tau: float) -> float:
     Returns:
         The gain in nats.
 
+    Raises:
+        UserError: A number is out of range.
+
     Source:
         Derived here; `algorithm1` scaling of `suppression.losses.nt_xent`.
 
@@ -66,6 +76,9 @@ def incentive(bits: float, *, batch: int, tau: float) -> float:
         4 bits: 2.10 nats
         8 bits: 0.37 nats
     """
+    expect.at_least("incentive", 0, bits=bits)
+    expect.at_least("incentive", 2, batch=batch)
+    expect.positive("incentive", tau=tau)
     delta = 2.0**-bits
     negatives = 2 * (batch - 1)
     weight = math.exp(-1 / tau)  # of a negative at a cosine of 0, where a positive has 1
@@ -160,6 +173,9 @@ def threshold(x: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> 
         The threshold; None if the means do not fall through the level, or if there are fewer than
         `MIN_POSITIONS` positions.
 
+    Raises:
+        UserError: There are not as many positions as values, or one is no number.
+
     Example:
         >>> y = [1.00, 0.97, 0.80, 0.35, 0.08, 0.02]
         >>> half = threshold([0, 2, 4, 6, 8, 10], y)
@@ -170,6 +186,10 @@ def threshold(x: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> 
         >>> threshold([0, 2, 4, 6, 8], [1.0, 0.9, 1.0, 0.9, 0.8]) is None
         True
     """
+    expect.numbers("threshold", x=x, y=y)
+    if len(x) != len(y):
+        raise UserError(f"threshold: {len(x)} positions and {len(y)} values; as many are wanted")
+    expect.numbers("threshold", level=[level])
     positions = sorted(set(x))
     if len(positions) < MIN_POSITIONS:
         return None

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from suppression import expect
 from suppression.methods.base import Method
 from suppression.training.optimizers import LARS, Muon
 
@@ -83,6 +84,7 @@ class Training:
     version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        expect.fields(self)
         if self.batch < 2:
             raise ValueError(
                 f"batch = {self.batch}: a contrastive batch needs 2 samples at least, or there is "
@@ -182,6 +184,9 @@ def train(
         1 of 2 steps
         2 of 2 steps
     """
+    expect.instance("train", "method", method, nn.Module, "SimCLR(ResNet(channels=1))")
+    expect.instance("train", "training", training, Training, "Training(samples=1000)")
+    device = expect.device("train", device)
     optimizer = make_optimizer(method, training)
     start = resume(method, optimizer, keeper)
     log_every = max(1, training.steps // LOG_POINTS)
@@ -192,6 +197,7 @@ def train(
         set_learning_rate(optimizer, training, step)
 
         batch = draw(step)
+        expect.instance("train", "a batch", batch, tuple, "(x1, x2, y)")
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             loss = method(*batch)
         optimizer.zero_grad(set_to_none=True)

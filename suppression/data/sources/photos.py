@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from suppression import expect
 from suppression.data.pool import Pool
 from suppression.data.sources.digits import SOURCES
 from suppression.data.sources.embedded import embedded, in_colour
@@ -25,6 +26,7 @@ def ignore(text: str) -> None:
     """A note that nobody wants to hear."""
 
 
+@expect.typed
 def photographs(
     name: str,
     train: bool,
