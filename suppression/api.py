@@ -7,7 +7,7 @@ import html
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from suppression.experiment.run import Run, part
 from suppression.experiment.schema import coerce, kind_of_data, parameters_of
 from suppression.experiment.spec import load_card
 from suppression.experiment.validation import check_cell
+from suppression.notes import Note
 from suppression.reporting import records
 from suppression.reporting.console import cell_text, live_table
 from suppression.reporting.result import Result
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from suppression.data import Scenes
-
-Note = Callable[[str], None]
 
 
 def tell(text: str) -> None:

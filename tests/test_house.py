@@ -14,7 +14,7 @@ PACKAGE = TOP / "suppression"
 
 # From below. A module imports its own package, and packages of lower levels: never one beside it.
 LEVELS = [
-    {"errors", "seeding", "writing"},
+    {"errors", "notes", "seeding", "writing"},
     {"expect"},
     {"losses", "models"},
     {"door", "places"},

@@ -13,11 +13,11 @@ from torch import Tensor
 from suppression import expect
 from suppression.data.pool import NOTHING, Pool
 from suppression.data.sources.digits import SOURCES
-from suppression.data.sources.image_folder import Note
-from suppression.data.sources.photos import check_photographs, ignore, photographs
+from suppression.data.sources.photos import check_photographs, photographs
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.data.two_views import views_of
 from suppression.errors import UserError, unknown
+from suppression.notes import Note, ignore
 
 if TYPE_CHECKING:
     from suppression.data.base import Factors, Scenes

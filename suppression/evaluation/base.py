@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -19,6 +19,7 @@ from suppression.data.transforms.augmentation import Augmentation
 from suppression.evaluation.features import Pools, Row, encode_scenes, scene_rng
 from suppression.evaluation.spec import ProbeSettings, Setting
 from suppression.methods import Method
+from suppression.notes import Note, ignore
 
 if TYPE_CHECKING:
     from suppression.evaluation.readouts import Readout
@@ -87,13 +88,6 @@ SCORED: dict[str, type] = {
 }
 
 
-Note = Callable[[str], None]
-
-
-def unheard(text: str) -> None:
-    """A note that nobody wants to hear."""
-
-
 @dataclass(frozen=True)
 class Asked:
     """A frozen network, and all that a probe may ask it with.
@@ -122,7 +116,7 @@ class Asked:
     views: Augmentation | None = None
     readouts: tuple[Readout, ...] = ()
     seed: int = 0
-    note: Note = unheard
+    note: Note = ignore
 
     def rng(self, *names: object) -> torch.Generator:
         """A generator that depends on these names and the seed alone."""

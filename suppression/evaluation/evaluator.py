@@ -12,12 +12,13 @@ from torch import nn
 from suppression.data import Scenes
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError, unknown
-from suppression.evaluation.base import Asked, Note, Probe, unheard
+from suppression.evaluation.base import Asked, Probe
 from suppression.evaluation.features import Pools, Row, fingerprint
 from suppression.evaluation.probes import switched_on
 from suppression.evaluation.readouts import Readout, about_features
 from suppression.evaluation.spec import SHARED, ProbeSettings
 from suppression.methods import Method
+from suppression.notes import Note, ignore
 
 VERSION = 2  # part of a record's name: 2 tells the majority's guess, and the mean over all bits
 
@@ -108,7 +109,7 @@ def ask(
     *,
     views: Augmentation | None = None,
     seed: int = 0,
-    note: Note = unheard,
+    note: Note = ignore,
 ) -> list[Row]:
     """All rows of all probes that are switched on, on held-out instances, float32 throughout.
 

@@ -139,7 +139,8 @@ def check_labelled(who: str, train: Any, test: Any, cases: Any) -> None:
             )
         if features.dtype == torch.bfloat16 or not features.isfinite().all():
             raise UserError(
-                f"{who}: {name}'s features are bfloat16, or not all finite; finite float32 is wanted"
+                f"{who}: {name}'s features are bfloat16, or not all finite; finite float32 is "
+                "wanted"
             )
     d, held_out = train[0].shape[1], test[0].shape[1]
     if d != held_out:

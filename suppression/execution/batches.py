@@ -17,9 +17,10 @@ from suppression.data.sources.fingerprint import fingerprint
 from suppression.data.sources.image_folder import FOLDER
 from suppression.data.two_views import two_views
 from suppression.errors import UserError
-from suppression.execution.context import Context, Note, ignore
+from suppression.execution.context import Context
 from suppression.execution.store import Store
 from suppression.experiment.run import Run
+from suppression.notes import Note, ignore
 from suppression.seeding import torch_rng
 from suppression.training.loop import Batch
 

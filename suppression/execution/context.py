@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -19,7 +16,3 @@ class Context:
     download: bool = False
     skip_bad: bool = False  # leave out the files of a source that are no pictures
     threads: int | None = None
-
-
-def ignore(text: str) -> None:
-    """A note that nobody wants to hear."""

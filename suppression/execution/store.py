@@ -28,12 +28,11 @@ from typing import TYPE_CHECKING
 from suppression import places
 from suppression.errors import UserError
 from suppression.experiment.keys import Record, dumps
+from suppression.notes import Note, ignore
 from suppression.writing import replace, write_through
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Note = Callable[[str], None]
 
 STORE_VARIABLE = "SUPPRESSION_HOME"
 CHECKPOINT_SECONDS = 20.0
@@ -46,10 +45,6 @@ def default_root() -> Path:
 
 def nothing() -> None:
     """What is done while waiting, where nobody waits."""
-
-
-def unheard(text: str) -> None:
-    """A note that nobody wants to hear."""
 
 
 class Unwritable(UserError):
@@ -140,7 +135,7 @@ class Store:
 
     @contextmanager
     def claim(
-        self, key: str, *, on_wait: Callable[[], None] = nothing, note: Note = unheard
+        self, key: str, *, on_wait: Callable[[], None] = nothing, note: Note = ignore
     ) -> Iterator[None]:
         """Wait until no other process trains this cell; meanwhile none starts to.
 

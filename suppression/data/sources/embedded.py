@@ -12,8 +12,8 @@ from PIL import Image
 
 from suppression.data.pool import MissingSource, Pool
 from suppression.data.sources.decoding import MOST_ENLARGED, as_rgb, cut
-from suppression.data.sources.image_folder import Note
 from suppression.errors import UserError
+from suppression.notes import Note
 
 EMBEDDED = {
     "astronaut": "skimage/data/astronaut.png",

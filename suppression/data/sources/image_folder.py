@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from suppression.data.pool import MissingSource, Pool
 from suppression.data.sources.decoding import decoded
 from suppression.data.sources.root import data_root
 from suppression.errors import UserError
+from suppression.notes import Note, ignore
 
 FOLDER = "folder:"
 TEST_SHARE = 0.2  # of a folder that has no parts of its own
@@ -20,12 +20,6 @@ TRAINING = ("train", "training")  # names of parts, in any capitals
 HELD_OUT = ("test", "val", "valid", "validation")  # the first one that is there is taken
 LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "@eadir")
 NAMED = 5  # bad files that a message names
-
-Note = Callable[[str], None]
-
-
-def unheard(text: str) -> None:
-    """A note that nobody wants to hear."""
 
 
 def folder(
@@ -87,7 +81,7 @@ def files_by_label(top: Path, train: bool, note: Note) -> tuple[dict[int, list[P
         return files, classes
     classes = class_folders(top)
     files = {}
-    for label, paths in files_of(top, classes, note if train else unheard).items():
+    for label, paths in files_of(top, classes, note if train else ignore).items():
         files[label] = split(paths, train, top)
     return files, classes
 

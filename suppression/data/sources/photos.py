@@ -9,9 +9,10 @@ from suppression import expect
 from suppression.data.pool import Pool
 from suppression.data.sources.digits import SOURCES
 from suppression.data.sources.embedded import embedded, in_colour
-from suppression.data.sources.image_folder import FOLDER, Note, folder
+from suppression.data.sources.image_folder import FOLDER, folder
 from suppression.data.sources.torchvision_sets import cifar10, imagenette, stl10
 from suppression.errors import unknown
+from suppression.notes import Note, ignore
 
 PHOTOGRAPHS: dict[str, Callable[..., Pool]] = {
     "photos": embedded,
@@ -20,10 +21,6 @@ PHOTOGRAPHS: dict[str, Callable[..., Pool]] = {
     "stl10": stl10,
     "imagenette": imagenette,
 }
-
-
-def ignore(text: str) -> None:
-    """A note that nobody wants to hear."""
 
 
 @expect.typed

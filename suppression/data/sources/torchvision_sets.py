@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from suppression.data.pool import Pool
-from suppression.data.sources.image_folder import Note, folder
+from suppression.data.sources.image_folder import folder
 from suppression.data.sources.root import data_root, missing
+from suppression.notes import Note
 
 T = TypeVar("T")
 
