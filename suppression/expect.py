@@ -271,8 +271,8 @@ def device(who: str, name: Any, *, here: bool = True) -> torch.device:
         there.append("cuda")
     if torch.backends.mps.is_available():
         there.append("mps")
-    is_name = isinstance(name, (str, torch.device)) and found is not None
-    if is_name and (found.type in there or not here):
+    is_name = isinstance(name, (str, torch.device))
+    if found is not None and is_name and (found.type in there or not here):
         return found
     raise UserError(f"{who}: there is no device {shown(name)} here; cpu is always there")
 
@@ -313,7 +313,8 @@ def typed(function: F) -> F:
 def fields(owner: Any) -> None:
     """UserError unless the fields of a dataclass are what their annotations say, as in `typed`."""
     who = type(owner).__name__
-    known = plain_annotations(type(owner))
+    cls: Any = type(owner)
+    known = plain_annotations(cls)
     for each in dataclasses.fields(owner):
         if each.name in known:
             plain(who, each.name, getattr(owner, each.name), known[each.name])

@@ -530,7 +530,7 @@ RECIPES = {
     "title = ": "is not TOML",
     'tilte = "x"': "has no key 'tilte'; did you mean 'title'?",
     recipe_text(**{"[scale.smoke]": "size2 = [4]\nsise1 = 3"}): "no parameter 'sise1'",
-    recipe_text(data='"two_digit"', arms="[]"): ("no card 'two_digit'; did you mean 'two_digits'?"),
+    recipe_text(data='"two_digit"'): ("no card 'two_digit'; did you mean 'two_digits'?"),
     recipe_text(**{"[scale.smok]": "size2 = [4]"}): "no scale 'smok'; did you mean 'smoke'?",
     recipe_text(axis='"size3"'): "the axis 'size3'; did you mean",
     recipe_text(arms="[{ tau = 1 }]"): "arms[0] names no method",
@@ -547,7 +547,7 @@ RECIPES = {
     recipe_text(retention='[{ feature = "first", reference = 4, probe = "named" }]'): (
         "retention is of what named reads, which is not asked: give probe.named"
     ),
-    recipe_text(arms="3"): "arms: Input should be a valid list",
+    recipe_text(arms="3"): "arms = 3 is no list",
     recipe_text(**{"[scale.smoke]": "size1 = 4"}): "gives no values of its axis size2",
 }
 

@@ -98,7 +98,7 @@ def evaluate(
         [('first', 'alone'), ('second', 'alone')]
     """
     check_data_set(scenes)
-    expect.names("evaluate", layers=layers, features=features or ())
+    expect.names("evaluate", layers=layers, features=() if features is None else features)
     expect.instance("evaluate", "views", views or Augmentation(), Augmentation, "Augmentation()")
     device = expect.device("evaluate", device)
     method = as_method(encoder, layers)

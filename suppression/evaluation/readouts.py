@@ -121,27 +121,23 @@ def over_bits(rows: list[Row]) -> Iterator[Row]:
 def check_labelled(who: str, train: Any, test: Any, cases: Any) -> None:
     """UserError unless these are features with labels, and held-out ones of the same width."""
     expect.whole(who, least=1, cases=cases)
-    for name, data in (("train", train), ("test", test)):
+    for part, data in (("train", train), ("test", test)):
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise UserError(
-                f"{who}: {name} is {expect.kind(data)}; a pair is wanted, features (n, d) and "
+                f"{who}: {part} is {expect.kind(data)}; a pair is wanted, features (n, d) and "
                 "labels (n,)"
             )
         features, labels = data
-        expect.vectors(who, **{f"{name}'s features": features})
+        expect.vectors(who, **{f"{part}[0]": features})
+        n, what = len(features), expect.kind(labels)
         if not isinstance(labels, Tensor) or labels.dtype not in (torch.int32, torch.int64):
-            what = expect.kind(labels)
-            raise UserError(f"{who}: {name}'s labels are {what}; (n,) int64 is wanted")
-        if labels.shape != features.shape[:1] or labels.min() < 0:
-            raise UserError(
-                f"{who}: {name}'s labels are {expect.kind(labels)} for {len(features)} features; "
-                f"({len(features)},), each 0 or more, is wanted"
-            )
-        if features.dtype == torch.bfloat16 or not features.isfinite().all():
-            raise UserError(
-                f"{who}: {name}'s features are bfloat16, or not all finite; finite float32 is "
-                "wanted"
-            )
+            raise UserError(f"{who}: {part}[1] is {what}; labels ({n},) int64 are wanted")
+        if labels.shape != (n,) or labels.min() < 0:
+            raise UserError(f"{who}: {part}[1] is {what}; {n} labels, 0 or more, are wanted")
+        if features.dtype == torch.bfloat16:
+            raise UserError(f"{who}: {part}[0] is bfloat16; float32 is wanted: features.float()")
+        if not features.isfinite().all():
+            raise UserError(f"{who}: {part}[0] has NaN or infinity; finite features are wanted")
     d, held_out = train[0].shape[1], test[0].shape[1]
     if d != held_out:
         raise UserError(f"{who}: features of {d} numbers for fitting, and {held_out} held out")

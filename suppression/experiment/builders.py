@@ -71,9 +71,10 @@ def build_encoder(run: Run) -> ConvNet | ResNet:
     """
     settings, dataset = run.encoder, run.dataset
     if settings.net is None:
+        stem: Any = settings.stem or stem_for(dataset.canvas)
         return ResNet(
             width=settings.width,
-            stem=settings.stem or stem_for(dataset.canvas),
+            stem=stem,
             channels=dataset.channels,
             depth=settings.depth or 18,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -112,7 +113,7 @@ def check_codes(codes: Sequence[Tensor], log_p: Sequence[Tensor]) -> None:
             f"swapped: {len(codes)} codes and {len(log_p)} predictions; one code at least and two "
             "predictions are wanted, no fewer predictions than codes"
         )
-    named = {f"codes[{i}]": code for i, code in enumerate(codes)}
+    named: dict[str, Any] = {f"codes[{i}]": code for i, code in enumerate(codes)}
     named |= {f"log_p[{j}]": prediction for j, prediction in enumerate(log_p)}
     expect.vectors("swapped", **named)
 

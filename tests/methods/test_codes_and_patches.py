@@ -510,7 +510,7 @@ def test_losses_are_float32_under_bf16(name, cell_with, context):
             r"bank = 1.5: the share that a memory keeps of itself is in \[0, 1\]",
         ),
         (CPC, (), {"patch": 1}, "patch = 1 px"),
-        (CPC, (), {"ahead": 1}, "ahead = 1: the first row below"),
+        (CPC, (), {"ahead": 1}, "ahead = 1 is not in 2..100: the first row below"),
         (Autoencoder, (), {"decoder_width": 0}, "decoder_width = 0"),
     ],
 )
