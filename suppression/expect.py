@@ -302,10 +302,15 @@ def typed(function: F) -> F:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError:  # Python's own message names the function
             return function(*args, **kwargs)
-        for name, annotation in plain_annotations(function).items():
-            if name in given:
-                plain(who, name, given[name], annotation)
-        return function(*args, **kwargs)
+        known = plain_annotations(function)
+        plain_arguments = [name for name in known if name in given]
+        for name in plain_arguments:
+            plain(who, name, given[name], known[name], finite=False)
+        result = function(*args, **kwargs)
+        # Last, as the function's own message names the range that a number must be in.
+        for name in plain_arguments:
+            plain(who, name, given[name], known[name])
+        return result
 
     return checked  # type: ignore[return-value]
 
@@ -348,21 +353,21 @@ def options(annotation: Any) -> tuple[Any, ...]:
     return (annotation,)
 
 
-def plain(who: str, name: str, value: Any, annotation: Any) -> None:
+def plain(who: str, name: str, value: Any, annotation: Any, *, finite: bool = True) -> None:
     """UserError unless a value is what an annotation of plain types says."""
-    if not any(fits(value, each) for each in options(annotation)):
+    if not any(fits(value, each, finite) for each in options(annotation)):
         wanted = " or ".join(map(described, options(annotation)))
         raise UserError(f"{who}: {name} = {shown(value)} is not {wanted}")
 
 
-def fits(value: Any, to: Any) -> bool:
-    """Whether a value is of a plain type; a number must be finite."""
+def fits(value: Any, to: Any, finite: bool) -> bool:
+    """Whether a value is of a plain type; a number must be finite if `finite` is set."""
     if get_origin(to) is Literal:
         return isinstance(value, (str, int, float)) and value in get_args(to)
     if to is int:
         return isinstance(value, Integral) and not isinstance(value, bool)
     if to is float:
-        return is_number(value) and math.isfinite(value)
+        return is_number(value) and (math.isfinite(value) or not finite)
     return isinstance(value, to)
 
 

@@ -88,7 +88,7 @@ class Method(nn.Module):
         """The loss of one batch.
 
         Args:
-            x1: First views, (n, c, s, s) in [0, 1], n >= 2.
+            x1: First views, (n, c, s, s) in [0, 1]; n >= 2, or 1 where `labelled`.
             x2: Second views of the same pictures, of the same shape.
             y: Labels (n, all classes) where `labelled`, numbers (n,) where `instanced`.
             *local: Smaller crops, (n, c, s', s') each; none unless multi-crop is asked for.
@@ -156,10 +156,11 @@ def check_call(method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         return  # Python's message names what is missing
     who = type(method).__name__
     x1, x2, y = given["x1"], given["x2"], given["y"]
+    n = 1 if method.labelled else 2  # without labels there is nothing to tell one picture from
     if getattr(x1, "ndim", None) == 2:  # not pictures: a network may take vectors
-        expect.vectors(who, n=2, x1=x1, x2=x2)
+        expect.vectors(who, n=n, x1=x1, x2=x2)
     else:
-        expect.pictures(who, n=2, x1=x1, x2=x2)
+        expect.pictures(who, n=n, x1=x1, x2=x2)
     if x1.shape != x2.shape:
         raise UserError(
             f"{who}: x1 is {tuple(x1.shape)} and x2 {tuple(x2.shape)}; both views need the same "

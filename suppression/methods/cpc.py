@@ -106,7 +106,6 @@ class CPC(Projected):
 
     def patches(self, x: Tensor) -> Tensor:
         """Views (n, c, s, s) -> patches (n, g, g, c, p, p)."""
-        expect.pictures("CPC", x=x)
         self.check_view(x.shape[-1])
         side = self.patch_of(x.shape[-1])
         rows = x.unfold(2, side, side // 2)
@@ -135,6 +134,7 @@ class CPC(Projected):
         return torch.stack(losses).mean()
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
+        expect.pictures("CPC", x1=x1)
         x1, x2, y, *local = self.remedied_batch(x1, x2, y, *local)
         cut = [self.patches(torch.cat([x1, x2]))]
         if local:

@@ -36,7 +36,9 @@ def wilson(accuracy: float, n: int, *, z: float = 1.959964) -> tuple[float, floa
         0.826 to 0.945
     """
     expect.share("wilson", accuracy=accuracy)
-    expect.at_least("wilson", 1, n=n)
+    expect.numbers("wilson", n=[n])
+    if n < 1:
+        raise UserError(f"n = {n}: an accuracy is measured on one case at least")
     expect.positive("wilson", z=z)
     shrinkage = 1 + z * z / n
     center = (accuracy + z * z / (2 * n)) / shrinkage
