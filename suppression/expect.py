@@ -272,7 +272,7 @@ def device(who: str, name: Any, *, here: bool = True) -> torch.device:
     if torch.backends.mps.is_available():
         there.append("mps")
     is_name = isinstance(name, (str, torch.device))
-    if found is not None and is_name and (found.type in there or not here):
+    if is_name and found is not None and (found.type in there or not here):
         return found
     raise UserError(f"{who}: there is no device {shown(name)} here; cpu is always there")
 
@@ -315,14 +315,19 @@ def typed(function: F) -> F:
     return checked  # type: ignore[return-value]
 
 
-def fields(owner: Any) -> None:
-    """UserError unless the fields of a dataclass are what their annotations say, as in `typed`."""
+def fields(owner: Any, *, may_lack: Sequence[str] = ()) -> None:
+    """UserError unless the fields of a dataclass are what their annotations say, as in `typed`.
+
+    Those that it `may_lack` may be None, too.
+    """
     who = type(owner).__name__
     cls: Any = type(owner)
     known = plain_annotations(cls)
     for each in dataclasses.fields(owner):
-        if each.name in known:
-            plain(who, each.name, getattr(owner, each.name), known[each.name])
+        value = getattr(owner, each.name)
+        is_lacking = value is None and each.name in may_lack
+        if each.name in known and not is_lacking:
+            plain(who, each.name, value, known[each.name])
 
 
 @functools.cache

@@ -234,7 +234,7 @@ SCENES = {
     "pool of": (lambda: load_pool(TwoDigits), "the class TwoDigits"),
     "pool": (lambda: Pool(IMAGES, torch.arange(4)), "5 images have 4 labels"),
     "pool type": (lambda: Pool(IMAGES.float(), torch.arange(5)), "of float32", "uint8"),
-    "pool labels": (lambda: Pool(IMAGES, torch.arange(5.0)), "labels", "int64"),
+    "pool labels": (lambda: Pool(IMAGES, [0] * 5), "labels is a list", "(m,) int64"),
     "card": (lambda: sup.dataset(0), "name = 0", "word"),
     "recipe": (lambda: sup.plan(None), "name = None", "word"),
     "fit steps": (lambda: sup.fit(scenes(), steps=2.5), "steps = 2.5", "whole number"),

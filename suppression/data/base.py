@@ -88,7 +88,8 @@ class Scenes(ABC):
 
     def __post_init__(self) -> None:
         """UserError for a parameter that is not of its type; a subclass checks ranges behind it."""
-        expect.fields(self)
+        # Rows from before there was `redraw` have none of it.
+        expect.fields(self, may_lack=("redraw",))
 
     @property
     def channels(self) -> int:

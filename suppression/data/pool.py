@@ -52,8 +52,8 @@ class Pool:
                 f"Pool: images is {expect.kind(images)}; digits (m, {SIDE}, {SIDE}) or photographs "
                 "(m, 3, s, s) of uint8 are wanted"
             )
-        if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
-            raise UserError(f"Pool: labels is {expect.kind(labels)}; (m,) of int64 is wanted")
+        if not isinstance(labels, Tensor) or labels.ndim != 1:
+            raise UserError(f"Pool: labels is {expect.kind(labels)}; (m,) int64 is wanted")
         if len(labels) != len(images):
             raise UserError(f"Pool: {len(images)} images have {len(labels)} labels")
 

@@ -53,7 +53,7 @@ class BasicBlock(nn.Module):
         return self.relu(self.bn2(self.conv2(x)) + shortcut)
 
 
-def stem_for(canvas: int) -> int:
+def stem_for(canvas: int) -> Literal[1, 2, 4]:
     """The stem's total stride that leaves the block groups a map of about 20 to 40 cells.
 
     Args:
