@@ -7,6 +7,7 @@ import html
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -344,10 +345,8 @@ def work_of(planned: Plan, context: Context) -> Work:
         UserError: for a cell that cannot be.
     """
     work = Work(planned, Store(context.store))
-    for key in {*planned.keys, *planned.before}:
-        source = exchanged(work.store, key, context.root)
-        if source is not None:
-            work.exchanged[key] = source
+    keys = dict.fromkeys([*planned.keys, *planned.before])
+    work.exchanged = exchanged(work.store, keys, context.root)
     for i, cell in enumerate(planned.cells):
         rows = stored_rows(work.store, cell, planned.probe)
         if rows is not None and cell.key not in work.exchanged:
@@ -413,14 +412,16 @@ def carry_out(
     check_missing(work, context, note)
     if work.missing:
         work.store.check_writable()
-        set_aside_exchanged(work, note)
+        tell_exchanged(work, note)
         remember_keys(planned, work.store)
         train_missing(work, context, workers, failures)
     answers = [(planned.cells[i], work.stored[i]) for i in sorted(work.stored)]
     beside = []
+    others = [cell.key for cell in planned.other_cells]
+    of_other_pictures = exchanged(work.store, others, context.root)
     for cell in planned.other_cells:
         rows = stored_rows(work.store, cell, planned.probe)
-        if rows is not None and exchanged(work.store, cell.key, context.root) is None:
+        if rows is not None and cell.key not in of_other_pictures:
             beside.append((cell, rows))
     failed = [cell for i, cell in enumerate(planned.cells) if i not in work.stored]
     result = Result(planned, answers, beside, failures, failed)
@@ -434,15 +435,16 @@ def carry_out(
     return result
 
 
-def set_aside_exchanged(work: Work, note: Note) -> None:
-    """Cells that were trained on other pictures make room for those that will be."""
-    for key, source in work.exchanged.items():
-        aside = work.store.set_aside(key)
+def tell_exchanged(work: Work, note: Note) -> None:
+    """A note for each source whose pictures are not those that stored cells were trained on."""
+    again = {cell.key for cell in work.cells}
+    cells_of = Counter(source for key, source in work.exchanged.items() if key in again)
+    for source, number in cells_of.items():
+        which = "the stored cell was" if number == 1 else f"{number} stored cells were"
         note(
-            f"the pictures of {source} are not those that a stored cell was trained on: it is put "
-            f"aside as {aside} and trained again"
+            f"the pictures of {source} are not those that {which} trained on: what is stored is "
+            f"put aside in {work.store.root / 'damaged'} and trained again"
         )
-    work.exchanged.clear()
 
 
 def check_missing(work: Work, context: Context, note: Note = tell) -> None:
@@ -487,6 +489,7 @@ def train_missing(
         work.missing,
         context,
         work.before,
+        work.exchanged,
         render_table=render,
         describe_rows=lambda cell, rows: cell_text(planned, cell, rows),
     )

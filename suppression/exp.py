@@ -250,7 +250,7 @@ def print_dry(work: Work, context: Context, workers: int | None) -> None:
     trained = sum(store.has(cell.key) and cell.key not in work.exchanged for cell in missing)
     number, threads = how_many(workers, context.device, len(work.cells))
     context = replace(context, threads=threads)
-    expected = expected_seconds(missing, plan.probe, context, work.before)
+    expected = expected_seconds(missing, plan.probe, context, work.before, work.exchanged)
     first = f", {len(work.before)} to be trained before them" if work.before else ""
     counts = (
         f"{len(plan.cells)} cells, {len(work.stored)} stored, {trained} trained but not yet asked "

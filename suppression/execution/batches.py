@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from suppression.data.base import Factors
 from suppression.data.loader import first_instances, source_names
 from suppression.data.loader import load_pool as load_instances
 from suppression.data.sources.fingerprint import fingerprint
-from suppression.data.sources.image_folder import FOLDER
 from suppression.data.two_views import two_views
 from suppression.errors import UserError
 from suppression.execution.context import Context
@@ -37,37 +36,22 @@ def check_sources(runs: list[Run], context: Context, note: Note = ignore) -> Non
     for run in runs:
         asked = what_is_asked_of_sources(run)
         if asked not in seen:
-            pools = load_pools(run, context, torch.device("cpu"), note)
-            tell_duplicates(run, pools, note)
+            load_pools(run, context, torch.device("cpu"), note)
             seen.add(asked)
-
-
-def tell_duplicates(run: Run, pools: dict[bool, Pool], note: Note) -> None:
-    """A note where held-out pictures of a folder are training pictures, too."""
-    for parameter, name in names_of_sources(run).items():
-        if not name.startswith(FOLDER):
-            continue
-        parts = {}
-        for is_train, pool in pools.items():
-            beside = pool.photos if parameter == "photos" and pool.photos is not None else pool
-            parts[is_train] = beside.hashes
-        known = torch.isin(parts[False], parts[True])
-        if known.any():
-            first = int(known.nonzero()[0])
-            note(
-                f"{int(known.sum())} of {len(known)} held-out pictures of {name} are training "
-                f"pictures, too, pixel by pixel; the first is number {first}: what a probe reads "
-                "there it may know by heart"
-            )
 
 
 def names_of_sources(run: Run) -> dict[str, str]:
     return source_names(run.dataset, run.source or "digits")
 
 
-def fingerprints(run: Run, root: Path | None) -> dict[str, str]:
-    """What is in the cell's sources, by their names; none of those that come with a package."""
+def fingerprints(run: Run, store: Store, root: Path | None) -> dict[str, str]:
+    """What is in the sources of the cell and of all it builds on, by the sources' names.
+
+    Those that come with a package have none.
+    """
     found = {}
+    for prerequisite in run.prerequisites.values():
+        found |= trained_on(store, prerequisite.key)
     for name in names_of_sources(run).values():
         told = fingerprint(name, root)
         if told is not None:
@@ -75,19 +59,35 @@ def fingerprints(run: Run, root: Path | None) -> dict[str, str]:
     return found
 
 
-def exchanged(store: Store, key: str, root: Path | None) -> str | None:
-    """The source of a stored cell that has other pictures now than those it was trained on.
+def exchanged(store: Store, keys: Iterable[str], root: Path | None) -> dict[str, str]:
+    """The stored cells whose sources have other pictures now than those they were trained on.
 
-    None where all are the same, are not there any more, or where the cell does not tell.
+    Args:
+        store: Where they are.
+        keys: The cells that are looked at.
+        root: Where sources lie.
+
+    Returns:
+        Their keys, with the name of such a source. A cell is not among them if its sources are not
+        there any more, or if it does not tell what they were.
     """
+    found = {}
+    now: dict[str, str | None] = {}
+    for key in keys:
+        for name, told in trained_on(store, key).items():
+            if name not in now:
+                now[name] = fingerprint(name, root)
+            if now[name] not in (None, told):
+                found[key] = name
+    return found
+
+
+def trained_on(store: Store, key: str) -> dict[str, str]:
+    """The fingerprints of a stored cell's sources, as they were; none if it does not tell them."""
     try:
-        told_sources = store.about(key).get("sources", {})
+        return store.about(key).get("sources", {})
     except (OSError, ValueError):  # not there, or damaged, which is found elsewhere
-        return None
-    for name, told in told_sources.items():
-        if fingerprint(name, root) not in (None, told):
-            return name
-    return None
+        return {}
 
 
 def what_is_asked_of_sources(run: Run) -> tuple[object, ...]:

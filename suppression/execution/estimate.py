@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -121,6 +121,7 @@ def expected_seconds(
     probe: ProbeSettings | None,
     context: Context,
     before: list[Run] | None = None,
+    anew: Collection[str] = (),
 ) -> Expected:
     """What cells would take, one after the other; about, not exactly. Nothing is written.
 
@@ -132,6 +133,7 @@ def expected_seconds(
         probe: What they are asked.
         context: Where they would be run; with its threads, or one on a CPU.
         before: Cells that are trained and asked nothing.
+        anew: The keys of stored cells that are trained again.
     """
     expected = Expected()
     stopwatch = Stopwatch(context)
@@ -140,7 +142,8 @@ def expected_seconds(
     for run, asked in work:
         seconds, is_timed = 0.0, False
         parts = []
-        if run.training is not None and not stopwatch.store.has(run.key):
+        is_trained = stopwatch.store.has(run.key) and run.key not in anew
+        if run.training is not None and not is_trained:
             parts.append(stopwatch.training_seconds(run))
         if asked is not None:
             parts.append(stopwatch.probe_seconds(run, asked))

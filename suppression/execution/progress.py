@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from suppression.execution.context import Context
@@ -36,6 +36,7 @@ class Progress:
         context: Where they are run and kept.
         before: Cells that are trained only, as others build on them; `index` counts these first,
             then the missing ones.
+        anew: The keys of stored cells that are trained again.
         render_table: Makes something that rich can print of the rows that are known, each cell's
             with its cell, and of the cells that failed. Without it there is no table.
         describe_rows: A finished cell's rows in words.
@@ -49,6 +50,7 @@ class Progress:
         missing: list[int],
         context: Context,
         before: list[Run],
+        anew: Collection[str] = (),
         *,
         render_table: RenderTable | None = None,
         describe_rows: DescribeRows | None = None,
@@ -62,7 +64,8 @@ class Progress:
         store = Store(context.store)
         costs = []
         for cell, probe in zip(self.cells, self.probes, strict=True):
-            costs.append(cost(cell, probe, trained=store.has(cell.key)))
+            is_trained = store.has(cell.key) and cell.key not in anew
+            costs.append(cost(cell, probe, trained=is_trained))
         self.work = WorkLeft(costs, [cell.method for cell in self.cells])
         self.display = display or display_for(sys.stderr)
         self.display.say(

@@ -15,6 +15,7 @@ from suppression.errors import UserError
 from suppression.evaluation.evaluator import ask, record_name
 from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.batches import (
+    exchanged,
     fingerprints,
     load_pool,
     load_pools,
@@ -116,7 +117,7 @@ def run_cell(
     """
     store = Store(context.store)
     with store.claim(run.key, on_wait=lambda: tell("wait"), note=partial(tell, "note")):
-        set_aside_if_damaged(run.key, store, tell)
+        set_aside_if_wrong(run.key, store, context, tell)
         if store.has(run.key):
             rows = [] if probe is None else store.rows(run.key, record_name(probe))
             if rows is not None:  # another process was first
@@ -124,11 +125,16 @@ def run_cell(
         return train_and_probe(run, probe, context, store, tell)
 
 
-def set_aside_if_damaged(key: str, store: Store, tell: Tell) -> None:
-    fault = store.damage(key) if store.has(key) else None
+def set_aside_if_wrong(key: str, store: Store, context: Context, tell: Tell) -> None:
+    """A stored cell that is damaged, or was trained on other pictures, makes room for a new one."""
+    if not store.has(key):
+        return
+    fault = store.damage(key)
     if fault:
         aside = store.set_aside(key)
         tell("note", f"{fault}; it is put aside as {aside} and trained again")
+    elif exchanged(store, [key], context.root):  # told by who asked for it
+        store.set_aside(key)
 
 
 def train_and_probe(
@@ -170,7 +176,8 @@ def train_cell(
 ) -> None:
     """Train the method, if it is one that trains, and publish the cell."""
     device = torch.device(context.device)
-    about = {**facts(device), "sources": fingerprints(run, context.root)}
+    sources = fingerprints(run, store, context.root)
+    about = {**facts(device), "sources": sources}
     trace: list[Row] = []
     training = run.training
     if training is not None:
@@ -181,7 +188,7 @@ def train_cell(
         if training.precision == "auto":
             x1, x2 = draw(0)[:2]
             bf16 = bf16_is_faster(method.encoder, torch.cat([x1, x2]), device, store)
-        keeper = store.workplace(run.key)
+        keeper = store.workplace(run.key, sources)
         steps, pace = training.steps, Pace()
         began = time.perf_counter()
 

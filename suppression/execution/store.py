@@ -77,7 +77,7 @@ class Store:
         return None
 
     def set_aside(self, key: str) -> Path:
-        """Move a damaged cell out of the way; nothing is deleted."""
+        """Move a cell that is damaged, or of other pictures, out of the way; nothing is deleted."""
         aside = self.root / "damaged" / f"{key}-{time.time_ns()}"
         with self.writing():
             aside.parent.mkdir(parents=True, exist_ok=True)
@@ -167,8 +167,9 @@ class Store:
         finally:
             lock.release()
 
-    def workplace(self, key: str) -> Workplace:
-        return Workplace(self, key)
+    def workplace(self, key: str, sources: Record | None = None) -> Workplace:
+        """Where a training is under way, on sources with these fingerprints."""
+        return Workplace(self, key, sources or {})
 
     def publish(
         self,
@@ -273,8 +274,9 @@ class Store:
 class Workplace:
     """A training under way: its trace as it grows and its last checkpoint (a `train.Keeper`)."""
 
-    def __init__(self, store: Store, key: str) -> None:
+    def __init__(self, store: Store, key: str, sources: Record) -> None:
         self.store, self.folder = store, store.root / "work" / key
+        self.sources = sources
         self.saved = time.monotonic()
         self.trace: list[Record] = []
         self.damaged: str | None = None
@@ -296,11 +298,13 @@ class Workplace:
     def save(self, tensors: dict[str, Tensor], step: int) -> None:
         """Replace the checkpoint.
 
-        Its file holds the sha256, a line feed, then safetensors with the step in the metadata.
+        Its file holds the sha256, a line feed, then safetensors with the step and the sources in
+        the metadata.
         """
         from safetensors.torch import save
 
-        content = save(tensors, metadata={"step": str(step)})
+        metadata = {"step": str(step), "sources": dumps(self.sources)}
+        content = save(tensors, metadata=metadata)
         with self.store.writing():
             replace(self.folder / "checkpoint", sha256(content).encode() + b"\n" + content)
         self.saved = time.monotonic()
@@ -334,7 +338,11 @@ class Workplace:
             return None
         size = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + size])
-        return load(content), int(header["__metadata__"]["step"])
+        told = header["__metadata__"]
+        if told.get("sources", dumps(self.sources)) != dumps(self.sources):
+            self.damaged = f"{path} is of other pictures than those there now; the cell starts anew"
+            return None
+        return load(content), int(told["step"])
 
 
 def sha256(content: bytes) -> str:

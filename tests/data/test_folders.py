@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from suppression.data.pool import MissingSource
+from suppression.data.sources import decoding
 from suppression.data.sources import digits as sources
 from suppression.data.sources.decoding import as_rgb, decoded
 from suppression.data.sources.digits import mnist
-from suppression.data.sources.image_folder import files_by_label, folder
+from suppression.data.sources.image_folder import folder, listed
 from suppression.errors import UserError
 from suppression.execution.batches import check_sources
 from suppression.execution.context import Context
@@ -55,8 +56,74 @@ def test_parts_are_parts_whatever_they_are_called(tmp_path, parts):
 
 
 def test_a_training_part_without_one_that_is_held_out_is_no_problem_of_two_classes(tmp_path):
-    with pytest.raises(UserError, match=r"has train/, .* there are: holdout"):
+    with pytest.raises(UserError, match=r"has train/, .* there is holdout/"):
         read(tree(tmp_path, ("train", "holdout")))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (("test", "val"), "has test/, which holds folders, and beside it no part to train with"),
+        (("train", "eval"), "no part to test with: .* there is eval/"),
+        (("training_set", "test_set"), "training_set/ and test_set/, .* call them train and test"),
+        (("train2017", "val2017"), "train2017/ and val2017/, .* call them train and test"),
+    ],
+)
+def test_parts_that_are_not_recognised_are_no_classes(tmp_path, parts, message):
+    with pytest.raises(UserError, match=message):
+        read(tree(tmp_path, parts))
+
+
+def test_parts_without_classes_are_no_classes_themselves(tmp_path):
+    for part in ("train", "valid"):
+        for k in range(3):
+            picture(tmp_path / part / f"{k}.png", seed=k)
+    with pytest.raises(UserError, match=r"train has no class folders .it holds 3 files"):
+        read(tmp_path)
+
+
+def test_what_lies_beside_parts_and_classes_is_told(tmp_path):
+    top = tree(tmp_path, ("train", "val", "test"))
+    assert "passed over are val (beside train/ and test/)" in read(top)[1][0]
+    picture(top / "train" / "loose.png")
+    (top / "README.txt").write_text("of cats")
+    (note,) = read(top)[1]
+    assert "passed over are README.txt (beside train/ and test/), and 2 more" in note
+    flat = tree(tmp_path / "train", ("",))
+    (note,) = read(flat)[1]
+    assert "passed over are loose.png (not in a class folder)" in note
+
+
+def test_a_pipe_is_told_and_not_waited_for(tmp_path):
+    top = tree(tmp_path, ("",))
+    os.mkfifo(top / "cat" / "pipe.png")
+    (note,) = read(top)[1]
+    assert "cat/pipe.png (no regular file)" in note
+
+
+def test_a_class_folder_may_be_a_link(tmp_path):
+    elsewhere = tree(tmp_path / "elsewhere", ("",))
+    top = tmp_path / "pics"
+    top.mkdir()
+    for name in ("cat", "dog"):
+        (top / name).symlink_to(elsewhere / name)
+    pool, notes = read(top)
+    assert (len(pool), notes) == (4, [])
+
+
+def test_folders_that_may_not_be_read_are_told(tmp_path, monkeypatch):
+    top = tree(tmp_path, ("",))
+    (top / "cat" / "closed").mkdir()
+    listing = type(top).iterdir
+
+    def refused(path):
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(type(top), "iterdir", refused)
+    with pytest.raises(UserError, match=r"cannot be read: .*Permission denied: .*closed"):
+        read(top)
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -85,12 +152,27 @@ def test_what_is_no_picture_of_a_class_is_passed_over_and_told(tmp_path):
 
 def test_pictures_in_both_parts_are_told(tmp_path):
     top = tree(tmp_path, ("train", "test"))
-    (top / "test" / "cat" / "0.png").write_bytes((top / "train" / "cat" / "1.png").read_bytes())
+    (top / "test" / "cat" / "0.png").write_bytes((top / "train" / "dog" / "1.png").read_bytes())
     plan = make_plan("digits_on_photos", scale="smoke", pins={"photos": [f"folder:{top}"]})
     notes = []
     check_sources(plan.cells[:1], Context(store=tmp_path, device="cpu"), notes.append)
     (note,) = notes
-    assert f"1 of 6 held-out pictures of folder:{top} are training pictures, too" in note
+    assert "1 of 6 held-out files are training files, too, byte for byte" in note
+    assert "(test/cat/0.png is train/dog/1.png)" in note
+
+
+def test_copies_in_a_tree_without_parts_are_told_and_only_those_across_the_parts(tmp_path):
+    top = tree(tmp_path, ("",), each=5)
+    found = listed(top)
+    trained_on, held_out = found.training[0][0], found.held_out[0][0]
+    other = found.training[0][1]
+    other.write_bytes(trained_on.read_bytes())
+    assert read(top)[1] == []
+    held_out.write_bytes(trained_on.read_bytes())
+    (note,) = read(top)[1]
+    example = f"({held_out.relative_to(top)} is {trained_on.relative_to(top)})"
+    assert "1 of 2 held-out files are training files, too, byte for byte" in note
+    assert example in note or example.replace(trained_on.name, other.name) in note
 
 
 def test_names_need_not_be_utf_8(tmp_path):
@@ -103,6 +185,10 @@ def test_names_need_not_be_utf_8(tmp_path):
     training, _ = read(top)
     held_out, _ = read(top, train=False)
     assert len(training) + len(held_out) == 7
+    (top / "cat" / strange).write_bytes(b"no picture")
+    notes = [note for train in (True, False) for note in read(top, train, skip_bad=True)[1]]
+    (note,) = notes
+    assert "1 of " in note
 
 
 def test_whatever_a_decoder_raises_makes_a_bad_file(tmp_path, monkeypatch):
@@ -126,8 +212,8 @@ def test_whatever_a_decoder_raises_makes_a_bad_file(tmp_path, monkeypatch):
 
 def is_in_part(top, train):
     """Whether cat/0.png is one of this part's pictures."""
-    files, _ = files_by_label(top, train, lambda text: None)
-    return top / "cat" / "0.png" in files[0]
+    found = listed(top)
+    return top / "cat" / "0.png" in (found.training if train else found.held_out)[0]
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
@@ -136,6 +222,26 @@ def test_white_of_16_bit_files_is_what_their_numbers_reach(bits):
     image = Image.fromarray(np.tile(ramp, (256, 1)))
     grey = np.asarray(as_rgb(image))[0, :, 0].astype(int)
     assert abs(grey - np.arange(256)).max() <= 1
+
+
+def test_what_is_transparent_everywhere_is_a_bad_file(tmp_path):
+    top = tree(tmp_path, ("train", "test"))
+    Image.new("RGBA", (16, 16), (200, 10, 10, 0)).save(top / "train" / "cat" / "0.png")
+    with pytest.raises(UserError, match=r"0.png \(nothing of it is visible"):
+        read(top)
+    assert len(read(top, skip_bad=True)[0]) == 5
+
+
+def test_of_an_animation_the_first_frame_is_taken_and_told(tmp_path):
+    top = tree(tmp_path, ("train", "test"))
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    for name in ("a.gif", "b.webp", "c.tif"):
+        frames[0].save(top / "train" / "cat" / name, save_all=True, append_images=frames[1:])
+    pool, (note,) = read(top)
+    assert len(pool) == 9
+    assert "3 of 9 files" in note
+    assert "a.gif (of its frames the first one is taken)" in note
+    assert read(top, train=False)[1] == []
 
 
 @pytest.mark.parametrize(("stroke", "ground"), [(0, 255), (255, 0)])
@@ -151,13 +257,19 @@ def test_large_pictures_are_read_without_a_warning_and_too_large_ones_are_bad(
     tmp_path, monkeypatch
 ):
     picture(tmp_path / "a.png")
+    monkeypatch.setattr(decoding, "MOST_PIXELS", 300)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for most, number in ((200, 1), (100, 0)):  # 256 pixels: more than it, more than twice
             monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
             decoded.cache_clear()
-            pictures, bad = decoded(((str(tmp_path / "a.png"), 0),), 16)
+            pictures, bad, _ = decoded(((str(tmp_path / "a.png"), (0,)),), 16)
             assert (len(pictures), len(bad)) == (number, 1 - number)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # as some programs do
+        monkeypatch.setattr(decoding, "MOST_PIXELS", 255)
+        decoded.cache_clear()
+        _, bad, _ = decoded(((str(tmp_path / "a.png"), (0,)),), 16)
+        assert list(bad.values()) == ["it has more than 0 million pixels"]
 
 
 # --- MNIST's files -------------------------------------------------------------------------------

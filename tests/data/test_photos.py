@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -187,12 +188,13 @@ def test_the_rest_is_used_if_bad_files_are_to_be_skipped_and_what_was_skipped_is
     notes = []
     pool = load(spoilt, skip_bad=True, note=notes.append)
     assert levels(pool) == sorted([*range(100, 200, 10)] * 2)
-    hidden, bad = notes
+    hidden, copies, bad = notes
+    assert "held-out files are training files" in copies
     assert ".DS_Store (hidden" in hidden
     assert "3 of 23 files" in bad
     assert "notes.txt" in bad
     assert load(spoilt, False, note=notes.append).labels.tolist().count(0) == 10
-    assert len(notes) == 2
+    assert len(notes) == 3
 
 
 def test_of_many_bad_files_the_first_few_are_named(top):
@@ -324,7 +326,8 @@ def test_grey_palette_transparent_and_cmyk_pictures_become_rgb(tmp_path):
     palette.save(path)
     assert seen(path) == [200, 100, 50]
     palette.save(path, transparency=1)
-    assert seen(path) == [0, 0, 0]
+    with pytest.raises(ValueError, match="transparent everywhere"):
+        seen(path)
     assert seen(picture(tmp_path / "x.tif", (0, 255, 255, 0), mode="CMYK")) == [255, 0, 0]
 
 
@@ -340,6 +343,21 @@ def test_16_bits_are_scaled_to_8_and_not_cut_off(tmp_path, level, grey):
         abs(seen(tmp_path / "rgb.png")[0] - level / 257) <= 1
     )  # PIL keeps the upper byte of these
     assert seen(tmp_path / "rgb.png")[1:] == [255, 0]
+
+
+@pytest.mark.parametrize("most", [255, 4095, 65535])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_colours_of_16_bits_are_scaled_as_grey_is(tmp_path, ending, most):
+    numbers = np.random.default_rng(0).integers(0, most + 1, (16, 16, 3)).astype(np.uint16)
+    numbers[0, 0] = most
+    file = tmp_path / f"x.{ending}"
+    if ending == "png":
+        png16(file, numbers)
+    else:
+        tifffile.imwrite(file, numbers)
+    seen_in, bad, _ = pictures.decoded(((str(file), ()),), 16)
+    assert bad == {}
+    assert abs(seen_in[0].permute(1, 2, 0).numpy() - numbers * (255 / most)).max() <= 1
 
 
 def test_pictures_without_a_known_white_are_told(top):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from suppression.data.sources.fingerprint import fingerprint
+from suppression.data.sources.fingerprint import FILES, UNUSABLE, fingerprint
+from suppression.execution.batches import exchanged, fingerprints
 from suppression.execution.store import Store
 from suppression.exp import main
+from suppression.experiment import files
+from suppression.experiment.plan import make_plan
 
 
 def write_pictures(top, seed, classes=("cat", "dog"), each=6):
@@ -77,10 +82,94 @@ def test_exchanged_pictures_are_told_and_trained_on_anew(tmp_path, capsys):
     assert Store(store).keys() == had
     assert run(store, pictures) == 0
     told = capsys.readouterr().err
-    assert told.count(f"the pictures of folder:{pictures} are not those that a stored cell") == len(
-        had
-    )
+    pictures_of = f"the pictures of folder:{pictures} are not those that"
+    assert told.count(f"{pictures_of} {len(had)} stored cells were trained on") == 1
     assert Store(store).keys() == had  # equal keys, trained anew
     assert len(list((store / "damaged").iterdir())) == len(had)
     assert run(store, pictures) == 0
     assert "are not those" not in capsys.readouterr().err
+
+
+def test_what_is_not_read_as_a_picture_does_not_count(tmp_path):
+    pictures = write_pictures(tmp_path / "pics", 0)
+    first = fingerprint(f"folder:{pictures}")
+    for name in (".DS_Store", "README.txt", "cat/.ipynb_checkpoints/0.png"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).write_bytes(b"of a system")
+    assert fingerprint(f"folder:{pictures}") == first
+
+
+def test_a_file_replaced_with_its_size_and_time_kept_counts_in_the_same_process(tmp_path):
+    pictures = write_pictures(tmp_path / "pics", 0)
+    file = pictures / "cat" / "0.png"
+    first, stat = fingerprint(f"folder:{pictures}"), file.stat()
+    content = bytearray(file.read_bytes())
+    content[-20] ^= 255
+    file.write_bytes(content)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert file.stat().st_size == stat.st_size
+    assert fingerprint(f"folder:{pictures}") != first
+
+
+def test_pictures_behind_links_count(tmp_path):
+    elsewhere = write_pictures(tmp_path / "elsewhere", 0)
+    pictures = tmp_path / "pics"
+    pictures.mkdir()
+    for name in ("cat", "dog"):
+        (pictures / name).symlink_to(elsewhere / name)
+    first = fingerprint(f"folder:{pictures}")
+    assert first == fingerprint(f"folder:{elsewhere}")
+    write_pictures(elsewhere, 1)
+    assert fingerprint(f"folder:{pictures}") != first
+
+
+def test_a_tree_that_has_become_unusable_is_no_longer_the_same(tmp_path):
+    pictures = write_pictures(tmp_path / "pics", 0)
+    shutil.rmtree(pictures / "dog")
+    assert fingerprint(f"folder:{pictures}") == UNUSABLE
+
+
+def test_files_of_torchvisions_form_are_told_by_their_contents(tmp_path, monkeypatch):
+    monkeypatch.setattr("suppression.data.sources.fingerprint.MOST_READ", 1)
+    for names in FILES.values():
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(name.encode())
+    for source, names in FILES.items():
+        first = fingerprint(source, tmp_path)
+        os.utime(tmp_path / names[0], (1, 1))
+        assert fingerprint(source, tmp_path) == first
+        (tmp_path / names[0]).write_bytes(b"other pictures")
+        assert fingerprint(source, tmp_path) not in (None, first)
+        (tmp_path / names[0]).unlink()
+        assert fingerprint(source, tmp_path) is None
+
+
+def test_a_cell_tells_the_sources_of_what_it_builds_on(tmp_path):
+    pictures = write_pictures(tmp_path / "pics", 0)
+    recipe = tmp_path / "mine.toml"
+    text = Path(files.find("experiments", "transfer")).read_text(encoding="utf-8")
+    source = f'data = "photographs"\nsource = "folder:{pictures}"'
+    recipe.write_text(text.replace('data = "photographs"', source), encoding="utf-8")
+    plan = make_plan(str(recipe), scale="smoke")
+    store = Store(tmp_path / "store")
+    for key, run in plan.before.items():
+        about = {"sources": fingerprints(run, store, None)}
+        store.publish(key, cell=run.parameters, weights={}, trace=[], about=about)
+    told = [fingerprints(cell, store, None) for cell in plan.cells if cell.prerequisites]
+    expected = {f"folder:{pictures}": fingerprint(f"folder:{pictures}")}
+    assert sorted(told, key=len) == [{}, {}, {}, expected]
+    assert len(exchanged(store, plan.before, None)) == 0
+    write_pictures(pictures, 1)
+    assert len(exchanged(store, plan.before, None)) == 1
+
+
+def test_a_checkpoint_of_other_pictures_is_not_gone_on_with(tmp_path):
+    tensors = {"x": torch.ones(2)}
+    Store(tmp_path).workplace("k", {"folder:pics": "old"}).save(tensors, step=3)
+    same = Store(tmp_path).workplace("k", {"folder:pics": "old"}).load()
+    assert same is not None
+    assert same[1] == 3
+    work = Store(tmp_path).workplace("k", {"folder:pics": "new"})
+    assert work.load() is None
+    assert "is of other pictures than those there now" in work.damaged

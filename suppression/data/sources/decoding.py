@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from suppression.data.sources.contents import Stamp
 from suppression.errors import UserError
 
 MOST_ENLARGED = 4
@@ -26,22 +28,34 @@ T = TypeVar("T")
 
 WHITES = (255, 4095, 65535)  # what is white in files of 16 bits that use 8, 12 or all of them
 
+MOST_PIXELS = 178_956_970  # of a picture; opened, it takes 0.5 GB
+
+OTHER_ENDS = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B"}
+"""PIL's layouts of 16 bits a channel, of which it reads the upper byte; and, by them, those by
+which it would read the lower byte of the same numbers."""
+if sys.byteorder == "big":
+    OTHER_ENDS[";16N"] = ";16L"
+
 
 @lru_cache(maxsize=8)
-def decoded(files: tuple[tuple[str, int], ...], side: int) -> tuple[Tensor, dict[str, str]]:
+def decoded(
+    files: tuple[tuple[str, Stamp], ...], side: int
+) -> tuple[Tensor, dict[str, str], dict[str, str]]:
     """The pictures of files.
 
     Args:
-        files: Path and time of change of each.
+        files: Path and stamp of each.
         side: Side at which pictures are held, px; less where the largest picture is smaller.
 
     Returns:
-        The pictures, uint8 (m, 3, s, s), and, by path, why the other files are none.
+        The pictures, uint8 (m, 3, s, s); by path, why the other files are none; and what is odd
+        about files whose picture is taken.
 
     Raises:
         UserError: They do not fit into the memory of this machine.
     """
     bad: dict[str, str] = {}
+    odd: dict[str, str] = {}
     shorter = shorter_sides([file for file, _ in files], bad)
     for file, length in shorter.items():
         if length * MOST_ENLARGED < side:
@@ -62,11 +76,19 @@ def decoded(files: tuple[tuple[str, int], ...], side: int) -> tuple[Tensor, dict
     pictures = torch.empty(len(usable), 3, held, held, dtype=torch.uint8)
     row = 0
     for file in usable:
-        pixels = attempt(file, bad, lambda image: np.array(squared(image, held)))
-        if pixels is not None:
-            pictures[row] = torch.from_numpy(pixels).permute(2, 0, 1)
+        taken = attempt(file, bad, lambda image: (has_frames(image), squared(image, held)))
+        if taken is not None:
+            is_odd, picture = taken
+            if is_odd:
+                odd[file] = "of its frames the first one is taken"
+            pictures[row] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
             row += 1
-    return pictures[:row], bad
+    return pictures[:row], bad, odd
+
+
+def has_frames(image: Image.Image) -> bool:
+    """Whether it is an animation, or several pages."""
+    return getattr(image, "is_animated", False)
 
 
 def shorter_sides(files: list[str], bad: dict[str, str]) -> dict[str, int]:
@@ -91,9 +113,13 @@ def attempt(file: str, bad: dict[str, str], use: Callable[[Image.Image], T]) -> 
     """What `use` makes of a file's picture; None, and the reason in `bad`, where it cannot."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures; one too large is an error
+            warnings.simplefilter("ignore")  # what is wrong with a picture is told here
             with Image.open(file) as image:
+                if math.prod(image.size) > MOST_PIXELS:
+                    raise Image.DecompressionBombError
                 return use(image)
+    except Image.DecompressionBombError:
+        bad[file] = f"it has more than {MOST_PIXELS / 1e6:.0f} million pixels"
     except Image.UnidentifiedImageError:
         bad[file] = "no picture"
     except Exception as error:  # decoders of other libraries raise what they like
@@ -105,7 +131,7 @@ def squared(image: Image.Image, side: int) -> Image.Image:
     """The central square at `side` px, RGB."""
     # A JPEG is decoded at a half, a quarter or an eighth where that is still twice as large.
     image.draft(None, (2 * side, 2 * side))  # type: ignore[arg-type]
-    image = as_rgb(image)
+    image = as_rgb(with_lower_bytes(image))
     length = min(image.size)
     left, top = (image.width - length) // 2, (image.height - length) // 2
     return cut(image, left, top, length, side)
@@ -130,16 +156,56 @@ def as_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers, which have no known white")
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64)
+        grey = np.asarray(image)
         if grey.min() < 0 or grey.max() > 65535:
             raise ValueError("its pixels have more than 16 bits")
-        white = next(white for white in WHITES if grey.max() <= white)
-        image = Image.fromarray(((grey * 255 + white // 2) // white).astype(np.uint8))
+        image = Image.fromarray(in_8_bits(grey.astype(np.int32)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        opaque = Image.new("RGBA", image.size, background(np.asarray(image)))
+        if image.getchannel("A").getextrema() == (0, 0):
+            raise ValueError("nothing of it is visible: it is transparent everywhere")
+        small = image.resize((64, 64), Image.Resampling.BOX)
+        opaque = Image.new("RGBA", image.size, background(np.asarray(small)))
         image = Image.alpha_composite(opaque, image)
     return image.convert("RGB")
+
+
+def in_8_bits(numbers: np.ndarray) -> np.ndarray:
+    """Numbers of 8, 12 or 16 bits, whichever they fit in, as uint8."""
+    white = next(white for white in WHITES if numbers.max() <= white)
+    return ((numbers * 255 + white // 2) // white).astype(np.uint8)
+
+
+def with_lower_bytes(image: Image.Image) -> Image.Image:
+    """A coloured picture of 16 bits a channel that uses 8 or 12 of them, at its own brightness.
+
+    Others are returned as they are: PIL reads the upper byte of each number, which is enough.
+    """
+    tiles = [reading_lower_bytes(tile) for tile in getattr(image, "tile", [])]
+    if image.mode not in ("RGB", "RGBA") or not tiles or None in tiles:
+        return image
+    upper = np.asarray(image).astype(np.int32)
+    if upper[..., :3].max() > 15:
+        return image
+    with Image.open(image.filename) as again:  # type: ignore[attr-defined]
+        again.tile = tiles  # type: ignore[attr-defined]
+        numbers = upper * 256 + np.asarray(again)
+    colour, alpha = numbers[..., :3], numbers[..., 3:]
+    parts = [in_8_bits(part) for part in (colour, alpha) if part.size]
+    lighter = Image.fromarray(np.concatenate(parts, 2))
+    lighter.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+    return lighter
+
+
+def reading_lower_bytes(tile: Any) -> Any:
+    """What PIL is told to decode, with the layout of the lower bytes; None where it has none."""
+    codec, extents, offset, arguments = tile
+    layout = arguments if isinstance(arguments, str) else arguments[0]
+    if not isinstance(layout, str) or layout[-4:] not in OTHER_ENDS:
+        return None
+    layout = layout[:-4] + OTHER_ENDS[layout[-4:]]
+    changed = layout if isinstance(arguments, str) else (layout, *arguments[1:])
+    return type(tile)(codec, extents, offset, changed)
 
 
 def background(pixels: np.ndarray) -> tuple[int, int, int, int]:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from suppression.data.pool import MissingSource
+from suppression.data.sources.contents import sha256
 from suppression.data.sources.digits import IMAGES, LABELS
-from suppression.data.sources.image_folder import FOLDER, tree
+from suppression.data.sources.image_folder import FOLDER, listed, tree
 from suppression.data.sources.root import data_root
-from suppression.data.sources.torchvision_sets import IMAGENETTE_FOLDERS
+from suppression.data.sources.torchvision_sets import CIFAR10_FILES, IMAGENETTE_FOLDERS, STL10_FILES
+from suppression.errors import UserError
 
-MOST_READ = 200e6  # bytes of a source that are read; of a larger one the times of change are taken
-MNIST = [f"MNIST/raw/{name}" for names in (IMAGES, LABELS) for name in names.values()]
-PLACES = {
-    "mnist": MNIST,
-    "cifar10": ["cifar-10-batches-py"],
-    "stl10": ["stl10_binary"],
-    "imagenette": list(IMAGENETTE_FOLDERS.values()),
+MOST_READ = 200e6  # bytes of a tree that are read; of a larger one the times of change are taken
+FILES = {
+    "mnist": [f"MNIST/raw/{name}" for names in (IMAGES, LABELS) for name in names.values()],
+    "cifar10": CIFAR10_FILES,
+    "stl10": STL10_FILES,
 }
+UNUSABLE = "unusable"  # equal to no fingerprint that was ever recorded
 
 
 def fingerprint(name: str, root: Path | None = None) -> str | None:
     """Equal for equal files: 16 hexadecimal digits of a sha256.
 
-    It is made of the files' names, sizes and contents, or, beyond 200 MB, of their names, sizes and
-    times of change.
+    It is made of the names, sizes and contents of the files that are read as pictures or labels.
+    In a tree of more than 200 MB their times of change stand for the contents.
 
     Args:
         name: Of a source of digits or photographs, or folder:PATH.
@@ -35,32 +35,38 @@ def fingerprint(name: str, root: Path | None = None) -> str | None:
 
     Returns:
         None for a source that is part of a package, whose version tells what is in it, and for one
-        that is not there.
+        that is not there; `UNUSABLE` for a tree that is there and cannot be trained on.
     """
-    if name.startswith(FOLDER):
-        try:
-            places = [tree(name.removeprefix(FOLDER), root)]
-        except MissingSource:
-            return None
-    else:
-        places = [data_root(root) / place for place in PLACES.get(name, ())]
-    files = []
-    for place in places:
-        below = [place] if place.is_file() else sorted(place.rglob("*"))
-        files += [(path.relative_to(place), path, path.stat()) for path in below if path.is_file()]
-    if not files:
+    top = data_root(root)
+    if name in FILES:
+        files = [top / file for file in FILES[name]]
+        return of_files(files, top, is_read=True) if all(map(Path.is_file, files)) else None
+    try:
+        if name == "imagenette":
+            trees = [top / place for place in IMAGENETTE_FOLDERS.values()]
+            trees = [place for place in trees if place.is_dir()]
+        elif name.startswith(FOLDER):
+            top = tree(name.removeprefix(FOLDER), root)
+            trees = [top]
+        else:
+            trees = []
+        files = []
+        for place in trees:
+            files += listed(place).files
+        is_read = sum(path.stat().st_size for path in files) <= MOST_READ
+        return of_files(files, top, is_read) if files else None
+    except MissingSource:
         return None
-    is_read = sum(stat.st_size for _, _, stat in files) <= MOST_READ
+    except (UserError, OSError):
+        return UNUSABLE
+
+
+def of_files(files: list[Path], top: Path, is_read: bool) -> str:
+    """The fingerprint of these files below `top`, by their contents or by their times of change."""
     total = hashlib.sha256()
-    for relative, path, stat in files:
-        is_told_by = sha256(str(path), stat.st_size, stat.st_mtime_ns) if is_read else None
-        total.update(os.fsencode(relative))
-        total.update(f" {stat.st_size} {is_told_by or stat.st_mtime_ns}\n".encode())
+    for path in sorted(files):
+        stat = path.stat()
+        told_by = sha256(path) if is_read else stat.st_mtime_ns
+        total.update(os.fsencode(path.relative_to(top)))
+        total.update(f" {stat.st_size} {told_by}\n".encode())
     return total.hexdigest()[:16]
-
-
-@lru_cache(maxsize=100_000)
-def sha256(path: str, size: int, changed: int) -> str:
-    """Of a file of this size that was changed then, so that it is read once."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from suppression.data.pool import MissingSource, Pool
+from suppression.data.sources.contents import sha256, stamp
 from suppression.data.sources.decoding import decoded
 from suppression.data.sources.root import data_root
 from suppression.errors import UserError
@@ -46,79 +50,176 @@ def folder(
         UserError: It has no two classes, a class has no pictures, or files are no pictures.
     """
     top = tree(path, root)
-    files, classes = files_by_label(top, train, note)
+    found = listed(top)
+    if train:
+        tell_passed_over(found.passed_over, top, note)
+        tell_copies(found, top, note)
     labelled = []
-    for label, paths in files.items():
+    for label, paths in (found.training if train else found.held_out).items():
         labelled += [(path, label) for path in paths]
     labelled.sort(key=lambda item: digest(item[0], top))
-    stamped = [(str(path), path.stat().st_mtime_ns) for path, _ in labelled]
-    images, bad = decoded(tuple(stamped), side)
+    stamped = tuple((str(path), stamp(path)) for path, _ in labelled)
+    images, bad, odd = decoded(stamped, side)
+    part = "training" if train else "test"
+    if odd:
+        note(f"{counted(odd, len(labelled), top, part)}: {examples(odd, top)}")
     if bad:
-        complaint = complaint_of(bad, len(labelled), top, "training" if train else "test")
+        complaint = f"{counted(bad, len(labelled), top, part)} cannot be used: {examples(bad, top)}"
         if not skip_bad:
             raise UserError(f"{complaint}; mend or remove them, or add --skip-bad to use the rest")
         note(complaint)
     labels = [label for path, label in labelled if str(path) not in bad]
-    empty = sorted(set(files) - set(labels))
+    empty = sorted(set(range(len(found.classes))) - set(labels))
     if empty:
-        raise UserError(f"{top}: no file of class '{classes[empty[0]]}' can be used")
-    names = tuple(os.fsencode(name).decode(errors="replace") for name in classes)
+        raise UserError(f"{top}: no file of class '{found.classes[empty[0]]}' can be used")
+    names = tuple(os.fsencode(name).decode(errors="replace") for name in found.classes)
     return Pool(images, torch.tensor(labels), names)
 
 
-def files_by_label(top: Path, train: bool, note: Note) -> tuple[dict[int, list[Path]], list[str]]:
-    """The files of the training or of the held-out part, by label, and the classes' names."""
-    parts = parts_of(top)
-    if parts is not None:
-        training, held_out = parts
-        classes = class_folders(training)
-        files = files_of(training if train else held_out, classes, note)
-        strange = sorted(set(class_folders(held_out)) - set(classes))
-        if strange:
-            raise UserError(
-                f"{held_out} has the class folder '{strange[0]}', which {training} has not"
-            )
-        return files, classes
+@dataclass
+class Listing:
+    """What is in a tree.
+
+    Args:
+        classes: Their names, sorted.
+        training: The files for training, by label.
+        held_out: Those that are held out.
+        passed_over: What is neither, and why.
+    """
+
+    classes: list[str]
+    training: dict[int, list[Path]]
+    held_out: dict[int, list[Path]]
+    passed_over: list[tuple[Path, str]]
+
+    @property
+    def files(self) -> list[Path]:
+        """All files of both parts."""
+        found = []
+        for part in (self.training, self.held_out):
+            for paths in part.values():
+                found += paths
+        return found
+
+
+def listed(top: Path) -> Listing:
+    """What is in a tree; UserError if it has no classes, or may not be read."""
+    try:
+        parts = parts_of(top)
+        if parts is None:
+            return listed_without_parts(top)
+        return listed_by_parts(top, *parts)
+    except OSError as error:
+        raise UserError(f"{top} cannot be read: {error}") from error
+
+
+def listed_without_parts(top: Path) -> Listing:
+    passed_over = beside(top, "not in a class folder")
     classes = class_folders(top)
-    files = {}
-    for label, paths in files_of(top, classes, note if train else ignore).items():
-        files[label] = split(paths, train, top)
-    return files, classes
+    training, held_out = {}, {}
+    for label, paths in files_of(top, classes, passed_over).items():
+        training[label] = split(paths, True, top)
+        held_out[label] = split(paths, False, top)
+    return Listing(classes, training, held_out, passed_over)
+
+
+def listed_by_parts(top: Path, training: Path, held_out: Path) -> Listing:
+    passed_over = []
+    for entry in sorted(top.iterdir()):
+        if entry not in (training, held_out):
+            passed_over.append((entry, f"beside {training.name}/ and {held_out.name}/"))
+    for part in (training, held_out):
+        passed_over += beside(part, "not in a class folder")
+    classes = class_folders(training)
+    strange = sorted(set(folder_names(held_out)) - set(classes))
+    if strange:
+        raise UserError(f"{held_out} has the class folder '{strange[0]}', which {training} has not")
+    files = [files_of(part, classes, passed_over) for part in (training, held_out)]
+    return Listing(classes, *files, passed_over)
 
 
 def parts_of(top: Path) -> tuple[Path, Path] | None:
     """The folders of the training and of the held-out part; None where `top` has classes itself.
 
     Raises:
-        UserError: if there is a training part and none that is held out.
+        UserError: if only one of them is there, or they are called otherwise.
     """
-    by_name = {entry.name.lower(): entry for entry in top.iterdir() if holds_folders(entry)}
-    training = next((by_name[name] for name in TRAINING if name in by_name), None)
-    if training is None:
-        return None
-    for name in HELD_OUT:
-        if name in by_name:
-            return training, by_name[name]
-    others = ", ".join(sorted(entry.name for entry in by_name.values() if entry != training))
-    raise UserError(
-        f"{top} has {training.name}/, which holds folders, and no part that is held out beside "
-        f"it ({', '.join(HELD_OUT)}); there are: {others or 'no other folders'}"
-    )
+    by_name: dict[str, Path] = {}
+    for name in folder_names(top):
+        by_name.setdefault(name.lower(), top / name)
+    training = first_of(TRAINING, by_name)
+    held_out = first_of(HELD_OUT, by_name)
+    if training is not None and held_out is not None:
+        return training, held_out
+    like_parts = []  # a folder of pictures may be a class that is called so
+    for kind, exact in ((TRAINING, training), (HELD_OUT, held_out)):
+        alike = [path for name, path in by_name.items() if set(kind) & set(words(name))]
+        like_parts.append([path for path in alike if path != exact and folder_names(path)])
+        if exact is not None and folder_names(exact):
+            others = [f"{path.name}/" for path in by_name.values() if path != exact]
+            raise UserError(
+                f"{top} has {exact.name}/, which holds folders, and beside it no part to "
+                f"{'test' if kind is TRAINING else 'train'} with: a tree has train/ and one of "
+                f"{', '.join(f'{name}/' for name in HELD_OUT)}; there is "
+                f"{', '.join(others) or 'no other folder'}"
+            )
+    if all(like_parts):
+        raise UserError(
+            f"{top} has {like_parts[0][0].name}/ and {like_parts[1][0].name}/, which hold folders: "
+            "if these are parts, call them train and test"
+        )
+    return None
 
 
-def holds_folders(entry: Path) -> bool:
-    """Whether it is a folder of folders: a part, not a class."""
-    return entry.is_dir() and any(inner.is_dir() and is_shown(inner) for inner in entry.iterdir())
+def first_of(names: tuple[str, ...], by_name: dict[str, Path]) -> Path | None:
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
-def complaint_of(bad: dict[str, str], files: int, top: Path, part: str) -> str:
-    """How many files cannot be used, and why the first few cannot."""
-    some = list(bad.items())[:NAMED]
-    reasons = [f"{Path(file).relative_to(top)} ({why})" for file, why in some]
-    if len(bad) > NAMED:
-        reasons.append("...")
-    counted = f"{len(bad)} of {files} files in {top} ({part} part)"
-    return f"{counted} cannot be used: {', '.join(reasons)}"
+def words(name: str) -> list[str]:
+    """Of a folder's name: train2017 has 'train', training_set has 'training' and 'set'."""
+    return re.findall("[a-z]+", name)
+
+
+def tell_passed_over(passed_over: list[tuple[Path, str]], top: Path, note: Note) -> None:
+    """A note of how many files, folders and links are not read, with one of them."""
+    if passed_over:
+        path, why = passed_over[0]
+        others = f", and {len(passed_over) - 1} more" if len(passed_over) > 1 else ""
+        note(f"{top}: passed over are {path.relative_to(top)} ({why}){others}")
+
+
+def tell_copies(found: Listing, top: Path, note: Note) -> None:
+    """A note where files that are held out are, byte for byte, files that are trained on."""
+    held_out = [path for paths in found.held_out.values() for path in paths]
+    sizes = {path.stat().st_size for path in held_out}
+    trained_on: dict[str, Path] = {}
+    for paths in found.training.values():
+        for path in paths:
+            if path.stat().st_size in sizes:  # others need not be read
+                trained_on.setdefault(sha256(path), path)
+    sizes = {path.stat().st_size for path in trained_on.values()}
+    copies = []
+    for path in held_out:
+        if path.stat().st_size in sizes and sha256(path) in trained_on:
+            copies.append((path, trained_on[sha256(path)]))
+    if copies:
+        copy, original = (path.relative_to(top) for path in copies[0])
+        note(
+            f"{top}: {len(copies)} of {len(held_out)} held-out files are training files, too, byte "
+            f"for byte ({copy} is {original}): what a probe reads there it may know by heart"
+        )
+
+
+def counted(some: dict[str, str], files: int, top: Path, part: str) -> str:
+    return f"{len(some)} of {files} files in {top} ({part} part)"
+
+
+def examples(some: dict[str, str], top: Path) -> str:
+    """The first few files, and what is said of each."""
+    told = [f"{Path(file).relative_to(top)} ({why})" for file, why in list(some.items())[:NAMED]]
+    if len(some) > NAMED:
+        told.append("...")
+    return ", ".join(told)
 
 
 def tree(path: str, root: Path | None) -> Path:
@@ -137,13 +238,18 @@ def tree(path: str, root: Path | None) -> Path:
     )
 
 
+def folder_names(top: Path) -> list[str]:
+    """The names of the folders in it that are shown, sorted."""
+    return sorted(entry.name for entry in top.iterdir() if is_shown(entry) and entry.is_dir())
+
+
 def class_folders(top: Path) -> list[str]:
     """The names of the classes, sorted."""
-    entries = [entry for entry in top.iterdir() if is_shown(entry)]
-    classes = sorted(entry.name for entry in entries if entry.is_dir())
+    classes = folder_names(top)
     if not classes:
+        holds = sum(map(is_shown, top.iterdir()))
         raise UserError(
-            f"{top} has no class folders (it holds {len(entries)} files): a source of photographs "
+            f"{top} has no class folders (it holds {holds} files): a source of photographs "
             "has a folder for each class, which holds its pictures"
         )
     if len(classes) == 1:
@@ -153,13 +259,21 @@ def class_folders(top: Path) -> list[str]:
     return classes
 
 
-def files_of(top: Path, classes: list[str], note: Note) -> dict[int, list[Path]]:
-    """Each class's files, wherever below its folder they lie."""
+def beside(top: Path, why: str) -> list[tuple[Path, str]]:
+    """What is in a folder that has class folders, and is none."""
+    classes = folder_names(top)
+    others = [entry for entry in sorted(top.iterdir()) if entry.name not in classes]
+    return [(entry, why_passed_over(entry, top) or why) for entry in others]
+
+
+def files_of(
+    top: Path, classes: list[str], passed_over: list[tuple[Path, str]]
+) -> dict[int, list[Path]]:
+    """Each class's files, wherever below its folder they lie; the rest is added to the list."""
     files: dict[int, list[Path]] = {}
-    passed_over: list[tuple[Path, str]] = []
     for label, name in enumerate(classes):
         files[label] = []
-        for path in sorted((top / name).rglob("*")):
+        for path in below(top / name):
             why = why_passed_over(path, top)
             if why:
                 passed_over.append((path, why))
@@ -167,22 +281,27 @@ def files_of(top: Path, classes: list[str], note: Note) -> dict[int, list[Path]]
                 files[label].append(path)
         if not files[label]:
             raise UserError(f"{top} has no file of class '{name}'")
-    if passed_over:
-        path, why = passed_over[0]
-        others = f", and {len(passed_over) - 1} more" if len(passed_over) > 1 else ""
-        note(f"{top}: passed over are {path.relative_to(top)} ({why}){others}")
     return files
+
+
+def below(top: Path) -> Iterator[Path]:
+    """All that is below a folder, in order; links to folders are not followed."""
+    # Not `rglob`, which leaves out without a word what may not be read.
+    for entry in sorted(top.iterdir()):
+        yield entry
+        if entry.is_dir() and not entry.is_symlink():
+            yield from below(entry)
 
 
 def why_passed_over(path: Path, top: Path) -> str:
     """Why a file below a class folder is none of its pictures; nothing if it may be one."""
-    if not all(is_shown(Path(part)) for part in path.relative_to(top).parts):
+    if not all(map(is_shown, [path, *path.parents][: len(path.relative_to(top).parts)])):
         return "hidden, or left by a system"
-    if path.is_symlink() and path.is_dir():
-        return "a link to a folder"
-    if path.is_symlink() and not path.exists():
-        return "a link that leads nowhere"
-    return ""
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return "a link to a folder" if path.is_symlink() else ""
+    return "a link that leads nowhere" if path.is_symlink() else "no regular file"
 
 
 def is_shown(path: Path) -> bool:

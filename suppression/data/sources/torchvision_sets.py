@@ -19,6 +19,15 @@ T = TypeVar("T")
 
 AT_ONCE = 1000  # pictures that are made smaller at a time
 
+CIFAR10_FILES = [
+    f"cifar-10-batches-py/{name}"
+    for name in ("batches.meta", "test_batch", *(f"data_batch_{i}" for i in range(1, 6)))
+]
+STL10_FILES = [
+    f"stl10_binary/{name}"
+    for name in ("class_names.txt", "train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin")
+]
+
 
 def cifar10(
     train: bool,
