@@ -122,7 +122,7 @@ def test_folders_that_may_not_be_read_are_told(tmp_path, monkeypatch):
         return listing(path)
 
     monkeypatch.setattr(type(top), "iterdir", refused)
-    with pytest.raises(UserError, match=r"cannot be read: .*Permission denied: .*closed"):
+    with pytest.raises(MissingSource, match=r"cannot be read: .*Permission denied: .*closed"):
         read(top)
 
 

@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from suppression.data.sources.fingerprint import FILES, UNUSABLE, fingerprint
-from suppression.execution.batches import exchanged, fingerprints
+from suppression.execution.batches import exchanged, fingerprints, trained_on
+from suppression.execution.context import Context
+from suppression.execution.runner import run_cell
 from suppression.execution.store import Store
 from suppression.exp import main
 from suppression.experiment import files
@@ -61,6 +63,27 @@ def test_a_large_source_is_told_by_the_times_of_its_files(tmp_path, monkeypatch)
     assert fingerprint(f"folder:{one}") == first
     os.utime(one / "cat" / "0.png", (1, 1))
     assert fingerprint(f"folder:{one}") != first
+
+
+def test_a_cell_that_another_process_trained_on_other_pictures_is_no_answer(tmp_path):
+    pictures = write_pictures(tmp_path / "pics", 0)
+    pins = {"photos": [f"folder:{pictures}"], "method": ["untrained"]}
+    plan = make_plan("digits_on_photos", scale="smoke", pins=pins)
+    cell, context = plan.cells[0], Context(store=tmp_path / "store", device="cpu")
+    store = Store(context.store)
+
+    def answer():
+        return run_cell(cell, plan.probe, context), trained_on(store, cell.key)
+
+    rows, told = answer()
+    assert answer() == (rows, told)
+    assert not (store.root / "damaged").exists()
+    write_pictures(pictures, 1)
+    again, told_again = answer()
+    assert told_again != told
+    assert (again, told_again) == answer()
+    (aside,) = (store.root / "damaged").iterdir()
+    assert aside.name.startswith(cell.key)
 
 
 @pytest.mark.slow
@@ -121,6 +144,16 @@ def test_pictures_behind_links_count(tmp_path):
     assert first == fingerprint(f"folder:{elsewhere}")
     write_pictures(elsewhere, 1)
     assert fingerprint(f"folder:{pictures}") != first
+
+
+def test_what_may_not_be_read_is_as_if_it_were_not_there(tmp_path, monkeypatch):
+    pictures = write_pictures(tmp_path / "pics", 0)
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert fingerprint(f"folder:{pictures}") is None
 
 
 def test_a_tree_that_has_become_unusable_is_no_longer_the_same(tmp_path):

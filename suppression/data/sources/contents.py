@@ -16,11 +16,14 @@ def stamp(path: Path) -> Stamp:
 
 
 def sha256(path: Path) -> str:
-    """Of the file's bytes, as hexadecimal digits."""
+    """Of the file's bytes, as hexadecimal digits; its path if it may not be read."""
     return _sha256(path, stamp(path))
 
 
 @lru_cache(maxsize=200_000)
 def _sha256(path: Path, _: Stamp) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return str(path)

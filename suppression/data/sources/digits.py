@@ -56,7 +56,10 @@ def mnist(train: bool, root: Path | None = None, download: bool = False) -> Pool
                 f"MNIST could not be fetched into {data_root(root)}: {error}"
             ) from error
     n = INSTANCES[train]
-    pool = Pool(idx(images, (n, SIDE, SIDE)), idx(labels, (n,)).long())
+    try:
+        pool = Pool(idx(images, (n, SIDE, SIDE)), idx(labels, (n,)).long())
+    except OSError as error:
+        raise MissingSource(f"source 'mnist' cannot be read: {error}") from error
     if int(pool.labels.max()) > 9:
         raise MissingSource(
             f"{labels} has the label {int(pool.labels.max())}, where MNIST's are 0 to 9; fetch it "

@@ -35,38 +35,40 @@ def fingerprint(name: str, root: Path | None = None) -> str | None:
 
     Returns:
         None for a source that is part of a package, whose version tells what is in it, and for one
-        that is not there; `UNUSABLE` for a tree that is there and cannot be trained on.
+        that is not there or may not be read; `UNUSABLE` for a tree that has become none.
     """
-    top = data_root(root)
-    if name in FILES:
-        files = [top / file for file in FILES[name]]
-        return of_files(files, top, is_read=True) if all(map(Path.is_file, files)) else None
     try:
-        if name == "imagenette":
-            trees = [top / place for place in IMAGENETTE_FOLDERS.values()]
-            trees = [place for place in trees if place.is_dir()]
-        elif name.startswith(FOLDER):
-            top = tree(name.removeprefix(FOLDER), root)
-            trees = [top]
-        else:
-            trees = []
-        files = []
-        for place in trees:
-            files += listed(place).files
-        is_read = sum(path.stat().st_size for path in files) <= MOST_READ
-        return of_files(files, top, is_read) if files else None
-    except MissingSource:
+        if name in FILES:  # of which each has one name only
+            files = [(Path(), data_root(root) / file) for file in FILES[name]]
+            there = all(path.is_file() for _, path in files)
+            return digest(files, is_read=True) if there else None
+        named = []
+        for top in trees_of(name, root):
+            named += [(path.relative_to(top), path) for path in sorted(listed(top).files)]
+        is_read = sum(path.stat().st_size for _, path in named) <= MOST_READ
+        return digest(named, is_read) if named else None
+    except (MissingSource, OSError):
         return None
-    except (UserError, OSError):
+    except UserError:
         return UNUSABLE
 
 
-def of_files(files: list[Path], top: Path, is_read: bool) -> str:
-    """The fingerprint of these files below `top`, by their contents or by their times of change."""
+def trees_of(name: str, root: Path | None) -> list[Path]:
+    """The trees of class folders that a source is read from; none if it is read from elsewhere."""
+    if name.startswith(FOLDER):
+        return [tree(name.removeprefix(FOLDER), root)]
+    if name == "imagenette":
+        places = [data_root(root) / place for place in IMAGENETTE_FOLDERS.values()]
+        return [place for place in places if place.is_dir()]
+    return []
+
+
+def digest(named: list[tuple[Path, Path]], is_read: bool) -> str:
+    """Of files and the names they count by: of their contents, or of their times of change."""
     total = hashlib.sha256()
-    for path in sorted(files):
+    for name, path in named:
         stat = path.stat()
         told_by = sha256(path) if is_read else stat.st_mtime_ns
-        total.update(os.fsencode(path.relative_to(top)))
+        total.update(os.fsencode(name))
         total.update(f" {stat.st_size} {told_by}\n".encode())
     return total.hexdigest()[:16]

@@ -103,14 +103,14 @@ class Listing:
 
 
 def listed(top: Path) -> Listing:
-    """What is in a tree; UserError if it has no classes, or may not be read."""
+    """What is in a tree; UserError if it has no classes, MissingSource if it may not be read."""
     try:
         parts = parts_of(top)
         if parts is None:
             return listed_without_parts(top)
         return listed_by_parts(top, *parts)
     except OSError as error:
-        raise UserError(f"{top} cannot be read: {error}") from error
+        raise MissingSource(f"{top} cannot be read: {error}") from error
 
 
 def listed_without_parts(top: Path) -> Listing:
@@ -223,12 +223,15 @@ def examples(some: dict[str, str], top: Path) -> str:
 
 
 def tree(path: str, root: Path | None) -> Path:
-    """The folder of this path; MissingSource if there is none."""
+    """The folder of this path; MissingSource if there is none that may be read."""
     given = Path(path).expanduser()
     places = [given] if given.is_absolute() else [data_root(root) / given, given.absolute()]
-    for place in places:
-        if place.is_dir():
-            return place
+    try:
+        for place in places:
+            if place.is_dir():
+                return place
+    except OSError as error:
+        raise MissingSource(f"source '{FOLDER}{path}' cannot be read: {error}") from error
     looked = f"{places[0]} is no folder"
     if len(places) > 1:
         looked = f"{places[0]} and {places[1]} are no folder"
