@@ -279,7 +279,8 @@ def test_more_pictures_than_fit_into_memory_are_told_before_any_is_read(top, mon
 
 
 def png16(path: Path, pixels: np.ndarray) -> None:
-    """A PNG of 16 bits a channel, written byte by byte: grey (h, w) or RGB (h, w, 3)."""
+    """A PNG of 16 bits a channel, written byte by byte: (h, w), or (h, w, 2 or 3 or 4)."""
+    colour_type = 0 if pixels.ndim == 2 else {2: 4, 3: 2, 4: 6}[pixels.shape[2]]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     chunks = [
         (
@@ -289,7 +290,7 @@ def png16(path: Path, pixels: np.ndarray) -> None:
                 pixels.shape[1],
                 pixels.shape[0],
                 16,
-                0 if pixels.ndim == 2 else 2,
+                colour_type,
                 0,
                 0,
                 0,
@@ -358,6 +359,18 @@ def test_colours_of_16_bits_are_scaled_as_grey_is(tmp_path, ending, most):
     seen_in, bad, _ = pictures.decoded(((str(file), ()),), 16)
     assert bad == {}
     assert abs(seen_in[0].permute(1, 2, 0).numpy() - numbers * (255 / most)).max() <= 1
+
+
+@pytest.mark.parametrize("white", [255, 65535])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_an_alpha_of_16_bits_has_a_white_of_its_own(tmp_path, channels, white):
+    numbers = np.random.default_rng(0).integers(0, 256, (16, 16, channels))
+    numbers[..., -1] = white
+    png16(tmp_path / "x.png", numbers)
+    seen_in, bad, _ = pictures.decoded(((str(tmp_path / "x.png"), ()),), 16)
+    assert bad == {}
+    expected = np.broadcast_to(numbers[..., :-1], (16, 16, 3))
+    assert (seen_in[0].permute(1, 2, 0).numpy() == expected).all()
 
 
 def test_pictures_without_a_known_white_are_told(top):

@@ -30,11 +30,19 @@ WHITES = (255, 4095, 65535)  # what is white in files of 16 bits that use 8, 12 
 
 MOST_PIXELS = 178_956_970  # of a picture; opened, it takes 0.5 GB
 
-OTHER_ENDS = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B"}
-"""PIL's layouts of 16 bits a channel, of which it reads the upper byte; and, by them, those by
-which it would read the lower byte of the same numbers."""
-if sys.byteorder == "big":
-    OTHER_ENDS[";16N"] = ";16L"
+GREY_AND_ALPHA = "LA;16B"
+OTHER = "B" if sys.byteorder == "little" else "L"  # than this machine's order of bytes
+LOWER_BYTES = {
+    "RGB;16B": "RGB;16L",
+    "RGB;16L": "RGB;16B",
+    "RGB;16N": f"RGB;16{OTHER}",
+    "RGBA;16B": "RGBA;16L",
+    "RGBA;16L": "RGBA;16B",
+    "RGBA;16N": f"RGBA;16{OTHER}",
+    GREY_AND_ALPHA: "RGBA",  # that is, its four bytes as they lie
+}
+"""PIL's names for layouts of 16 bits a channel, of which it reads the upper bytes; and, by them,
+for those by which it would read the lower bytes of the same numbers."""
 
 
 @lru_cache(maxsize=8)
@@ -181,15 +189,18 @@ def with_lower_bytes(image: Image.Image) -> Image.Image:
 
     Others are returned as they are: PIL reads the upper byte of each number, which is enough.
     """
-    tiles = [reading_lower_bytes(tile) for tile in getattr(image, "tile", [])]
-    if image.mode not in ("RGB", "RGBA") or not tiles or None in tiles:
+    layouts = {layout_of(tile) for tile in getattr(image, "tile", [])}
+    if image.mode not in ("RGB", "RGBA") or not layouts or not layouts <= set(LOWER_BYTES):
         return image
     upper = np.asarray(image).astype(np.int32)
     if upper[..., :3].max() > 15:
         return image
     with Image.open(image.filename) as again:  # type: ignore[attr-defined]
-        again.tile = tiles  # type: ignore[attr-defined]
-        numbers = upper * 256 + np.asarray(again)
+        again.tile = [reading_lower_bytes(tile) for tile in again.tile]  # type: ignore[attr-defined]
+        lower = np.asarray(again)
+    if layouts == {GREY_AND_ALPHA}:
+        lower = lower[..., [1, 1, 1, 3]]
+    numbers = upper * 256 + lower
     colour, alpha = numbers[..., :3], numbers[..., 3:]
     parts = [in_8_bits(part) for part in (colour, alpha) if part.size]
     lighter = Image.fromarray(np.concatenate(parts, 2))
@@ -197,15 +208,19 @@ def with_lower_bytes(image: Image.Image) -> Image.Image:
     return lighter
 
 
+def layout_of(tile: Any) -> str:
+    """PIL's name for how the bytes of a part of a picture lie."""
+    arguments = tile[3]
+    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
 def reading_lower_bytes(tile: Any) -> Any:
-    """What PIL is told to decode, with the layout of the lower bytes; None where it has none."""
+    """What PIL is told to decode, with the layout of the lower bytes."""
     codec, extents, offset, arguments = tile
-    layout = arguments if isinstance(arguments, str) else arguments[0]
-    if not isinstance(layout, str) or layout[-4:] not in OTHER_ENDS:
-        return None
-    layout = layout[:-4] + OTHER_ENDS[layout[-4:]]
-    changed = layout if isinstance(arguments, str) else (layout, *arguments[1:])
-    return type(tile)(codec, extents, offset, changed)
+    layout = LOWER_BYTES[layout_of(tile)]
+    if isinstance(arguments, tuple):
+        return type(tile)(codec, extents, offset, (layout, *arguments[1:]))
+    return type(tile)(codec, extents, offset, layout)
 
 
 def background(pixels: np.ndarray) -> tuple[int, int, int, int]:
