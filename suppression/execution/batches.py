@@ -33,10 +33,17 @@ def check_sources(runs: list[Run], context: Context, note: Note = ignore) -> Non
         UserError: if a source is missing, or has too few instances for a cell.
     """
     seen = set()
+    told: set[str] = set()  # cells that ask for different parts of a source hear the same
+
+    def once(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            note(text)
+
     for run in runs:
         asked = what_is_asked_of_sources(run)
         if asked not in seen:
-            load_pools(run, context, torch.device("cpu"), note)
+            load_pools(run, context, torch.device("cpu"), once)
             seen.add(asked)
 
 
@@ -49,7 +56,7 @@ def fingerprints(run: Run, store: Store, root: Path | None) -> dict[str, str]:
 
     Those that come with a package have none.
     """
-    found = {}
+    found: dict[str, str] = {}
     for prerequisite in run.prerequisites.values():
         found |= trained_on(store, prerequisite.key)
     for name in names_of_sources(run).values():
@@ -85,8 +92,13 @@ def exchanged(store: Store, keys: Iterable[str], root: Path | None) -> dict[str,
 def trained_on(store: Store, key: str) -> dict[str, str]:
     """The fingerprints of a stored cell's sources, as they were; none if it does not tell them."""
     try:
-        return store.about(key).get("sources", {})
-    except (OSError, ValueError):  # not there, or damaged, which is found elsewhere
+        return dict(store.about(key).get("sources", {}))
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ):  # not there, or damaged, which is found elsewhere
         return {}
 
 

@@ -155,7 +155,7 @@ def test_pictures_in_both_parts_are_told(tmp_path):
     (top / "test" / "cat" / "0.png").write_bytes((top / "train" / "dog" / "1.png").read_bytes())
     plan = make_plan("digits_on_photos", scale="smoke", pins={"photos": [f"folder:{top}"]})
     notes = []
-    check_sources(plan.cells[:1], Context(store=tmp_path, device="cpu"), notes.append)
+    check_sources(plan.cells, Context(store=tmp_path, device="cpu"), notes.append)
     (note,) = notes
     assert "1 of 6 held-out files are training files, too, byte for byte" in note
     assert "(test/cat/0.png is train/dog/1.png)" in note

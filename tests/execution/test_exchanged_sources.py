@@ -197,6 +197,16 @@ def test_a_cell_tells_the_sources_of_what_it_builds_on(tmp_path):
     assert len(exchanged(store, plan.before, None)) == 1
 
 
+@pytest.mark.parametrize("about", ["", "[]", "5", '{"sources": 5}', '{"sources": ["a"]}', "\xff"])
+def test_a_damaged_description_of_a_cell_tells_nothing(tmp_path, about):
+    store = Store(tmp_path)
+    store.publish("k", cell={}, weights={}, trace=[], about={"sources": {"mnist": "old"}})
+    assert trained_on(store, "k") == {"mnist": "old"}
+    (tmp_path / "cells" / "k" / "about.json").write_bytes(about.encode("latin-1"))
+    assert trained_on(store, "k") == {}
+    assert store.damage("k")
+
+
 def test_a_checkpoint_of_other_pictures_is_not_gone_on_with(tmp_path):
     tensors = {"x": torch.ones(2)}
     Store(tmp_path).workplace("k", {"folder:pics": "old"}).save(tensors, step=3)

@@ -95,7 +95,7 @@ class Listing:
     @property
     def files(self) -> list[Path]:
         """All files of both parts."""
-        found = []
+        found: list[Path] = []
         for part in (self.training, self.held_out):
             for paths in part.values():
                 found += paths
@@ -124,7 +124,7 @@ def listed_without_parts(top: Path) -> Listing:
 
 
 def listed_by_parts(top: Path, training: Path, held_out: Path) -> Listing:
-    passed_over = []
+    passed_over: list[tuple[Path, str]] = []
     for entry in sorted(top.iterdir()):
         if entry not in (training, held_out):
             passed_over.append((entry, f"beside {training.name}/ and {held_out.name}/"))
@@ -134,8 +134,8 @@ def listed_by_parts(top: Path, training: Path, held_out: Path) -> Listing:
     strange = sorted(set(folder_names(held_out)) - set(classes))
     if strange:
         raise UserError(f"{held_out} has the class folder '{strange[0]}', which {training} has not")
-    files = [files_of(part, classes, passed_over) for part in (training, held_out)]
-    return Listing(classes, *files, passed_over)
+    of_training = files_of(training, classes, passed_over)
+    return Listing(classes, of_training, files_of(held_out, classes, passed_over), passed_over)
 
 
 def parts_of(top: Path) -> tuple[Path, Path] | None:
