@@ -16,7 +16,7 @@ from suppression.data.sources.contents import sha256, stamp
 from suppression.data.sources.decoding import decoded
 from suppression.data.sources.root import data_root
 from suppression.errors import UserError
-from suppression.notes import Note, ignore
+from suppression.notes import Note
 
 FOLDER = "folder:"
 TEST_SHARE = 0.2  # of a folder that has no parts of its own
