@@ -80,7 +80,9 @@ def test_files_that_are_no_pictures_are_left_out_and_noted_on_request(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "tree" / name).mkdir(parents=True)
         for i in range(10):
-            Image.new("RGB", (16, 16), (i, 0, 0)).save(tmp_path / "tree" / name / f"{i}.png")
+            Image.new("RGB", (16, 16), (i, 0, ord(name))).save(
+                tmp_path / "tree" / name / f"{i}.png"
+            )
         (tmp_path / "tree" / name / "bad.png").write_text("no picture")
     scenes = RandomBits(source="folder:tree", canvas=16)
     with pytest.raises(UserError, match="cannot be used"):
