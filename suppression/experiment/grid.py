@@ -44,10 +44,12 @@ def controls_of(settings: Settings) -> list[dict[str, Any]]:
     """The recipe's controls, with the pins on what arms of their method set, too.
 
     A temperature that is pinned is that of an arm and of its control. What alone a control sets,
-    as `redraw`, stays as it is written: with another value an arm is no control.
+    as `redraw`, stays as it is written: with another value an arm is no control. Those that are
+    written are among them, too: arms that are not asked for have them beside.
     """
-    found = []
-    for control in written_arms(settings, "controls"):
+    written = written_arms(settings, "controls")
+    found = [*written]
+    for control in written:
         of_arms: set[str] = set()
         for arm in settings.recipe.arms:
             if arm["method"] == control["method"]:
