@@ -36,6 +36,7 @@ from suppression.notes import Note
 from suppression.reporting import records
 from suppression.reporting.console import cell_text, live_table
 from suppression.reporting.result import Result
+from suppression.reporting.summary import published_beside_no_arm
 
 if TYPE_CHECKING:
     from torch import nn
@@ -407,6 +408,9 @@ def carry_out(
     work = work or work_of(planned, context)
     for text in idle_pins(planned, pinned or {}):
         note(text)
+    alone = published_beside_no_arm(planned)
+    if alone:
+        note(alone)
     leave_out_damaged(work, note)
     failures: dict[str, str] = {}
     check_missing(work, context, note)

@@ -25,6 +25,7 @@ from suppression.experiment.spec import (
     is_number,
     load_card,
     load_recipe,
+    published_settings,
 )
 from suppression.methods import METHODS
 
@@ -195,6 +196,8 @@ def check_recipe(
         if not isinstance(told.get("method"), str):
             there = ", ".join(METHODS)
             raise UserError(f"{name}: [pretrain.{table}] names no method; there are: {there}")
+    for i, row in enumerate(recipe.published.rows if recipe.published else []):
+        typed(published_settings(row), f"{name}: published.rows[{i}]", card.kind)
     for each in recipe.retention:
         if each.feature not in card.features:
             where = f"{name}: retention: card {recipe.data} has no feature"

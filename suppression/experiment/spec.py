@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,23 @@ class Published(Strict):
                     f"rows[{i}].accuracy has {len(values)} values, the axis {len(self.axis)} places"
                 )
         return self
+
+    @model_validator(mode="after")
+    def no_row_stands_twice(self) -> Published:
+        seen: list[dict[str, Any]] = []
+        for i, row in enumerate(self.rows):
+            of = {name: value for name, value in row.items() if name != "accuracy"}
+            if of in seen:
+                raise ValueError(
+                    f"rows[{i}] is of the same arm and feature as rows[{seen.index(of)}]"
+                )
+            seen.append(of)
+        return self
+
+
+def published_settings(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The arm's settings in a row of the published table."""
+    return {name: value for name, value in row.items() if name not in ("feature", "accuracy")}
 
 
 def is_number(value: object) -> bool:

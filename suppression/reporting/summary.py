@@ -28,6 +28,7 @@ from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row
 from suppression.experiment.run import Run
+from suppression.experiment.spec import Published, published_settings
 from suppression.metrics.intervals import mean_interval
 
 OUTPUT = "output"  # the layer of what is asked of a network's last output, whatever that is
@@ -429,20 +430,36 @@ def published_row(plan: Plan, arm: Arm, line: Line) -> list[float] | None:
         return None
     if plan.recipe.axis != "layer" and line.layer not in ("h", OUTPUT):
         return None
-    settings = {
-        name: value
-        for name, value in arm.settings.items()
-        if name not in published.untold and value is not None
-    }
+    settings = known_settings(published, arm)
     for row in published.rows:
         if row["feature"] == line.feature and published_settings(row) == settings:
             return row["accuracy"]
     return None
 
 
-def published_settings(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The arm's settings in a row of the published table."""
-    return {name: value for name, value in row.items() if name not in ("feature", "accuracy")}
+def published_beside_no_arm(plan: Plan) -> str:
+    """A sentence on the published rows that stand beside no arm of the recipe; "" if all do."""
+    published = plan.recipe.published
+    if published is None:
+        return ""
+    ours = [known_settings(published, arm) for arm in plan.every_arm]
+    alone = [i for i, row in enumerate(published.rows) if published_settings(row) not in ours]
+    if not alone:
+        return ""
+    first = Arm(published_settings(published.rows[alone[0]])).label
+    return (
+        f"{plan.name}: {len(alone)} of {len(published.rows)} published rows stand beside no arm of "
+        f"the recipe, as published.rows[{alone[0]}] ({first}): table and figure do not show them"
+    )
+
+
+def known_settings(published: Published, arm: Arm) -> dict[str, Any]:
+    """What is set in an arm, but for what the published table does not tell."""
+    return {
+        name: value
+        for name, value in arm.settings.items()
+        if name not in published.untold and value is not None
+    }
 
 
 def published_value(plan: Plan, arm: Arm, line: Line, x: Any) -> float | None:

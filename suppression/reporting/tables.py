@@ -11,6 +11,7 @@ from suppression.evaluation.base import ACCURACY, Measure
 from suppression.evaluation.probes import AXES, PROBES, SCENES, switched_on
 from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
+from suppression.experiment.spec import published_settings
 from suppression.metrics.intervals import verdict
 from suppression.reporting import retention
 from suppression.reporting.numbers import plus_minus, value_text
@@ -20,7 +21,6 @@ from suppression.reporting.summary import (
     Summary,
     as_published,
     published_at,
-    published_settings,
 )
 
 VERDICT = (

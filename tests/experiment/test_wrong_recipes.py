@@ -14,6 +14,7 @@ from suppression.experiment import files
 from suppression.experiment.plan import make_plan
 from suppression.experiment.schema import kind_of_data, parameters_of
 from suppression.experiment.spec import load_card, load_recipe
+from suppression.reporting.summary import published_beside_no_arm
 
 RECIPE = """
 title = "Mine"
@@ -82,6 +83,17 @@ WRONG = [
     (", accuracy = [98.7, 98.3]", "", r"published: rows\[0\].accuracy is no list of percentages"),
     ('feature = "first", accuracy', "accuracy", r"published: rows\[0\] names no feature"),
     ('source = "nowhere"', "", "published.source is missing"),
+    (
+        'feature = "first", accuracy',
+        'feature = "one", accuracy',
+        r"rows\[0\]: card two_digits has no",
+    ),
+    ("tau = 0.2, feature", "tua = 0.2, feature", r"rows\[0\]: two_digits has no parameter 'tua'"),
+    (
+        "98.3] }]",
+        '98.3] }, { tau = 0.2, feature = "first", method = "simclr", accuracy = [1, 2] }]',
+        r"rows\[1\] is of the same arm and feature as rows\[0\]",
+    ),
     ('data = "two_digits"', 'data = "two_digits"\nmeasure = "foo"', "there is no measure 'foo'"),
     (
         '{ feature = "first",',
@@ -225,3 +237,11 @@ def test_all_that_ships_is_right():
         assert load_recipe(name).title
     for name in files.names("datasets"):
         assert parameters_of(kind_of_data(load_card(name).kind), "dataset") is not None
+
+
+def test_published_rows_beside_no_arm_are_told(tmp_path):
+    beside = published_beside_no_arm(planned(tmp_path))
+    assert beside == ""
+    told = published_beside_no_arm(planned(tmp_path, "tau = 0.2, feature", "tau = 0.3, feature"))
+    assert "1 of 1 published rows stand beside no arm" in told
+    assert "published.rows[0] (simclr, tau 0.3)" in told
