@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from suppression import expect
 from suppression.errors import UserError
@@ -141,19 +141,24 @@ class Threshold(NamedTuple):
         value: The position along the axis.
         low: Lower bound of the position.
         high: Upper bound of the position.
-        fitted: Whether the position comes from the fitted logistic, and the bounds are its 95 %
-            interval. If not, it is interpolated between the two neighboring positions that the
-            means fall between, and these are the bounds.
+        kind: "interval" where the bounds are a 95 % interval. "bracket" where all that is known is
+            that the level lies between the positions `low` and `high`, at which was measured;
+            `value` then is interpolated and bears no interval.
 
     Example:
-        >>> Threshold(5.0, 4.0, 6.0, fitted=False)
-        Threshold(value=5.0, low=4.0, high=6.0, fitted=False)
+        >>> Threshold(5.0, 4.0, 6.0, "bracket").fitted
+        False
     """
 
     value: float
     low: float
     high: float
-    fitted: bool
+    kind: Literal["interval", "bracket"]
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the bounds are an interval."""
+        return self.kind == "interval"
 
 
 def threshold(x: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> Threshold | None:
@@ -182,7 +187,7 @@ def threshold(x: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> 
         >>> print(f"{half.value:.1f} [{half.low:.1f}, {half.high:.1f}]")
         5.4 [5.3, 5.4]
         >>> threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0])
-        Threshold(value=5.0, low=4, high=6, fitted=False)
+        Threshold(value=5.0, low=4, high=6, kind='bracket')
         >>> threshold([0, 2, 4, 6, 8], [1.0, 0.9, 1.0, 0.9, 0.8]) is None
         True
     """
@@ -207,7 +212,7 @@ def threshold(x: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> 
     half_width = _half_width(parameters, covariance, level, degrees=len(x) - len(parameters))
     if not half_width < positions[-1] - positions[0]:
         return interpolated
-    return Threshold(value, value - half_width, value + half_width, fitted=True)
+    return Threshold(value, value - half_width, value + half_width, "interval")
 
 
 def _means(positions: list[float], x: Sequence[float], y: Sequence[float]) -> list[float]:
@@ -226,7 +231,7 @@ def _interpolate(positions: list[float], means: list[float], level: float) -> Th
         if means[i] >= level > means[i + 1]:
             left, right = positions[i], positions[i + 1]
             share = (means[i] - level) / (means[i] - means[i + 1])
-            return Threshold(left + share * (right - left), left, right, fitted=False)
+            return Threshold(left + share * (right - left), left, right, "bracket")
     return None
 
 

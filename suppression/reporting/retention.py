@@ -82,7 +82,7 @@ def half_left(asked: Retention, found: Retained) -> Threshold | None:
     at = threshold(places, values) if places else None
     if at is None or not asked.log2:
         return at
-    return Threshold(2**at.value, 2**at.low, 2**at.high, at.fitted)
+    return Threshold(2**at.value, 2**at.low, 2**at.high, at.kind)
 
 
 def halves(summary: Summary, line: Line, arm: Arm) -> list[Threshold]:

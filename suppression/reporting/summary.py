@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from suppression.errors import UserError
 from suppression.evaluation.base import Measure
@@ -37,6 +37,29 @@ Status = Literal[
     "measured", "not applicable", "failed", "not asked for", "missing", "at the ends only"
 ]
 Where = tuple[str, str, str, str | None]  # feature, scenes, probe and layer of a row
+
+# What an interval is over. "none": there is none; where there are several seeds, their values are
+# told in its place.
+IntervalKind = Literal["seeds and instances", "seeds", "instances", "none"]
+NO_BOUNDS = (math.nan, math.nan)
+FEWEST_SEEDS = 3  # that have an interval: that of two would be twelve times their distance
+
+
+class Interval(NamedTuple):
+    """A mean over seeds with its 95 % interval; NaN where there is none.
+
+    Args:
+        mean: Over seeds.
+        low: Lower bound.
+        high: Upper bound.
+        kind: What it is over. That of one seed is over instances alone, and says nothing of
+            other seeds.
+    """
+
+    mean: float
+    low: float
+    high: float
+    kind: IntervalKind
 
 
 @dataclass(frozen=True)
@@ -79,12 +102,13 @@ class Point:
         x: The place.
         by_seed: The measure by seed, as a share where it is a percentage.
         mean: Over seeds; NaN where nothing was measured.
-        low: Lower bound of the 95 % interval: over seeds (t), or that of the one seed's own.
-        high: Its upper bound; NaN where there is none.
+        low: Lower bound of the 95 % interval; NaN where there is none.
+        high: Its upper bound.
         cases: How many independent test pictures each seed has, at least.
         published: The published percentage that stands beside it.
         status: Whether it was measured, and if not, why.
         converged: Whether all fits that were read converged.
+        interval: What the interval is over (`IntervalKind`).
     """
 
     arm: Arm
@@ -98,11 +122,22 @@ class Point:
     published: float | None
     status: Status
     converged: bool = True
+    interval: IntervalKind = "none"
 
     @property
     def n(self) -> int:
         """How many seeds."""
         return len(self.by_seed)
+
+    @property
+    def is_one_seed(self) -> bool:
+        """Whether its interval, if it has one, says nothing of other seeds."""
+        return self.n == 1
+
+    @property
+    def values(self) -> list[float]:
+        """The measure of each seed, in the order of seeds: shown where there is no interval."""
+        return [self.by_seed[seed] for seed in sorted(self.by_seed)]
 
     @property
     def unit(self) -> int:
@@ -227,7 +262,7 @@ class Summary:
                 f"{line.layer}) at {self.plan.recipe.axis} {x} are of seeds {seeds}; statistics "
                 "need one row a seed"
             )
-        mean, low, high = interval(rows, line.measure, line.of)
+        mean, low, high, kind = interval(rows, line.measure, line.of)
         return Point(
             arm=arm,
             line=line,
@@ -240,6 +275,7 @@ class Summary:
             published=published_value(self.plan, arm, line, x),
             status=self._status(arm, x, bool(rows)),
             converged=all(row.get("converged") is not False for row in rows),
+            interval=kind,
         )
 
     def _rows_at(self, arm: Arm, line: Line, x: Any) -> list[Row]:
@@ -376,19 +412,46 @@ def readout(row: Row) -> str:
     return line_of(row["probe"])
 
 
-def interval(rows: list[Row], column: str, measure: Measure) -> tuple[float, float, float]:
-    """Mean and 95 % interval over seeds (t), or the one seed's own (Wilson's for an accuracy)."""
+def interval(rows: list[Row], column: str, measure: Measure) -> Interval:
+    """Mean and 95 % interval of a column of rows, one a seed.
+
+    The rule is one for tables, figures and verdicts: three seeds or more have a t-interval over
+    seeds, two have none, and one has its own, over instances alone, as have seeds that agree to the
+    last picture. An interval from 0 to 100 % says nothing and is none.
+    """
     if not rows:
-        return math.nan, math.nan, math.nan
-    if len(rows) == 1:
-        row = rows[0]
-        bounds = [row.get(name) if name else None for name in (measure.low, measure.high)]
-        low, high = (math.nan if bound is None else bound for bound in bounds)
-        return row[column], low, high
+        return Interval(math.nan, math.nan, math.nan, "none")
     mean, low, high = mean_interval([row[column] for row in rows])
-    if measure.percent:
-        low, high = max(low, 0.0), min(high, 1.0)
-    return mean, low, high
+    kind: IntervalKind = "seeds"
+    if not low < high:
+        low, high = own_bounds(rows, measure)
+        kind = "instances"
+    if 1 < len(rows) < FEWEST_SEEDS:
+        return Interval(mean, math.nan, math.nan, "none")
+    return sensible(Interval(mean, low, high, kind), 0.0 if measure.percent else -math.inf)
+
+
+def own_bounds(rows: list[Row], measure: Measure) -> tuple[float, float]:
+    """The mean bounds of each seed's own interval; NaN where they have none."""
+    found = []
+    for name in (measure.low, measure.high):
+        values = [row.get(name) if name else None for row in rows]
+        known = [value for value in values if value is not None]
+        found.append(sum(known) / len(rows) if len(known) == len(rows) else math.nan)
+    return found[0], found[1]
+
+
+def sensible(found: Interval, least: float) -> Interval:
+    """The interval within `least` to 1 for a share, as it is for another measure.
+
+    One without a width, or over all that is possible, is none.
+    """
+    mean, low, high, kind = found
+    if least > -math.inf:
+        low, high = max(low, least), min(high, 1.0)
+        if low == least and high == 1:
+            low = high
+    return Interval(mean, low, high, kind) if low < high else Interval(mean, *NO_BOUNDS, "none")
 
 
 # --- published values ------------------------------------------------------------------------

@@ -133,8 +133,8 @@ def test_the_half_point_of_the_published_digit_size_curve_is_where_the_facts_hav
 @pytest.mark.parametrize(("tau", "px"), [(0.2, 53.8), (0.05, 76.0)])
 def test_the_thresholds_of_the_published_digit_size_curves_hold_the_facts_half_points(tau, px):
     left = [retention(a, FIRST[tau][0], u) for a, u in zip(FIRST[tau], UNTRAINED, strict=True)]
-    at, low, high, fitted = threshold(np.log2(SIZES), left)
-    assert fitted
+    at, low, high, kind = threshold(np.log2(SIZES), left)
+    assert kind == "interval"
     assert 2**low < px < 2**high
     assert 2**at == pytest.approx(px, abs=1)
 
@@ -155,19 +155,19 @@ def test_the_threshold_of_a_logistic_is_where_it_crosses_and_most_noisy_interval
 
 
 def test_a_step_between_two_places_is_told_as_between_them_however_sure_the_fit_is():
-    assert threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0]) == (5, 4, 6, False)
+    assert threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0]) == (5, 4, 6, "bracket")
     rng = np.random.default_rng(1)
     u = np.repeat([1.0, 4, 16, 64, 256], 3)
     noisy = np.where(u < 256, 1.0, 0.1) + rng.normal(0, 0.02, len(u))
-    at, low, high, fitted = threshold(u, noisy)
-    assert (low, high, fitted) == (64, 256, False)  # nothing was measured between
+    at, low, high, kind = threshold(u, noisy)
+    assert (low, high, kind) == (64, 256, "bracket")  # nothing was measured between
     assert low < at < high
 
 
 def test_a_curve_that_levels_off_near_half_is_told_by_the_places_its_means_fall_between():
     """digit_size at tau 0.2 as recorded: the fit crosses before 27 px, the means after it."""
-    _at, low, high, fitted = threshold(np.log2([9, 18, 23, 27, 32]), [1.0, 1.13, 0.64, 0.55, 0.49])
-    assert not fitted
+    _at, low, high, kind = threshold(np.log2([9, 18, 23, 27, 32]), [1.0, 1.13, 0.64, 0.55, 0.49])
+    assert kind == "bracket"
     assert (2**low, 2**high) == pytest.approx((27, 32))
 
 

@@ -22,8 +22,8 @@ def row_of(cell, accuracy, **more):
         "probe": "linear",
         "layer": "h",
         "accuracy": accuracy,
-        "low": accuracy,
-        "high": accuracy,
+        "low": max(accuracy - 0.02, 0.0),
+        "high": min(accuracy + 0.02, 1.0),
         "guess": 0.1,
         "cases": 100,
     }

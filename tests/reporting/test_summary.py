@@ -32,7 +32,7 @@ def random_rows(plan, row_of, draw):
                     continue
                 value = draw.random()
                 row = row_of(cell, value, feature=feature, scenes=scenes)
-                row["low"], row["high"] = value - 0.05, value + 0.05
+                row["low"], row["high"] = max(value - 0.05, 0.0), min(value + 0.05, 1.0)
                 row["cases"] = draw.randint(50, 200)
                 if feature == "bit":
                     row["decodable"] = draw.randint(0, 8)
@@ -55,7 +55,7 @@ def rows_at(rows, arm, line, x, axis):
 
 
 def by_hand(rows, line):
-    """Mean and bounds: of scipy's t-interval, or the one seed's own."""
+    """Mean and bounds: of scipy's t-interval over three seeds, none of two, or the one's own."""
     values = [row[line.measure] for row in rows]
     if not values:
         return math.nan, math.nan, math.nan
@@ -64,9 +64,13 @@ def by_hand(rows, line):
         bounds = (row["low"], row["high"]) if line.measure == "accuracy" else (math.nan, math.nan)
         return values[0], *bounds
     mean = statistics.fmean(values)
+    if len(values) == 2:
+        return mean, math.nan, math.nan
     low, high = stats.t.interval(0.95, len(values) - 1, loc=mean, scale=stats.sem(values))
     if line.measure == "accuracy":
         low, high = max(low, 0), min(high, 1)
+        if (low, high) == (0, 1):
+            return mean, math.nan, math.nan
     return mean, low, high
 
 
@@ -100,25 +104,41 @@ def test_a_point_is_made_once(planned, along_bits, curves, labelled):
     assert summary.point(arm, summary.lines[0], 4) in summary.points
 
 
-def test_equal_values_have_an_interval_without_a_width(planned, row_of):
+def test_seeds_that_agree_have_the_interval_of_their_pictures_and_none_without_a_width(
+    planned, row_of
+):
     rows = [row_of(cell, 0.5) for cell in planned.cells if cell.parameters["bits"] == 4]
     points = [point for point in summarise(planned, rows).points if point.n]
-    assert {(point.mean, point.low, point.high) for point in points} == {(0.5, 0.5, 0.5)}
+    told = {(point.mean, point.low, point.high, point.interval) for point in points}
+    assert told == {(0.5, 0.48, 0.52, "instances")}
 
 
-def test_the_interval_of_one_seed_is_its_own_and_of_another_measure_that_of_its_name():
+NONE = (math.nan, math.nan, "none")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.5], (0.4, 0.6, "instances")),
+        ([0.5, 0.6], NONE),
+        ([0.1, 0.9, 0.5], NONE),  # from 0 to 100 %
+        ([0.5, 0.51, 0.52], (0.51 - 4.303 * 0.01 / 3**0.5, 0.51 + 4.303 * 0.01 / 3**0.5, "seeds")),
+        ([], NONE),
+    ],
+)
+def test_the_rule_for_intervals_by_the_number_of_seeds(values, expected):
+    rows = [{"accuracy": value, "low": value - 0.1, "high": value + 0.1} for value in values]
+    found = interval(rows, "accuracy", MEASURES["accuracy"])
+    assert found[1:3] == pytest.approx(expected[:2], abs=1e-4, nan_ok=True)
+    assert found.kind == expected[2]
+
+
+def test_the_interval_of_one_seed_is_that_of_its_measure():
     row = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "nmi": 0.2, "nmi_low": 0.1, "nmi_high": 0.3}
-
-    def of(name, rows):
-        return interval(rows, name, MEASURES[name])
-
-    assert of("accuracy", [row]) == (0.5, 0.4, 0.6)
-    assert of("nmi", [row]) == (0.2, 0.1, 0.3)
-    mean, low, high = of("entropy", [{"entropy": 5.0, "low": 0.4, "high": 0.6}])
+    assert interval([row], "nmi", MEASURES["nmi"]) == (0.2, 0.1, 0.3, "instances")
+    mean, *bounds = interval([{**row, "entropy": 5.0}], "entropy", MEASURES["entropy"])
     assert mean == 5.0
-    assert math.isnan(low)
-    assert math.isnan(high)
-    assert all(math.isnan(value) for value in of("accuracy", []))
+    assert tuple(bounds) == pytest.approx(NONE, nan_ok=True)
 
 
 def test_two_rows_of_one_seed_are_no_statistics(planned, along_bits, curves, labelled):

@@ -49,7 +49,7 @@ def test_outcomes_are_those_of_the_paired_t_test():
     draw = random.Random(0)
     seen = []
     for _ in range(300):
-        n = draw.randint(2, 6)
+        n = draw.randint(3, 6)
         shift = draw.choice([-0.2, -0.05, 0.0, 0.05, 0.2])
         start = [draw.gauss(0.5, 0.1) for _ in range(n)]
         after = [value + draw.gauss(shift, 0.04) for value in start]
@@ -176,7 +176,7 @@ def test_nothing_is_said_of_nothing(planned):
 
 
 def test_only_the_floor_was_run_and_its_highest_and_lowest_are_told(along_bits):
-    plan = make_plan("random_bits", seeds=2, pins={"method": ["untrained"]})
+    plan = make_plan("random_bits", seeds=3, pins={"method": ["untrained"]})
     words = told(plan, along_bits, {"untrained": FALLING})
     assert words == (
         "Highest of 'class' (together): 90 %, untrained, bits 0; lowest: 10 %, untrained, bits 8."
