@@ -32,6 +32,7 @@ from suppression.experiment.run import Run, part
 from suppression.experiment.schema import coerce, kind_of_data, parameters_of
 from suppression.experiment.spec import load_card
 from suppression.experiment.validation import check_cell
+from suppression.metrics.units import without_units
 from suppression.notes import Note
 from suppression.reporting import records
 from suppression.reporting.console import cell_text, live_table
@@ -542,8 +543,13 @@ def result_endings(planned: Plan) -> list[str]:
 def digest_of(result: Result) -> str:
     """Equal for results that are drawn alike."""
     labels = [arm.label for arm in result.plan.arms]
-    drawn_from = json.dumps([result.shown_rows, result.plan.axis, labels], sort_keys=True)
-    return hashlib.sha256(drawn_from.encode()).hexdigest()
+    rows, units = [], hashlib.sha256()
+    for row in result.shown_rows:
+        rows.append(without_units(row))
+        if "units" in row:
+            units.update(row["units"].digest)
+    drawn_from = [rows, units.hexdigest(), result.plan.axis, labels]
+    return hashlib.sha256(json.dumps(drawn_from, sort_keys=True).encode()).hexdigest()
 
 
 def drawn(result: Result, store: Store, context: Context) -> dict[str, bytes]:
@@ -583,7 +589,7 @@ def record(
     whole: Plan | None = None,
     overwrite: bool = False,
 ) -> list[str]:
-    """Write a record to `out`: csv, svg, pictures, and a .json of how it was made.
+    """Write a record to `out`: csv, units, svg, pictures, and a .json of how it was made.
 
     Args:
         result: What was found.
@@ -615,12 +621,14 @@ def record(
         parameters: set[str] = set()
         for cell in whole.cells:
             parameters.update(cell.parameters)
-        rows = records.grown(known, result.rows, parameters)
+        rows = records.grown(known, result.own_rows, parameters)
         pictures = {"svg": saved(figure(summarise(whole, rows)), "svg")}
-        return records.write(out, name, {"csv": to_csv(rows).encode(), **pictures}, [*before, made])
+        files = {**records.files_of_rows(rows), **pictures}
+        return records.write(out, name, files, [*before, made])
     if not overwrite:
         records.check_free(out, name)
     kept = store.results_of(name, digest_of(result), result_endings(planned))
     pictures = kept or drawn(result, store, context)
     pictures.pop("png")
-    return records.write(out, name, {"csv": to_csv(result.rows).encode(), **pictures}, [made])
+    files = {**records.files_of_rows(result.own_rows), **pictures}
+    return records.write(out, name, files, [made])

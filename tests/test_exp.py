@@ -259,7 +259,8 @@ def test_a_record_is_written_before_anything_is_told(smoke, capsys, tmp_path, mo
     monkeypatch.setattr("suppression.exp.print_result", broken)
     code, _, err = door(capsys, *SMOKE, "--store", smoke, "--out", tmp_path / "record")
     assert (code, "what is published is no number" in err) == (2, True), err
-    assert {path.suffix for path in (tmp_path / "record").iterdir()} == {".csv", ".svg", ".json"}
+    endings = {path.name.split(".", 2)[2] for path in (tmp_path / "record").iterdir()}
+    assert endings == {"csv", "units.npz", "svg", "json"}
 
 
 def test_what_was_found_is_told_also_where_no_record_can_be_written(

@@ -81,6 +81,10 @@ class DigitAndPhoto(Scenes):
         carrier = {"digit": factors["instance"], "scene": factors["photo"]}
         return {name: carrier[name] for name in self.features}
 
+    def units(self, factors: Factors, pool: Pool) -> dict[str, Tensor]:
+        units = {"digit": factors["instance"], "scene": photos_of(pool).original(factors["photo"])}
+        return {name: units[name] for name in self.features}
+
     def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
         names = {"digit": pool.names, "scene": photos_of(pool).names}
         return {name: names[name] for name in self.features}

@@ -41,8 +41,8 @@ class Scenes(ABC):
     The rest has a default, which a subclass overrides where it is not true:
 
     - `channels` (1) and `planes` (0): what a network sees of a scene.
-    - `labels` (the factor of the feature's name), `classes` (those of the pool) and `carriers`
-      (the factor `instance`).
+    - `labels` (the factor of the feature's name), `classes` (those of the pool), `carriers`
+      (the factor `instance`) and `units` (the carriers, or what they are cut out of).
     - `again` (the same factors): what of a scene the second view sees drawn anew; and
       `competitors` (none): the features whose class that may change.
     - `objects` (none) and `of_objects`: the objects of the same classes that a scene shows.
@@ -240,6 +240,15 @@ class Scenes(ABC):
         Pictures of one carrier are not independent cases for a probe's interval.
         """
         return dict.fromkeys(self.features, factors["instance"])
+
+    def units(self, factors: Factors, pool: Pool) -> dict[str, Tensor]:
+        """The number of the held-out unit behind each feature, (n,) int64.
+
+        That is the carrier, or the picture that it was cut out of: what a probe's interval counts
+        as one case.
+        """
+        carriers = self.carriers(factors)
+        return {name: pool.original(carrier) for name, carrier in carriers.items()}
 
     def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
         """The names of each feature's classes, in the order of their labels."""

@@ -29,6 +29,8 @@ class Pool:
         labels: Their classes (m,) int64, positions in `names`.
         names: What the classes are called.
         photos: The photographs beside the digits, where scenes need both.
+        originals: The number of the picture that each instance is cut out of, (m,) int64; each is
+            its own if None.
 
     >>> import torch
     >>> pool = Pool(torch.zeros(5, 28, 28, dtype=torch.uint8), torch.arange(5))
@@ -40,6 +42,7 @@ class Pool:
     labels: Tensor
     names: tuple[str, ...] = tuple("0123456789")
     photos: Pool | None = None
+    originals: Tensor | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -77,6 +80,10 @@ class Pool:
         count.scatter_add_(0, self.labels, torch.ones_like(self.labels))
         return self.labels.argsort(stable=True), count.cumsum(0) - count, count
 
+    def original(self, numbers: Tensor) -> Tensor:
+        """The pictures that these instances are cut out of: windows of one are not independent."""
+        return numbers if self.originals is None else self.originals[numbers]
+
     def of_class(self, label: Tensor, which: Tensor) -> Tensor:
         """An instance of each of these classes; any instance for a class that has none.
 
@@ -98,16 +105,22 @@ class Pool:
         device = expect.device("Pool", device)
         photos = None if self.photos is None else self.photos.to(device)
         images, labels = self.images.to(device), self.labels.to(device)
-        return replace(self, images=images, labels=labels, photos=photos)
+        originals = None if self.originals is None else self.originals.to(device)
+        return replace(self, images=images, labels=labels, photos=photos, originals=originals)
 
     @expect.typed
     def first(self, m: int | None) -> Pool:
         """Only the first m instances (all if None); the photographs stay as they are."""
-        return replace(self, images=self.images[:m], labels=self.labels[:m])
+        return self._of(slice(m))
 
     def only(self, numbers: Tensor) -> Pool:
         """Only the instances of these numbers; the photographs stay as they are."""
-        return replace(self, images=self.images[numbers], labels=self.labels[numbers])
+        return self._of(numbers)
+
+    def _of(self, which: Tensor | slice) -> Pool:
+        originals = None if self.originals is None else self.originals[which]
+        images, labels = self.images[which], self.labels[which]
+        return replace(self, images=images, labels=labels, originals=originals)
 
     @expect.typed
     def stratified(self, share: float, rng: torch.Generator) -> Tensor:

@@ -107,7 +107,7 @@ class Anew(Probe):
     def ask(self, asked: Asked) -> Iterator[Row]:
         drawn = {train: asked.draw(train) for train in (True, False)}
         labels = {train: asked.scenes.labels(some) for train, some in drawn.items()}
-        carriers = asked.scenes.carriers(drawn[False])
+        units = asked.units(drawn[False])
         linear = Linear(C=asked.settings.C, max_iter=asked.settings.max_iter)
         for kind, visible, visible_features in asked.scenes.questions():
             names = asked.told_apart(labels[True], visible_features)
@@ -121,8 +121,7 @@ class Anew(Probe):
             rows = []
             for name in names:
                 known = {train: some[name] for train, some in labels.items()}
-                cases = len(carriers[name].unique())
-                for row in answers([linear], asked.layers, held, known, cases):
+                for row in answers([linear], asked.layers, held, known, units[name]):
                     rows.append({"feature": name, "scenes": kind, **row, "probe": self.name})
             yield from rows
             yield from over_bits(rows)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from suppression.data import Scenes
+from suppression.data import Pool, Scenes
 from suppression.data.base import Factors, Visible
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.evaluation.features import Pools, Row, encode_scenes, scene_rng
@@ -130,6 +131,10 @@ class Asked:
         """The scenes that readouts are fitted on (True), or tested with."""
         return self.scenes.factors(self.count(train), self.rng("probe", train), self.pools[train])
 
+    def units(self, drawn: Factors) -> dict[str, np.ndarray]:
+        """The number of the unit behind each feature of held-out scenes, (n,): what is one case."""
+        return units_of(self.scenes, drawn, self.pools[False])
+
     def told_apart(self, labels: Mapping[str, Tensor], names: Sequence[str]) -> list[str]:
         """Those of the features that are asked for and that readouts can be fitted to tell.
 
@@ -154,6 +159,16 @@ class Asked:
         """Features of drawn scenes at every layer, (n, d) each."""
         pool = self.pools[train]
         return encode_scenes(self.method, self.layers, self.scenes, drawn, pool, visible)
+
+
+def units_of(scenes: Scenes, drawn: Factors, pool: Pool) -> dict[str, np.ndarray]:
+    """The number of the unit behind each feature of scenes, (n,).
+
+    A data set that is evaluated may be less than `Scenes`, and have carriers only.
+    """
+    has_units = hasattr(scenes, "units")
+    found = scenes.units(drawn, pool) if has_units else scenes.carriers(drawn)
+    return {name: unit.cpu().numpy() for name, unit in found.items()}
 
 
 class Probe(ABC):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +14,16 @@ from suppression.data import Scenes
 from suppression.data.base import Factors
 from suppression.data.two_views import two_views
 from suppression.errors import UserError
-from suppression.evaluation.base import ACCURACY, RANK, SCORED, Asked, Measure, Probe, Shown
+from suppression.evaluation.base import (
+    ACCURACY,
+    RANK,
+    SCORED,
+    Asked,
+    Measure,
+    Probe,
+    Shown,
+    units_of,
+)
 from suppression.evaluation.features import AT_ONCE, Row, encode
 from suppression.evaluation.spec import ProbeSettings
 from suppression.metrics.intervals import wilson
@@ -115,8 +125,8 @@ class ContrastiveTask(Probe):
         views = two_views(asked.whole, asked.views.global_only, drawn, pool, rng)
         output = "z" if asked.method.has_z else "h"
         outputs = [encode(asked.method, [output], x.split(AT_ONCE))[output] for x in views]
-        carriers = asked.whole.carriers(drawn).values()
-        cases = min(len(carrier.unique()) for carrier in carriers)
+        units = units_of(asked.whole, drawn, pool).values()
+        cases = min(len(np.unique(unit)) for unit in units)
         contrast = getattr(asked.method, "contrast", None)
         row = {"feature": "pairs", "scenes": "views", "probe": self.name, "layer": "output"}
         yield {**row, **pairs(*outputs, cases=cases, contrast=contrast)}

@@ -22,6 +22,7 @@ from suppression.evaluation.evaluator import Moved, ask, check
 from suppression.evaluation.features import Pools, Row, called, features, scene_rng
 from suppression.evaluation.spec import ProbeSettings, filled_in
 from suppression.methods import Method
+from suppression.metrics.units import without_units
 
 # What evaluation needs of a data set.
 MEMBERS = (
@@ -124,7 +125,7 @@ def evaluate(
         except Moved as error:
             raise UserError(f"{called(method.encoder)} moved while it was probed") from error
         check_still(method, few, before)
-    return rows
+    return [without_units(row) for row in rows]
 
 
 def check_data_set(scenes: Any) -> None:

@@ -37,7 +37,7 @@ def knn(
             all neighbours count the same.
 
     Returns:
-        One row: accuracy, low, high, cases and guess.
+        One row: accuracy, low, high, cases, guess, and `units`, which pictures were told rightly.
 
     Example:
         >>> data = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), torch.tensor([0, 0, 1])

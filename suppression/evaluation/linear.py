@@ -31,7 +31,7 @@ def linear(
 
     Returns:
         One row: accuracy, low, high, cases, guess (what naming the class most frequent in `train`
-        would score) and converged.
+        would score), converged, and `units`, which of the pictures were told rightly.
 
     Example:
         >>> import torch

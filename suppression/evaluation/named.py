@@ -16,6 +16,7 @@ from suppression.evaluation.base import ACCURACY, SCORED, Asked, Measure, Probe,
 from suppression.evaluation.features import Row, encode_scenes
 from suppression.evaluation.readouts import Labelled, as_numpy
 from suppression.metrics.intervals import wilson
+from suppression.metrics.units import Units
 
 
 @dataclass(frozen=True)
@@ -167,5 +168,7 @@ class Named(Probe):
                     continue
                 these = [j for j, name in enumerate(scenes.objects) if name == feature]
                 row = {"feature": feature, "scenes": "together", "probe": self.name}
-                cases = len(carriers[:, these].unique())
-                yield {**row, "layer": layer, **told.row(these, cases)}
+                shown = carriers[:, these]
+                score = told.row(these, len(shown.unique()))
+                units = Units.of(shown.flatten().cpu(), told.hits[:, these].flatten().cpu())
+                yield {**row, "layer": layer, **score, "units": units}

@@ -6,16 +6,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from suppression.data import Pool, Scenes
 from suppression.data.base import Factors
-from suppression.evaluation.base import ACCURACY, SCORED, Asked, Measure, Probe, Shown
+from suppression.evaluation.base import (
+    ACCURACY,
+    SCORED,
+    Asked,
+    Measure,
+    Probe,
+    Shown,
+    units_of,
+)
 from suppression.evaluation.features import Row, encode_scenes, scene_rng
 from suppression.evaluation.spec import ProbeSettings
 from suppression.methods import Method
 from suppression.metrics.intervals import wilson
+from suppression.metrics.units import Units
 
 
 def from_the_method_itself(
@@ -27,7 +37,7 @@ def from_the_method_itself(
     asked for by itself.
     """
     drawn = held_out(scenes, settings, pool, seed)
-    carriers = scenes.carriers(drawn)
+    units = units_of(scenes, drawn, pool)
     widths = scenes.spaces(pool)
     together = len(widths) == len(scenes.told)  # whether each feature has logits of its own
     layer = method.classifier_on
@@ -41,9 +51,8 @@ def from_the_method_itself(
         for name in names:
             block = scenes.told.index(name) if together else 0
             truth = scenes.labels(drawn)[name]
-            cases = len(carriers[name].unique())
             row = {"feature": name, "probe": "online", "layer": layer, "scenes": kind}
-            yield {**row, **score(logits[block], truth, cases)}
+            yield {**row, **score(logits[block], truth, units[name])}
 
 
 def held_out(scenes: Scenes, settings: ProbeSettings, pool: Pool, seed: int) -> Factors:
@@ -60,12 +69,17 @@ def is_asked(name: str, scenes: Scenes, settings: ProbeSettings) -> bool:
     return name in scenes.told and (settings.features is None or name in settings.features)
 
 
-def score(logits: Tensor, truth: Tensor, cases: int) -> Row:
-    """The row of logits (n, classes) for labels (n,); guessing names the most frequent of these."""
-    accuracy = (logits.argmax(1) == truth).double().mean().item()
+def score(logits: Tensor, truth: Tensor, units: np.ndarray) -> Row:
+    """The row of logits (n, classes) for labels (n,); guessing names the most frequent of these.
+
+    `units` (n,) are the instances behind the pictures.
+    """
+    right = logits.argmax(1) == truth
+    accuracy, cases = right.double().mean().item(), len(np.unique(units))
     low, high = wilson(accuracy, cases)
     guess = truth.bincount().max().item() / len(truth)
-    return {"accuracy": accuracy, "low": low, "high": high, "cases": cases, "guess": guess}
+    row = {"accuracy": accuracy, "low": low, "high": high, "cases": cases, "guess": guess}
+    return {**row, "units": Units.of(units, right.cpu().numpy())}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from suppression.errors import UserError
 from suppression.evaluation.base import ACCURACY, SCORED, Asked, Measure, Probe, Shown
 from suppression.evaluation.features import Held, Row
 from suppression.metrics.intervals import wilson
+from suppression.metrics.units import Units, summed
 
 Labelled = tuple[Tensor, Tensor]  # features (n, d), labels (n,)
 
@@ -47,7 +48,8 @@ class Readout(Probe):
             cases: Held-out pictures that count as independent, for the interval.
 
         Returns:
-            The columns accuracy, low, high, cases and guess, all shares in [0, 1] but `cases`.
+            The columns accuracy, low, high, cases and guess, all shares in [0, 1] but `cases`, and
+            `units`, which pictures were told rightly; without them intervals are over seeds alone.
         """
 
     def subjects(self, features: Sequence[str]) -> list[str]:
@@ -66,7 +68,7 @@ def about_features(asked: Asked, readouts: Sequence[Readout]) -> Iterator[Row]:
         return
     drawn = {train: asked.draw(train) for train in (True, False)}
     labels = {train: asked.scenes.labels(some) for train, some in drawn.items()}
-    carriers = asked.scenes.carriers(drawn[False])
+    units = asked.units(drawn[False])
     for kind, visible, visible_features in asked.scenes.questions():
         names = asked.told_apart(labels[True], visible_features)
         if not names:
@@ -75,8 +77,7 @@ def about_features(asked: Asked, readouts: Sequence[Readout]) -> Iterator[Row]:
         rows = []
         for name in names:
             known = {train: some[name] for train, some in labels.items()}
-            cases = len(carriers[name].unique())
-            scores = answers(readouts, asked.layers, held, known, cases)
+            scores = answers(readouts, asked.layers, held, known, units[name])
             rows += [{"feature": name, "scenes": kind, **row} for row in scores]
         yield from rows
         yield from over_bits(rows)
@@ -87,14 +88,20 @@ def answers(
     layers: Sequence[str],
     held: Held,
     labels: dict[bool, Tensor],
-    cases: int,
+    units: np.ndarray,
 ) -> Iterator[Row]:
-    """One question to every readout at every layer."""
+    """One question to every readout at every layer.
+
+    `units` (n,) are the instances behind the held-out scenes.
+    """
+    cases = len(np.unique(units))
     for readout in readouts:
         for layer in layers:
             train = held[True][layer], labels[True]
             test = held[False][layer], labels[False]
             score = readout.read(train, test, cases=cases)
+            if "units" in score:
+                score["units"] = score["units"].regrouped(units)
             yield {"probe": readout.name, "layer": layer, **score}
 
 
@@ -112,6 +119,8 @@ def over_bits(rows: list[Row]) -> Iterator[Row]:
         for name in ("accuracy", "low", "high", "guess"):
             mean[name] = sum(row[name] for row in bits) / len(bits)
         mean["feature"] = "bit"
+        if all("units" in row for row in bits):
+            mean["units"] = summed([row["units"] for row in bits])
         mean["decodable"] = sum(row["low"] > DECODABLE for row in bits)
         if "converged" in mean:
             mean["converged"] = all(row["converged"] for row in bits)
@@ -147,12 +156,13 @@ def scored(right: np.ndarray, train_labels: np.ndarray, labels: np.ndarray, case
     """Accuracy with Wilson's interval, and what naming the most frequent class would score.
 
     `right` (n,) says which of the held-out `labels` (n,) were told rightly; the most frequent class
-    is that of `train_labels`.
+    is that of `train_labels`. `units` in the row are the pictures, each by itself.
     """
     accuracy = float(np.mean(right))
     low, high = wilson(accuracy, cases)
     guess = float(np.mean(labels == np.bincount(train_labels).argmax()))
-    return {"accuracy": accuracy, "low": low, "high": high, "cases": cases, "guess": guess}
+    score = {"accuracy": accuracy, "low": low, "high": high, "cases": cases, "guess": guess}
+    return {**score, "units": Units.of(np.arange(len(right)), right)}
 
 
 def fitted(model: Any, train: Labelled, test: Labelled, cases: int) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor, nn
 
 from suppression.data import Scenes
@@ -54,18 +55,24 @@ class Transformations(Probe):
 
     def ask(self, asked: Asked) -> Iterator[Row]:
         for name in self.transformations or []:
-            held, labels, cases = {}, {}, 0
+            held, labels, units = {}, {}, None
             for train in (True, False):
                 rng = asked.rng("transformation", name, train)
                 drawn = asked.scenes.factors(asked.count(train), rng, asked.pools[train])
-                carriers = asked.scenes.carriers(drawn).values()
-                cases = min(len(carrier.unique()) for carrier in carriers)  # the held-out ones last
+                if not train:
+                    units = fewest(asked.units(drawn))
                 views, how = transformed(name, asked, len_of(drawn), rng)
                 labels[train] = label_of(name, how)
                 pictures = seen(asked, drawn, views, how, train)
                 held[train] = encode(asked.method, asked.layers, pictures)
-            for row in answers(asked.readouts, asked.layers, held, labels, cases):
+            assert units is not None
+            for row in answers(asked.readouts, asked.layers, held, labels, units):
                 yield {"feature": name, "scenes": "transformed", **row}
+
+
+def fewest(units: dict[str, np.ndarray]) -> np.ndarray:
+    """Those of the units of each feature, (n,), that are fewest: what was done is of no feature."""
+    return min(units.values(), key=lambda unit: len(np.unique(unit)))
 
 
 def transformed(

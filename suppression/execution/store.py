@@ -6,6 +6,7 @@ and nothing in it is ever unpickled.
 cells/KEY/      published by one rename: cell.json weights.safetensors trace.jsonl about.json
                 sums.json
 cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
+cells/KEY/probes/NAME.units.npz   which held-out instances were told rightly
 work/KEY/       a training under way: checkpoint, trace
 damaged/        what failed its checksum, put aside
 locks/          who trains what
@@ -28,8 +29,9 @@ from typing import TYPE_CHECKING
 from suppression import places
 from suppression.errors import UserError
 from suppression.experiment.keys import Record, dumps
+from suppression.metrics.units import UNITS, packed, with_units, without_units
 from suppression.notes import Note, ignore
-from suppression.writing import replace, write_through
+from suppression.writing import replace, replace_all, write_through
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,14 +102,23 @@ class Store:
         return load((self.root / "cells" / key / "weights.safetensors").read_bytes())
 
     def rows(self, key: str, probe: str) -> list[Record] | None:
-        """The rows of a probe; None where it was not asked, or its record is damaged."""
-        path = self.root / "cells" / key / "probes" / f"{probe}.json"
+        """The rows of a probe; None where it was not asked, or its record is damaged.
+
+        Those that the instances behind an accuracy were kept of bear them as `units`.
+        """
+        folder = self.root / "cells" / key / "probes"
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads((folder / f"{probe}.json").read_text(encoding="utf-8"))
             rows, digest = record["rows"], record["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
+            of_units = record.get(UNITS)  # records from before they were kept have none
+            units = None if of_units is None else (folder / f"{probe}.{UNITS}").read_bytes()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return rows if sha256(dumps(rows).encode()) == digest else None
+        if sha256(dumps(rows).encode()) != digest:
+            return None
+        if units is None:
+            return rows
+        return with_units(rows, units) if sha256(units) == of_units else None
 
     def probed(self, key: str, probe: str) -> bool:
         """Whether there is a record of this probe, whole or damaged."""
@@ -223,9 +234,17 @@ class Store:
                 shutil.rmtree(left, ignore_errors=True)
 
     def put_rows(self, key: str, probe: str, rows: list[Record]) -> None:
-        content = json.dumps({"sha256": sha256(dumps(rows).encode()), "rows": rows}, indent=1)
+        """Keep the rows of a probe, and beside them their `units`, where they bear some."""
+        told = [without_units(row) for row in rows]
+        record = {"sha256": sha256(dumps(told).encode()), "rows": told}
+        files = {}
+        if any("units" in row for row in rows):
+            units = packed([row.get("units") for row in rows])
+            files[f"{probe}.{UNITS}"] = units
+            record[UNITS] = sha256(units)
+        files[f"{probe}.json"] = json.dumps(record, indent=1).encode()
         with self.writing():
-            replace(self.root / "cells" / key / "probes" / f"{probe}.json", content.encode())
+            replace_all(self.root / "cells" / key / "probes", files)
 
     def machine(self) -> Record:
         """What was measured once on this machine, by name."""

@@ -26,7 +26,9 @@ LEADING = (
     "low",
     "high",
 )
-INSIDE = ("arm",)  # what rows bear while they are at work; it follows from the parameters
+# What rows bear while they are at work: the arm, which follows from the parameters, and the
+# correctness behind an accuracy (`metrics.units`), which has a file of its own.
+INSIDE = ("arm", "units")
 
 
 def long_rows(plan: Plan, found: Iterable[tuple[Run, list[Row]]]) -> list[Row]:

@@ -10,8 +10,10 @@ when they are first asked for, as they need torch and a table of results does no
 
 from typing import TYPE_CHECKING, Any
 
-from suppression.metrics.intervals import crossed_interval, mean_interval, verdict, wilson
+from suppression.metrics.crossed import Crossed, crossed_interval
+from suppression.metrics.intervals import mean_interval, verdict, wilson
 from suppression.metrics.retention import Threshold, incentive, retention, threshold
+from suppression.metrics.units import Units
 
 if TYPE_CHECKING:
     from suppression.metrics.representation import (
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Crossed",
     "Threshold",
+    "Units",
     "contrastive_metrics",
     "crossed_interval",
     "effective_rank",

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from suppression import expect
 from suppression.errors import UserError
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
-
-def wilson(accuracy: float, n: int, *, z: float = 1.959964) -> tuple[float, float]:
+def wilson(accuracy: float, n: float, *, z: float = 1.959964) -> tuple[float, float]:
     """The Wilson score interval of an accuracy, 95 % unless `z` says otherwise.
 
     Args:
@@ -76,78 +73,8 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> tuple[floa
     if n == 1:
         return mean, math.nan, math.nan
     deviation = math.sqrt(_variance(values, mean))
-    half_width = _t_quantile((1 + level) / 2, n - 1) * deviation / math.sqrt(n)
+    half_width = t_quantile((1 + level) / 2, n - 1) * deviation / math.sqrt(n)
     return mean, mean - half_width, mean + half_width
-
-
-def crossed_interval(
-    right: ArrayLike, counts: ArrayLike, *, level: float = 0.95
-) -> tuple[float, float, float]:
-    """The share that is right, and its interval for other seeds and other instances.
-
-    Every seed is asked about the same held-out instances, so an interval over seeds alone leaves
-    out that these are a sample, too. Two errors are taken from the crossed table and added: that
-    of the seeds, with the t distribution's quantile, and that of the instances, with the normal
-    one's. What neither explains stands in the sums of both and is counted once.
-
-    Args:
-        right: How many pictures of each instance each seed told rightly, (seeds, instances); 2
-            seeds or more.
-        counts: How many pictures each instance is shown on, (instances,); those with none do not
-            count; 2 instances or more have some.
-        level: Confidence level, in (0, 1).
-
-    Returns:
-        `(share, low, high)`, in [0, 1].
-
-    Raises:
-        UserError: If there are fewer than two seeds or instances, the shapes do not fit, or more
-            were right than were shown.
-
-    Source:
-        Cameron, Gelbach and Miller 2011, "Robust Inference With Multiway Clustering"; the
-        coverage for 3 to 8 seeds is simulated in tests and benchmarks.
-
-    Example:
-        >>> share, low, high = crossed_interval([[2, 0, 1, 2], [1, 0, 2, 2]], [2, 2, 2, 2])
-        >>> print(f"{share:.3f}")
-        0.625
-    """
-    import numpy as np
-
-    expect.share("crossed_interval", inside=True, level=level)
-    try:
-        hits, shown = np.asarray(right, float), np.asarray(counts, float)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"right and counts are tables of numbers: {error}") from error
-    if hits.ndim != 2 or shown.shape != hits.shape[1:]:
-        raise UserError(
-            f"right is {hits.shape} and counts is {shown.shape}; (seeds, instances) and "
-            "(instances,) are wanted"
-        )
-    if not (hits >= 0).all() or not (hits <= shown).all() or not np.isfinite(shown).all():
-        raise UserError("of the pictures of an instance, 0 to all can be right; counts are finite")
-    seeds, instances = len(hits), int(np.count_nonzero(shown))
-    if seeds < 2 or instances < 2:
-        raise UserError(f"{seeds} seeds and {instances} instances: two of each are the least")
-    pictures = shown.sum()
-    share = float(hits.sum() / (seeds * pictures))
-    excess = hits - shown * share  # (seeds, instances)
-    of_seeds = excess.sum(1) / pictures
-    of_instances = excess.sum(0) / np.maximum(seeds * shown, 1)
-    rest = excess - shown * (of_seeds[:, None] + of_instances)
-
-    def variance(sums: Any, *corrections: int) -> float:
-        """Of the share, from independent sums over pictures."""
-        total = float((sums**2).sum()) / (seeds * pictures) ** 2
-        return total * math.prod(n / (n - 1) for n in corrections)
-
-    neither = variance(rest, seeds, instances)
-    seed_part = max(0.0, variance(excess.sum(1), seeds) - neither)
-    instance_part = max(neither, variance(excess.sum(0), instances))
-    t, z = _t_quantile((1 + level) / 2, seeds - 1), _normal_quantile((1 + level) / 2)
-    half_width = math.sqrt(t * t * seed_part + z * z * instance_part)
-    return share, max(0.0, share - half_width), min(1.0, share + half_width)
 
 
 def verdict(
@@ -193,7 +120,7 @@ def verdict(
         return "cannot tell"
     mean = sum(ours) / n
     variance = _variance(ours, mean) * (1 + 1 / n) + mean * (1 - mean) / cases
-    half_width = _t_quantile(0.975, n - 1) * math.sqrt(variance)
+    half_width = t_quantile(0.975, n - 1) * math.sqrt(variance)
     if abs(published - mean) > half_width:
         return "disagrees"
     return "agrees" if half_width <= margin else "cannot tell"
@@ -204,14 +131,7 @@ def _variance(values: Sequence[float], mean: float) -> float:
     return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
-def _normal_quantile(p: float) -> float:
-    """The quantile of the standard normal distribution."""
-    from scipy.special import ndtri
-
-    return float(ndtri(p))
-
-
-def _t_quantile(p: float, degrees: int) -> float:
+def t_quantile(p: float, degrees: int) -> float:
     """The quantile of Student's t distribution."""
     # Importing scipy.stats for it would take as long as half of importing torch.
     from scipy.special import stdtrit

@@ -1,9 +1,10 @@
 """A record: the csv of a run, its figure, and how it was made; it may grow by cells.
 
-Its files are NAME.SCALE.csv, .svg, .json and, where local features were clustered, .pictures.png.
-They are replaced together, and only where that is asked for. The csv is renamed first and the json
-last, which holds the checksums of the csv and the pictures: a record whose writing was interrupted
-is not taken for a whole one. The svg is drawn from the csv, and drawn anew by every report.
+Its files are NAME.SCALE.csv, .svg, .json, where correctness was kept .units.npz, and where local
+features were clustered .pictures.png. They are replaced together, and only where that is asked for.
+The csv is renamed first and the json last, which holds the checksums of csv, units and pictures: a
+record whose writing was interrupted is not taken for a whole one. The svg is drawn from the csv and
+the units, and drawn anew by every report.
 """
 
 from __future__ import annotations
@@ -24,18 +25,20 @@ from suppression.errors import UserError
 from suppression.evaluation.probes import AXES, COLUMNS, MEASURES, switched_on
 from suppression.experiment.keys import dumps
 from suppression.experiment.plan import Plan, make_plan
-from suppression.experiment.rows import LEADING, Row, from_csv, with_arms
+from suppression.experiment.rows import LEADING, Row, from_csv, to_csv, with_arms
 from suppression.experiment.run import Run
 from suppression.experiment.schema import cell_parameters, options, schema
 from suppression.experiment.settings import typed
 from suppression.methods import METHODS
+from suppression.metrics.units import UNITS, packed, with_units
 from suppression.reporting.summary import summarise
 from suppression.writing import replace_all
 
 Facts = dict[str, Any]
 
-ENDINGS = ("csv", "pictures.png", "svg", "json")  # in the order in which they are renamed
-SUMMED = ("csv", "pictures.png")
+# In the order in which they are renamed.
+ENDINGS = ("csv", UNITS, "pictures.png", "svg", "json")
+SUMMED = ("csv", UNITS, "pictures.png")
 
 
 class Seconds(BaseModel):
@@ -78,7 +81,7 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     """A record's rows, each with its arm, and how they were made.
 
     A record that has grown was made in several runs: a dict each. Parameters that came after a row
-    was recorded are at their defaults.
+    was recorded are at their defaults. Rows bear their `units` where these were kept.
 
     Args:
         folder: Where it is.
@@ -90,15 +93,21 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     name = f"{plan.name}.{plan.scale}"
     made = read_made(folder / f"{name}.json")
     path = folder / f"{name}.csv"
-    content = read(path)
+    summed = {"csv": read(path)}
     for ending, digest in made[-1].get("sha256", {}).items():
-        summed = content if ending == "csv" else read(folder / f"{name}.{ending}")
-        if sha256(summed) != digest:
+        if ending not in summed:
+            summed[ending] = read(folder / f"{name}.{ending}")
+        if sha256(summed[ending]) != digest:
             raise UserError(
                 f"{folder / name}.{ending} is not what was written with {name}.json (its checksum "
                 "differs)"
             )
-    rows = read_rows(path, content, plan)
+    rows = read_rows(path, summed["csv"], plan)
+    if UNITS in summed:
+        try:
+            rows = with_units(rows, summed[UNITS])
+        except UserError as error:
+            raise UserError(f"{folder / name}.{UNITS}: {error}") from error
     try:
         _ = summarise(plan, rows).points  # each has one row a seed
     except UserError as error:
@@ -356,6 +365,14 @@ def grown(known: list[Row], new: list[Row], parameters: set[str]) -> list[Row]:
     replaced = {cell_of(row) for row in new}
     kept = [row for row in known if cell_of(row) not in replaced]
     return sorted([*kept, *new], key=lambda row: row["seed"])
+
+
+def files_of_rows(rows: list[Row]) -> dict[str, bytes]:
+    """The csv of a record's rows and, where any bears units, the file of these, by endings."""
+    files = {"csv": to_csv(rows).encode()}
+    if any("units" in row for row in rows):
+        files[UNITS] = packed([row.get("units") for row in rows])
+    return files
 
 
 # --- writing ---------------------------------------------------------------------------------

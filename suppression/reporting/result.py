@@ -13,6 +13,7 @@ from suppression.errors import UserError
 from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row, long_rows, select
 from suppression.experiment.run import Run
+from suppression.metrics.units import without_units
 from suppression.reporting import tables, verdict
 from suppression.reporting.summary import Summary, summarise
 
@@ -54,12 +55,17 @@ class Result:
 
         `arm` is the line of the table that a row belongs to.
         """
+        return [without_units(row) for row in self.own_rows]
+
+    @cached_property
+    def own_rows(self) -> list[Row]:
+        """`rows` with the correctness that intervals are made of (`units`), where it was kept."""
         return long_rows(self.plan, self.answers)
 
     @cached_property
     def shown_rows(self) -> list[Row]:
-        """`rows`, and those of the recipe's other arms that were stored already."""
-        return [*self.rows, *long_rows(self.plan, self.beside)]
+        """`own_rows`, and those of the recipe's other arms that were stored already."""
+        return [*self.own_rows, *long_rows(self.plan, self.beside)]
 
     @cached_property
     def summary(self) -> Summary:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from suppression.data import DigitsOnPhotos, MultiDigits, TwoDigits, photographs
 from suppression.data.loader import load_pool
 from suppression.data.random_bits import RandomBits
 from suppression.data.transforms.augmentation import Augmentation
@@ -13,6 +17,7 @@ from suppression.errors import UserError
 from suppression.evaluation import linear, mlp
 from suppression.evaluation.contrastive_task import pairs
 from suppression.evaluation.evaluator import ask, check
+from suppression.evaluation.readouts import Readout, answers
 from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.runner import run_cell
 from suppression.experiment.plan import make_plan
@@ -200,3 +205,94 @@ def test_no_picture_is_its_own_negative_where_scenes_are_instances():
     )
     assert row["cases"] == 256
     assert row["accuracy"] > 0.99
+
+
+# --- the correctness behind an accuracy -----------------------------------------------------------
+
+
+def middle(x):
+    """A few numbers that hold a little of everything."""
+    return torch.nn.functional.adaptive_avg_pool2d(x, 3)
+
+
+def accuracy_of(units):
+    return float(units.right.sum() / units.counts.sum())
+
+
+EVERY_READOUT = {"knn": 5, "mlp": 4, "transformations": ["rotation"]}
+
+
+@pytest.mark.parametrize(
+    ("scenes", "settings"),
+    [
+        (RandomBits(canvas=16, bits=2), EVERY_READOUT),
+        (TwoDigits(canvas=24, size1=8, size2=12), {"named": True, "anew": True}),
+        (MultiDigits(canvas=24, count=3, sizes=(8,)), {"named": True}),
+    ],
+)
+def test_every_accuracy_has_the_correctness_that_it_is_the_share_of(scenes, settings):
+    rows = asked(middle, scenes, **settings)
+    assert {"linear"} < {row["probe"] for row in rows}
+    for row in rows:
+        units = row["units"]
+        assert accuracy_of(units) == pytest.approx(row["accuracy"])
+        assert len(units.instances) == row["cases"]
+        digits_a_picture = 3 if isinstance(scenes, MultiDigits) and row["probe"] == "named" else 1
+        questions = 2 if row["feature"] == "bit" else digits_a_picture
+        assert units.counts.sum() == 200 * questions
+
+
+def test_units_are_those_of_the_pictures_that_were_told_rightly():
+    """By a loop over the scenes that the probe draws, with a readout that is known."""
+    scenes = RandomBits(canvas=16, bits=0)
+    (row,) = asked(middle, scenes)
+    pools = pools_of(scenes)
+    drawn = {
+        train: scenes.factors(400 if train else 200, torch_rng("probe", train), pools[train])
+        for train in (True, False)
+    }
+    held = {
+        train: (middle(scenes.render(some, pools[train])).flatten(1), some["class"])
+        for train, some in drawn.items()
+    }
+    scaler = StandardScaler().fit(held[True][0])
+    model = LogisticRegression(C=0.1, max_iter=300).fit(
+        scaler.transform(held[True][0]), held[True][1]
+    )
+    told = model.predict(scaler.transform(held[False][0]))
+    right = {}
+    for number, label, name in zip(
+        drawn[False]["instance"].tolist(), held[False][1].tolist(), told.tolist(), strict=True
+    ):
+        right[number] = right.get(number, 0) + (label == name)
+    units = row["units"]
+    found = dict(zip(units.instances.tolist(), units.right.tolist(), strict=True))
+    assert found == right
+
+
+def test_windows_of_one_photograph_are_one_case():
+    (row,) = asked(middle, RandomBits(canvas=16, source="photos", bits=0))
+    assert row["cases"] == 20
+    assert row["units"].counts.sum() == 200
+    scenes = DigitsOnPhotos(canvas=32, share=0.25)
+    cases = {row["feature"]: row["cases"] for row in asked(middle, scenes)}
+    assert cases["scene"] == 20
+    assert cases["digit"] > 100
+    pool = photographs("photos", False, side=16)
+    assert pool.first(50).original(torch.arange(50)).equal(pool.labels[:50])
+    assert pool.only(torch.tensor([7, 3])).original(torch.tensor([1])).equal(pool.labels[[3]])
+
+
+def test_a_readout_from_outside_that_tells_no_units_has_none():
+    class Guess(Readout):
+        name = "guess"
+
+        def read(self, train, test, *, cases):
+            return {"accuracy": 0.5, "low": 0.4, "high": 0.6, "cases": cases, "guess": 0.5}
+
+    x = torch.zeros(4, 1)
+    held = {True: {"h": x}, False: {"h": x}}
+    labels = {True: torch.arange(4), False: torch.arange(4)}
+    (row,) = answers([Guess()], ["h"], held, labels, np.arange(4))
+    assert "units" not in row
+    assert row["cases"] == 4

@@ -12,6 +12,7 @@ from suppression.errors import UserError
 from suppression.execution import store as store_room
 from suppression.execution.store import Store
 from suppression.experiment.keys import key_of
+from suppression.metrics.units import Units, packed
 
 WEIGHTS = {"w": torch.arange(6.0).reshape(2, 3)}
 
@@ -124,6 +125,43 @@ def test_an_altered_probe_record_is_not_believed(tmp_path):
     assert store.rows("k", "linear") == [{"accuracy": 0.25}]
     path = tmp_path / "cells" / "k" / "probes" / "linear.json"
     path.write_text(path.read_text().replace("0.25", "0.95"))
+    assert store.rows("k", "linear") is None
+
+
+UNITS = [Units.of([3, 3, 8], [1, 0, 1]), Units.of([3, 3, 8], [1, 1, 0])]
+
+
+def test_units_are_kept_beside_the_rows_and_are_no_part_of_them(tmp_path):
+    store = Store(tmp_path)
+    publish(store)
+    rows = [{"accuracy": 2 / 3, "units": units} for units in UNITS]
+    rows.append({"nmi": 0.5})  # which has none
+    store.put_rows("k", "linear", rows)
+    assert store.rows("k", "linear") == rows
+    told = json.loads((tmp_path / "cells" / "k" / "probes" / "linear.json").read_text())["rows"]
+    assert told == [{"accuracy": 2 / 3}, {"accuracy": 2 / 3}, {"nmi": 0.5}]
+
+
+def test_rows_from_before_units_were_kept_are_answers(tmp_path):
+    store = Store(tmp_path)
+    publish(store)
+    store.put_rows("k", "linear", [{"accuracy": 0.25}])
+    folder = tmp_path / "cells" / "k" / "probes"
+    assert [path.name for path in folder.iterdir()] == ["linear.json"]
+    assert set(json.loads((folder / "linear.json").read_text())) == {"sha256", "rows"}
+    assert store.rows("k", "linear") == [{"accuracy": 0.25}]
+
+
+@pytest.mark.parametrize("damage", ["gone", "another", "cut"])
+def test_rows_whose_units_are_damaged_are_asked_for_again(tmp_path, damage):
+    store = Store(tmp_path)
+    publish(store)
+    store.put_rows("k", "linear", [{"accuracy": 2 / 3, "units": UNITS[0]}])
+    path = tmp_path / "cells" / "k" / "probes" / "linear.units.npz"
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(packed([UNITS[1]]) if damage == "another" else path.read_bytes()[:-9])
     assert store.rows("k", "linear") is None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import norm
+from scipy.stats import t
 
-from suppression.metrics.intervals import crossed_interval, mean_interval
+from suppression.metrics.crossed import crossed_interval
+from suppression.metrics.intervals import mean_interval
 
 
 def test_where_instances_do_not_differ_it_is_the_t_interval_over_seeds():
@@ -17,11 +18,11 @@ def test_where_instances_do_not_differ_it_is_the_t_interval_over_seeds():
     assert crossed_interval(right, counts) == pytest.approx(expected)
 
 
-def test_where_seeds_agree_it_is_the_normal_interval_over_instances():
+def test_where_seeds_agree_it_is_the_t_interval_over_instances():
     told = np.random.default_rng(0).integers(0, 11, 40)
     right = np.tile(told, (4, 1))
     share = told.mean() / 10
-    half_width = norm.ppf(0.975) * (told / 10).std(ddof=1) / 40**0.5
+    half_width = t.ppf(0.975, 39) * (told / 10).std(ddof=1) / 40**0.5
     expected = (share, share - half_width, share + half_width)
     assert crossed_interval(right, np.full(40, 10)) == pytest.approx(expected)
 

@@ -14,8 +14,10 @@ from suppression import writing
 from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
 from suppression.experiment.rows import to_csv
+from suppression.metrics.units import Units, packed
 from suppression.reporting.records import (
     check_free,
+    files_of_rows,
     grown,
     read_record,
     record_to_grow,
@@ -188,6 +190,69 @@ def test_checksums_are_of_the_last_writing_and_pictures_that_stay_keep_theirs(pl
     read_record(tmp_path, plan)
     path_of(tmp_path, plan, "pictures.png").write_bytes(b"other")
     with pytest.raises(UserError, match=r"pictures\.png is not what was written"):
+        read_record(tmp_path, plan)
+
+
+# --- the correctness behind its accuracies -----------------------------------------------------
+
+
+def with_correctness(plan):
+    """Rows of which all but the first bear their units."""
+    rows = [{**dict.fromkeys(("low", "high")), **row} for row in rows_of(plan)]
+    for i, row in enumerate(rows[1:]):
+        row["units"] = Units.of([4, 4, 9], [i % 2, 1, 0])
+    return rows
+
+
+def units_in(rows):
+    return [row.get("units") for row in rows]
+
+
+def write_with_correctness(folder, plan, rows):
+    files = {"svg": b"<svg/>", **files_of_rows(rows)}
+    return write(folder, f"{plan.name}.{plan.scale}", files, [FACTS])
+
+
+def test_units_are_written_and_read_with_the_record_and_are_no_column_of_it(plan, tmp_path):
+    rows = with_correctness(plan)
+    assert write_with_correctness(tmp_path, plan, rows) == ["csv", "units.npz", "svg", "json"]
+    found, (made,) = read_record(tmp_path, plan)
+    assert units_in(found) == units_in(rows)
+    assert set(made["sha256"]) == {"csv", "units.npz"}
+    assert "units" not in path_of(tmp_path, plan, "csv").read_text().splitlines()[0]
+
+
+def test_a_record_without_units_is_read_and_may_grow_by_rows_with_units(plan, tmp_path):
+    published(tmp_path, plan, rows_of(plan))
+    known, _ = record_to_grow(plan, plan, tmp_path, {})
+    assert units_in(known) == [None] * len(known)
+    parameters = set().union(*(cell.named_parameters for cell in plan.cells))
+    later = [{**row, "seed": 1} for row in with_correctness(plan)]
+    rows = grown(known, later, parameters)
+    write_with_correctness(tmp_path, plan, rows)
+    found, _ = read_record(tmp_path, make_plan(plan.name, scale="smoke", seeds=2))
+    assert units_in(found) == [*units_in(known), *units_in(later)]
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_units_that_are_not_what_was_written_are_told(plan, tmp_path, damage):
+    write_with_correctness(tmp_path, plan, with_correctness(plan))
+    path = path_of(tmp_path, plan, "units.npz")
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(UserError, match=r"units\.npz"):
+        read_record(tmp_path, plan)
+
+
+def test_units_of_other_rows_are_told(plan, tmp_path):
+    rows = with_correctness(plan)
+    files = {**files_of_rows(rows), "units.npz": packed(units_in(rows)[1:])}
+    write(tmp_path, f"{plan.name}.{plan.scale}", files, [FACTS])
+    with pytest.raises(
+        UserError, match=rf"units\.npz: it holds no correctness of {len(rows)} rows"
+    ):
         read_record(tmp_path, plan)
 
 

@@ -99,7 +99,8 @@ def embedded_at(train: bool, side: int, names: tuple[str, ...]) -> Pool:
             labels.append(label)
     order = np.random.default_rng(0).permutation(len(labels))  # the first few are of all classes
     images = torch.from_numpy(np.stack(pictures)[order]).permute(0, 3, 1, 2).contiguous()
-    return Pool(images, torch.tensor(labels)[order], names)
+    photographs = torch.tensor(labels)[order]
+    return Pool(images, photographs, names, originals=photographs)
 
 
 def photograph(file: str) -> Image.Image:
