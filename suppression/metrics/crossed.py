@@ -6,7 +6,6 @@ instance moves it by a little. The interval needs no more than these two.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,15 +20,25 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+NO_WIDTH = 1e-9  # an interval that is no wider has only the errors of floats
+
+
 @dataclass(frozen=True, eq=False)
 class Crossed:
     """A quantity by seed, and how far each held-out instance moves it.
 
     Args:
         values: The quantity, (seeds,).
-        instances: Numbers of the instances, ascending, (k,).
+        instances: Numbers of the instances, ascending, (k,); none where they were not kept.
         moves: What each instance adds to each seed's value, to first order (its influence),
             (seeds, k); over instances they sum to 0.
+
+    Example:
+        >>> shared = [Units.of([0, 1, 2, 3], [1, 0, 0, 0]), Units.of([0, 1, 2, 3], [1, 1, 0, 0])]
+        >>> redrawn = [Units.of([0, 1, 2, 3], [1, 1, 1, 0]), Units.of([0, 1, 2, 3], [1, 1, 1, 1])]
+        >>> more = Crossed.accuracy(redrawn) - Crossed.accuracy(shared)
+        >>> more.values.tolist(), round(more.half_width(), 2)
+        ([0.5, 0.5], 0.65)
     """
 
     values: NDArray
@@ -37,17 +46,29 @@ class Crossed:
     moves: NDArray
 
     @classmethod
-    def accuracy(cls, by_seed: Sequence[Units]) -> Crossed | None:
-        """The accuracies of seeds; None unless all were asked about the same instances."""
+    def of_seeds(cls, values: ArrayLike) -> Crossed:
+        """A quantity of which no instances were kept: its interval is over seeds alone."""
+        import numpy as np
+
+        made = np.asarray(values, float)
+        return cls(made, np.empty(0, int), np.empty((len(made), 0)))
+
+    @classmethod
+    def accuracy(cls, by_seed: Sequence[Units]) -> Crossed:
+        """The accuracies of seeds, one or more.
+
+        Without instances unless all seeds were asked about the same ones, two or more of them.
+        """
         import numpy as np
 
         first = by_seed[0]
-        if not all(units.same_questions(first) for units in by_seed[1:]):
-            return None
         pictures = first.counts.sum(dtype=float)
-        hits = np.stack([units.right for units in by_seed]) / pictures
-        values = hits.sum(1)
-        moves = hits - values[:, None] * (first.counts / pictures)
+        hits = [units.right / units.counts.sum(dtype=float) for units in by_seed]
+        values = np.array([each.sum() for each in hits])
+        same = all(units.same_questions(first) for units in by_seed[1:])
+        if not same or len(first.instances) < 2:
+            return cls.of_seeds(values)
+        moves = np.stack(hits) - values[:, None] * (first.counts / pictures)
         return cls(values, first.instances, moves)
 
     @classmethod
@@ -56,6 +77,8 @@ class Crossed:
     ) -> Crossed:
         """What is made of several quantities of the same seeds.
 
+        Without instances where one of them has none.
+
         Args:
             values: The new quantity by seed, (seeds,).
             parts: What it is made of.
@@ -63,8 +86,10 @@ class Crossed:
         """
         import numpy as np
 
-        instances = np.unique(np.concatenate([part.instances for part in parts]))
         made = np.asarray(values, float)
+        if not all(len(part.instances) for part in parts):
+            return cls.of_seeds(made)
+        instances = np.unique(np.concatenate([part.instances for part in parts]))
         moves = np.zeros((len(made), len(instances)))
         for part, weight in zip(parts, weights, strict=True):
             at = np.searchsorted(instances, part.instances)
@@ -77,32 +102,40 @@ class Crossed:
 
     @property
     def mean(self) -> float:
+        """Over seeds."""
         return float(self.values.mean())
 
-    @cached_property
-    def errors(self) -> tuple[float, float]:
-        """The variance of the mean for other seeds, and for other instances.
+    @property
+    def has_instances(self) -> bool:
+        return len(self.instances) > 0
 
-        What neither explains stands in the sums of both, and is counted once: with the instances.
+    def products(self, other: Crossed) -> NDArray:
+        """Covariances of two means, of the same seeds and instances, three of them.
+
+        They are for other seeds, for other instances, and of what neither explains, which stands
+        in both of the former.
         """
+        import numpy as np
+
         seeds, instances = self.moves.shape
-        of_instances = self.moves.mean(0)
-        more = instances / (instances - 1)
-        second = float((of_instances**2).sum()) * more
+        mine, theirs = self.moves.mean(0), other.moves.mean(0)
+        more = instances / (instances - 1) if instances else 0.0
+        of_instances = float((mine * theirs).sum()) * more
         if seeds == 1:
-            return 0.0, second
-        neither = float(((self.moves - of_instances) ** 2).sum()) * more / (seeds * (seeds - 1))
-        first = float(self.values.var(ddof=1)) / seeds
-        return max(0.0, first - neither), max(neither, second)
+            return np.array([0.0, of_instances, 0.0])
+        pairs = seeds * (seeds - 1)
+        of_seeds = float(((self.values - self.mean) * (other.values - other.mean)).sum()) / pairs
+        rest = float(((self.moves - mine) * (other.moves - theirs)).sum()) * more / pairs
+        return np.array([of_seeds, of_instances, rest])
+
+    @cached_property
+    def variances(self) -> NDArray:
+        """Of the mean: `products` with itself."""
+        return self.products(self)
 
     def half_width(self, level: float = 0.95) -> float:
         """Half of the width of the interval of the mean; 0 where nothing differs."""
-        seeds, instances = self.moves.shape
-        p = (1 + level) / 2
-        of_seeds, of_instances = self.errors
-        t = t_quantile(p, seeds - 1) if seeds > 1 else 0.0
-        z = t_quantile(p, instances - 1)
-        return math.sqrt(t * t * of_seeds + z * z * of_instances)
+        return float(half_widths(self.variances, *self.moves.shape, level=level))
 
     def of_a_share(self) -> tuple[float, float, float]:
         """Mean and 95 % interval of accuracies, within 0 and 1.
@@ -112,12 +145,27 @@ class Crossed:
         """
         mean, half_width = self.mean, self.half_width()
         seeds, instances = self.moves.shape
-        if seeds > 1 and half_width > 0:
+        if instances == 0 or (seeds > 1 and half_width > NO_WIDTH):
             return mean, max(0.0, mean - half_width), min(1.0, mean + half_width)
-        share = min(max(mean, 0.0), 1.0)  # of sums of floats
-        spread = self.errors[1]
-        cases = max(1.0, share * (1 - share) / spread) if spread > 0 else instances
+        share = min(max(mean, 0.0), 1.0)  # sums of floats may be beyond
+        spread = float(self.variances[1])
+        cases = max(1.0, share * (1 - share) / spread) if half_width > NO_WIDTH else instances
         return share, *wilson(share, cases, z=t_quantile(0.975, instances - 1))
+
+
+def half_widths(variances: NDArray, seeds: int, instances: int, *, level: float = 0.95) -> NDArray:
+    """Half of the width of intervals, (...,), from `Crossed.products` of means, (3, ...).
+
+    What neither seeds nor instances explain is counted once, with the instances.
+    """
+    import numpy as np
+
+    p = (1 + level) / 2
+    of_seeds, of_instances, rest = variances
+    t = t_quantile(p, seeds - 1) if seeds > 1 else 0.0
+    z = t_quantile(p, instances - 1) if instances else 0.0
+    first = np.maximum(of_seeds - rest, 0)
+    return np.sqrt(t * t * first + z * z * np.maximum(of_instances, rest))
 
 
 def crossed_interval(
@@ -173,6 +221,5 @@ def crossed_interval(
     numbers = np.flatnonzero(shown)
     by_seed = [Units(numbers, shown[numbers], told[numbers]) for told in hits]
     found = Crossed.accuracy(by_seed)
-    assert found is not None  # all were asked the same
     half_width = found.half_width(level)
     return found.mean, max(0.0, found.mean - half_width), min(1.0, found.mean + half_width)

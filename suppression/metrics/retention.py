@@ -8,14 +8,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from suppression import expect
 from suppression.errors import UserError
+from suppression.metrics.crossed import Crossed, half_widths
 
-# The fewest positions along the axis at which a fit means anything: four parameters go through
-# four points whatever the values are.
-MIN_POSITIONS = 5
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+MIN_POSITIONS = 3  # along the axis, so that one lies between the ends
+FEWEST_SEEDS = 5  # whose threshold has an interval; fixed before any was computed
+STEEPEST = 0.6  # of the whole fall, between two neighbours
+FINE = 64  # steps from one position to the next in which the interval is looked for
 
 
 def retention(together: float, alone: float, untrained: float) -> float:
@@ -87,51 +92,29 @@ def incentive(bits: float, *, batch: int, tau: float) -> float:
     return math.log(first_alone / both)
 
 
-def logistic(x: Any, upper: float, lower: float, midpoint: float, slope: float) -> Any:
-    """The four-parameter logistic that falls from `upper` to `lower`, half of it at `midpoint`."""
-    from scipy.special import expit
+def retained(together: Crossed, alone: Crossed, untrained: Crossed) -> Crossed:
+    """`retention` of each seed, and how far each held-out instance moves it.
 
-    return lower + (upper - lower) * expit(-slope * (x - midpoint))
+    Args:
+        together: Accuracies after training on scenes that have the competitor.
+        alone: Accuracies after training on scenes without it, of the same seeds.
+        untrained: Accuracies of the untrained network, of the same seeds.
 
+    Returns:
+        The retentions; NaN for a seed that has none.
 
-def fit_logistic(
-    x: Sequence[float], y: Sequence[float]
-) -> tuple[list[float], list[list[float]]] | None:
-    """Least squares of `logistic` through the points: its parameters and their covariance.
-
-    The covariance says nothing of a parameter that the points leave open. None if no start of the
-    search leads to a fit.
+    Example:
+        >>> alone, untrained = Crossed.of_seeds([0.75, 0.75]), Crossed.of_seeds([0.25, 0.25])
+        >>> retained(Crossed.of_seeds([0.5, 0.75]), alone, untrained).values.tolist()
+        [0.5, 1.0]
     """
-    import warnings
-
     import numpy as np
-    from scipy.optimize import OptimizeWarning, curve_fit
 
-    u, v = np.asarray(x, float), np.asarray(y, float)
-    width = np.ptp(u)
-    low, high = v.min(), v.max()
-    height = max(high - low, 1e-9)
-    least = [low - height, low - height, u.min() - width, 0]
-    greatest = [high + height, high + height, u.max() + width, 100 / width]
-    nearest_half = float(u[np.abs(v - (low + high) / 2).argmin()])
-    midpoints = [nearest_half, float(u.mean())]
-    best = None
-    best_residual = math.inf
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", (OptimizeWarning, RuntimeWarning))
-        for midpoint, steepness in itertools.product(midpoints, (4, 12, 36)):
-            start = [high, low, midpoint, steepness / width]
-            try:
-                parameters, covariance = curve_fit(
-                    logistic, u, v, start, bounds=(least, greatest), max_nfev=2000
-                )
-            except RuntimeError:  # this start led nowhere
-                continue
-            residual = float(((logistic(u, *parameters) - v) ** 2).sum())
-            if residual < best_residual:
-                best_residual = residual
-                best = parameters.tolist(), covariance.tolist()
-    return best
+    accuracies = zip(together.values, alone.values, untrained.values, strict=True)
+    left = np.array([retention(*map(float, seed)) for seed in accuracies])
+    learned = np.where(np.isnan(left), np.nan, alone.values - untrained.values)
+    slopes = (1 / learned, -left / learned, (left - 1) / learned)
+    return Crossed.combined(left, (together, alone, untrained), slopes)
 
 
 class Threshold(NamedTuple):
@@ -161,113 +144,146 @@ class Threshold(NamedTuple):
         return self.kind == "interval"
 
 
-def threshold(x: Sequence[float], y: Sequence[float], *, level: float = 0.5) -> Threshold | None:
-    """Where y falls through a level as x grows, from a fitted four-parameter logistic.
+def threshold(
+    x: Sequence[float], y: Sequence[Crossed] | ArrayLike, *, level: float = 0.5
+) -> Threshold | None:
+    """Where y falls through a level as x grows.
 
-    The 95 % interval is by the delta method, with a t quantile. The fit is not trusted where no
-    position lies on its slope (a step between two neighbors leaves it open), where it crosses the
-    level elsewhere than the means do, or where its interval is wider than the axis. Then the means
-    are interpolated: see `Threshold`.
+    The curve is that of straight lines between the means over seeds, which fall or stay (isotonic
+    regression). The interval holds all positions at which the curve is not told from the level:
+    there the mean of both neighbours, weighted by how near they are, has an interval over seeds
+    and instances as any other mean has. Five seeds have one, if a position was measured on the
+    slope: where the curve falls by more than `STEEPEST` of its whole fall between two neighbours,
+    what it does between them is not known. Else there is a bracket: of three seeds or more, and of
+    one whose instances are known, the positions around that interval; of others those that the
+    means fall between.
 
     Args:
-        x: Positions along the axis, one a value; a position may have several values.
-        y: The values, as many.
+        x: Positions along the axis, ascending.
+        y: The values: one a position, a table (seeds, positions), or a `Crossed` a position, of
+            the same seeds.
         level: The level to fall through, in units of y.
 
     Returns:
-        The threshold; None if the means do not fall through the level, or if there are fewer than
-        `MIN_POSITIONS` positions.
+        The threshold; None if the means do not fall through the level, if it cannot be told from
+        the level at the last or the first position, or if there are fewer than `MIN_POSITIONS`
+        positions.
 
     Raises:
-        UserError: There are not as many positions as values, or one is no number.
+        UserError: There are not as many positions as values, they do not ascend, or one is no
+            number.
+
+    Source:
+        Test inversion, as Fieller 1954; the coverage is simulated in tests and benchmarks.
 
     Example:
-        >>> y = [1.00, 0.97, 0.80, 0.35, 0.08, 0.02]
-        >>> half = threshold([0, 2, 4, 6, 8, 10], y)
-        >>> print(f"{half.value:.1f} [{half.low:.1f}, {half.high:.1f}]")
-        5.4 [5.3, 5.4]
+        >>> curve = [1.00, 0.97, 0.80, 0.35, 0.08, 0.02]
+        >>> noise = [[0.02], [-0.01], [0.0], [0.01], [-0.02]]
+        >>> half = threshold([0, 2, 4, 6, 8, 10], [[r + e for r in curve] for e, in noise])
+        >>> print(f"{half.kind}: {half.value:.2f} [{half.low:.2f}, {half.high:.2f}]")
+        interval: 5.33 [5.25, 5.42]
         >>> threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0])
-        Threshold(value=5.0, low=4, high=6, kind='bracket')
+        Threshold(value=5.0, low=4.0, high=6.0, kind='bracket')
         >>> threshold([0, 2, 4, 6, 8], [1.0, 0.9, 1.0, 0.9, 0.8]) is None
         True
     """
-    expect.numbers("threshold", x=x, y=y)
-    if len(x) != len(y):
-        raise UserError(f"threshold: {len(x)} positions and {len(y)} values; as many are wanted")
-    expect.numbers("threshold", level=[level])
-    positions = sorted(set(x))
-    if len(positions) < MIN_POSITIONS:
-        return None
-    interpolated = _interpolate(positions, _means(positions, x, y), level)
-    if interpolated is None:
-        return None
-    fit = fit_logistic(x, y)
-    if fit is None:
-        return interpolated
-    parameters, covariance = fit
-    value = _crossing(parameters, level)
-    crosses_with_means = interpolated.low <= value <= interpolated.high  # not so if it is NaN
-    if not crosses_with_means or not _on_slope(positions, parameters):
-        return interpolated
-    half_width = _half_width(parameters, covariance, level, degrees=len(x) - len(parameters))
-    if not half_width < positions[-1] - positions[0]:
-        return interpolated
-    return Threshold(value, value - half_width, value + half_width, "interval")
-
-
-def _means(positions: list[float], x: Sequence[float], y: Sequence[float]) -> list[float]:
-    """The mean of the values at each position."""
     import numpy as np
 
-    values: dict[float, list[float]] = {position: [] for position in positions}
-    for position, value in zip(x, y, strict=True):
-        values[position].append(value)
-    return [float(np.mean(values[position])) for position in positions]
+    expect.numbers("threshold", x=x, level=[level])
+    places = np.asarray(x, float)
+    if (np.diff(places) <= 0).any():
+        raise UserError("threshold: the positions do not ascend")
+    curve = on_the_same_instances(as_curve(y))
+    if len(curve) != len(places):
+        raise UserError(
+            f"threshold: {len(x)} positions and {len(curve)} values; as many are wanted"
+        )
+    if len(places) < MIN_POSITIONS:
+        return None
+    means = falling([at.mean for at in curve])
+    if not means[0] >= level > means[-1]:
+        return None
+    left = int(np.flatnonzero(means >= level)[-1])
+    fall = means[left] - means[left + 1]
+    share = (means[left] - level) / fall
+    value = float(places[left] + share * (places[left + 1] - places[left]))
+    seeds = len(curve[0].values)
+    if seeds == 2 or (seeds == 1 and not curve[0].has_instances):
+        return Threshold(value, float(places[left]), float(places[left + 1]), "bracket")
+    low, high = undecided(places, curve, level, value)
+    if low <= places[0] or high >= places[-1]:
+        return None
+    is_on_slope = fall <= STEEPEST * (means[0] - means[-1])
+    if seeds >= FEWEST_SEEDS and is_on_slope and low < high:
+        return Threshold(value, low, high, "interval")
+    before = float(places[places <= low].max())
+    after = float(places[places >= high].min())
+    if before == after:  # the level is met at a position, and nothing differs
+        return Threshold(value, float(places[left]), float(places[left + 1]), "bracket")
+    return Threshold(value, before, after, "bracket")
 
 
-def _interpolate(positions: list[float], means: list[float], level: float) -> Threshold | None:
-    """Where the straight lines through the means first fall through the level."""
-    for i in range(len(positions) - 1):
-        if means[i] >= level > means[i + 1]:
-            left, right = positions[i], positions[i + 1]
-            share = (means[i] - level) / (means[i] - means[i + 1])
-            return Threshold(left + share * (right - left), left, right, "bracket")
-    return None
-
-
-def _crossing(parameters: Sequence[float], level: float) -> float:
-    """Where the logistic of these parameters crosses the level; NaN if it does not."""
-    upper, lower, midpoint, slope = parameters
-    if not (upper > lower and slope > 0):
-        return math.nan
-    share = (level - lower) / (upper - lower)
-    if not 0 < share < 1:
-        return math.nan
-    return midpoint + math.log(1 / share - 1) / slope
-
-
-def _on_slope(positions: list[float], parameters: Sequence[float]) -> bool:
-    """Whether any position lies where the logistic is neither at its top nor at its bottom."""
-    _, _, midpoint, slope = parameters
-    return any(0.02 < logistic(u, 1, 0, midpoint, slope) < 0.98 for u in positions)
-
-
-def _half_width(
-    parameters: list[float], covariance: list[list[float]], level: float, *, degrees: int
-) -> float:
-    """Half the width of the 95 % interval of the crossing, infinite if it cannot be told."""
+def as_curve(y: Sequence[Crossed] | ArrayLike) -> list[Crossed]:
+    """Values by position, as `threshold` takes them."""
     import numpy as np
-    from scipy.special import stdtrit
 
-    value = _crossing(parameters, level)
-    derivatives = []
-    for i, parameter in enumerate(parameters):
-        step = 1e-5 * max(abs(parameter), 1e-3)
-        moved = list(parameters)
-        moved[i] += step
-        derivatives.append((_crossing(moved, level) - value) / step)
-    gradient = np.array(derivatives)
-    variance = float(gradient @ np.array(covariance) @ gradient)
-    if degrees < 1 or not variance >= 0:
-        return math.inf
-    return float(stdtrit(degrees, 0.975)) * math.sqrt(variance)
+    if isinstance(y, Sequence) and y and isinstance(y[0], Crossed):
+        return list(y)
+    try:
+        table = np.atleast_2d(np.asarray(y, float))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"threshold: y is no table of numbers: {error}") from error
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise UserError(
+            f"threshold: y is {table.shape}, or has nan or infinity; finite numbers "
+            "(seeds, positions) are wanted"
+        )
+    return [Crossed.of_seeds(values) for values in table.T]
+
+
+def on_the_same_instances(curve: list[Crossed]) -> list[Crossed]:
+    """The values by position with columns for all instances that any of them was asked about."""
+    nothing = [0] * len(curve)
+    return [Crossed.combined(at.values, (at, *curve), (1, *nothing)) for at in curve]
+
+
+def falling(means: Sequence[float]) -> NDArray:
+    """The nearest values that fall or stay: isotonic regression by pooling neighbours."""
+    import numpy as np
+
+    blocks: list[list[float]] = []  # sum and number of neighbours that are pooled
+    for mean in means:
+        blocks.append([mean, 1])
+        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] < blocks[-1][0] * blocks[-2][1]:
+            total, number = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += number
+    values = [total / number for total, number in blocks]
+    return np.repeat(values, [int(number) for _, number in blocks])
+
+
+def undecided(
+    places: NDArray, curve: list[Crossed], level: float, value: float
+) -> tuple[float, float]:
+    """The first and the last position at which the curve is not told from the level.
+
+    `value` is one of them.
+    """
+    import numpy as np
+
+    share = np.linspace(0, 1, FINE + 1)
+    found = [value]
+    seeds, instances = curve[0].moves.shape
+    for i, (a, b) in enumerate(itertools.pairwise(curve)):
+        parts = (a.variances, a.products(b), b.variances)
+        weights = ((1 - share) ** 2, 2 * share * (1 - share), share**2)
+        variances = sum(np.outer(part, weight) for part, weight in zip(parts, weights, strict=True))
+        away = np.abs((1 - share) * a.mean + share * b.mean - level)
+        beyond = away - half_widths(variances, seeds, instances)  # below 0 where undecided
+        at = places[i] + share * (places[i + 1] - places[i])
+        inside = beyond <= 0
+        found += at[inside].tolist()
+        for j in np.flatnonzero(inside[:-1] != inside[1:]):
+            step = beyond[j] / (beyond[j] - beyond[j + 1])
+            found.append(float(at[j] + step * (at[j + 1] - at[j])))
+    return min(found), max(found)

@@ -3,6 +3,62 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+OVER_INSTANCES = "†"  # the mark of an interval that says nothing of other seeds
+MOST_TOLD = 3  # values of seeds that stand one by one where there is no interval
+
+
+def told(
+    mean: float,
+    low: float,
+    high: float,
+    kind: str,
+    values: Sequence[float],
+    *,
+    percent: bool = True,
+    places: int = 1,
+    short: bool = False,
+) -> str:
+    """A mean with its interval; marked where that is over instances alone.
+
+    Args:
+        mean: Over seeds.
+        low: Lower bound.
+        high: Upper bound.
+        kind: What the interval is over (`summary.Interval`); of none, seeds are told one by one.
+        values: One a seed.
+        percent: Whether they are shares, shown times 100.
+        places: Decimals.
+        short: Whether half of the interval's width is told in place of its bounds.
+
+    Example:
+        >>> told(0.49, 0.44, 0.54, "seeds", [0.45, 0.5, 0.52])
+        '49.0 [44, 54]'
+        >>> told(0.49, 0.44, 0.54, "instances", [0.49], short=True)
+        '49±5†'
+        >>> told(0.5, math.nan, math.nan, "none", [0.45, 0.55])
+        '45.0/55.0'
+    """
+    if kind == "none" and len(values) > 1:
+        return values_text(values, percent=percent, places=0 if short and percent else places)
+    mark = OVER_INSTANCES if kind == "instances" else ""
+    if short:
+        return plus_minus(mean, low, high, percent=percent) + mark
+    return value_text(mean, low, high, percent=percent, places=places) + mark
+
+
+def values_text(values: Sequence[float], *, percent: bool = True, places: int = 1) -> str:
+    """Values one by one, or, of many, the least and the greatest.
+
+    Example:
+        >>> values_text([0.45, 0.55], places=0), values_text([0.1, 0.2, 0.9, 0.3])
+        ('45/55', '10.0 to 90.0')
+    """
+    scale = 100 if percent else 1
+    if len(values) > MOST_TOLD:
+        return f"{scale * min(values):.{places}f} to {scale * max(values):.{places}f}"
+    return "/".join(f"{scale * value:.{places}f}" for value in values)
 
 
 def value_text(

@@ -4,22 +4,64 @@ linear readout misses."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from suppression.evaluation.probes import PROBES
 from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
 from suppression.experiment.spec import Retention
-from suppression.metrics.intervals import mean_interval
+from suppression.metrics.crossed import Crossed
 from suppression.metrics.retention import MIN_POSITIONS, Threshold, retention, threshold
-from suppression.reporting.numbers import value_text
-from suppression.reporting.summary import Line, Summary, published_row
+from suppression.metrics.retention import retained as left
+from suppression.reporting.numbers import told, value_text
+from suppression.reporting.summary import (
+    Interval,
+    Line,
+    Summary,
+    by_the_rule,
+    crossed,
+    difference,
+    published_row,
+)
 
 UNTRAINED = Arm({"method": "untrained"})
 
 Table = tuple[str, list[str], list[list[str]]]  # title, header, body
-Retained = Mapping[Any, Sequence[float]]  # R by place of the axis, a value a seed
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left at one place of the axis.
+
+    Args:
+        seeds: The seeds that have a value, ascending.
+        crossed: R of each of them, and how far each held-out instance moves it.
+    """
+
+    seeds: list[int]
+    crossed: Crossed
+
+    @property
+    def values(self) -> list[float]:
+        """R of each seed."""
+        return self.crossed.values.tolist()
+
+    @cached_property
+    def interval(self) -> Interval:
+        """The mean of R with its interval, by the rule for all intervals."""
+        return by_the_rule(self.crossed)
+
+    def of(self, seeds: list[int]) -> Crossed:
+        """R of these seeds alone."""
+        at = [self.seeds.index(seed) for seed in seeds]
+        whole = self.crossed
+        return Crossed(whole.values[at], whole.instances, whole.moves[at])
+
+
+Retained = Mapping[Any, Left]  # by place of the axis
 
 
 def reference_of(plan: Plan, arm: Arm, asked: Retention) -> Any:
@@ -50,36 +92,40 @@ def what_text(asked: Retention) -> str:
     return f"'{asked.feature}' ({', '.join(filter(None, words))})"
 
 
-def retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, list[float]]:
-    """R at each place of the axis, a value a seed.
+def retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, Left]:
+    """R at each place of the axis.
 
     Seeds without the reference, or without the untrained network, are left out.
     """
     plan, line = summary.plan, line_of(summary, asked)
     floor = floor_of(plan, arm)
-    alone = summary.point(arm, line, reference_of(plan, arm, asked)).by_seed
+    alone = summary.point(arm, line, reference_of(plan, arm, asked))
     found = {}
     for x in plan.axis:
-        together = summary.point(arm, line, x).by_seed
-        untrained = summary.point(floor, line, x).by_seed
-        values = []
-        for seed in sorted(set(together) & set(alone) & set(untrained)):
-            value = retention(together[seed], alone[seed], untrained[seed])
-            if not math.isnan(value):
-                values.append(value)
-        if values:
-            found[x] = values
+        points = (summary.point(arm, line, x), alone, summary.point(floor, line, x))
+        shared = set.intersection(*(set(point.by_seed) for point in points))
+        seeds = []
+        for seed in sorted(shared):
+            if not math.isnan(retention(*(point.by_seed[seed] for point in points))):
+                seeds.append(seed)
+        if seeds:
+            found[x] = Left(seeds, left(*(crossed(point, seeds) for point in points)))
     return found
 
 
 def half_left(asked: Retention, found: Retained) -> Threshold | None:
-    """Where half is left along the axis, fitted over log2 of the axis where `asked.log2`."""
-    places, values = [], []
-    for x, retained_at in found.items():
-        for value in retained_at:
-            places.append(math.log2(x) if asked.log2 else float(x))
-            values.append(value)
-    at = threshold(places, values) if places else None
+    """Where half is left along the axis, over log2 of the axis where `asked.log2`.
+
+    Seeds that lack a place are left out.
+    """
+    if not found:
+        return None
+    shared = sorted(set.intersection(*(set(at.seeds) for at in found.values())))
+    if not shared:
+        return None
+    places = sorted(found)
+    positions = [math.log2(x) if asked.log2 else float(x) for x in places]
+    at = threshold(positions, [found[x].of(shared) for x in places])
     if at is None or not asked.log2:
         return at
     return Threshold(2**at.value, 2**at.low, 2**at.high, at.kind)
@@ -96,15 +142,20 @@ def halves(summary: Summary, line: Line, arm: Arm) -> list[Threshold]:
     return found
 
 
-def published_retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, list[float]]:
-    """R of the published row that stands beside the arm; the reference is its first place."""
+def published_retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, Left]:
+    """R of the published row that stands beside the arm; the reference is its first place.
+
+    One run of which nothing else is known: its half-point has a bracket, and bears no interval.
+    """
     plan, line = summary.plan, line_of(summary, asked)
     row, floor = published_row(plan, arm, line), published_row(plan, UNTRAINED, line)
     if row is None or floor is None or plan.recipe.published is None:
         return {}
     found = {}
     for x, value, low in zip(plan.recipe.published.axis, row, floor, strict=True):
-        found[x] = [retention(value, row[0], low)]
+        share = retention(value, row[0], low)
+        if not math.isnan(share):
+            found[x] = Left([0], Crossed.of_seeds([share]))
     return found
 
 
@@ -133,9 +184,13 @@ def retention_lines(summary: Summary, arm: Arm, asked: Retention) -> list[list[s
     if not found:
         return []
     cells = []
+    reference = reference_of(summary.plan, arm, asked)
     for x in summary.plan.axis:
-        there = x in found
-        cells.append(value_text(*mean_interval(found[x]), percent=False, places=2) if there else "")
+        at = found.get(x)
+        if at is not None and x == reference:
+            cells.append("1.00")  # by definition
+            continue
+        cells.append("" if at is None else told(*at.interval, at.values, percent=False, places=2))
     body = [[arm.label, *cells, threshold_text(asked, found)]]
     beside = published_retained(summary, arm, asked)
     if beside:
@@ -145,12 +200,16 @@ def retention_lines(summary: Summary, arm: Arm, asked: Retention) -> list[list[s
 
 
 def threshold_text(asked: Retention, found: Retained) -> str:
+    """Where half is left: with its interval, or the places that it lies between."""
     if len(found) < MIN_POSITIONS:
         return f"needs {MIN_POSITIONS} places"
     at = half_left(asked, found)
     if at is None:
+        first, *_, last = (found[x].crossed.mean for x in sorted(found))
+        if first >= 0.5 > last:
+            return "cannot be told"
         return f"not within {min(found):g} to {max(found):g}"
-    if not at.fitted:
+    if at.kind == "bracket":
         return f"between {at.low:g} and {at.high:g}"
     return value_text(at.value, at.low, at.high, percent=False)
 
@@ -181,10 +240,10 @@ def gap_tables(summary: Summary) -> list[Table]:
 
 def gap_text(summary: Summary, arm: Arm, line: Line, x: Any) -> str:
     beside = Line(line.feature, line.scenes, str(line.in_panel_of), layer=line.layer)
-    more = summary.point(arm, line, x).by_seed
-    less = summary.point(arm, beside, x).by_seed
-    gaps = [more[seed] - less[seed] for seed in sorted(set(more) & set(less))]
-    return value_text(*mean_interval(gaps)) if gaps else ""
+    more, less = summary.point(arm, line, x), summary.point(arm, beside, x)
+    seeds = sorted(set(more.by_seed) & set(less.by_seed))
+    gaps = [more.by_seed[seed] - less.by_seed[seed] for seed in seeds]
+    return told(*difference(more, less), gaps) if gaps else ""
 
 
 def tables(summary: Summary) -> list[Table]:

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
 
 from suppression.errors import UserError
@@ -29,8 +29,10 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row
 from suppression.experiment.run import Run
 from suppression.experiment.spec import Published, published_settings
-from suppression.metrics.intervals import mean_interval
+from suppression.metrics.crossed import NO_WIDTH, Crossed
+from suppression.metrics.units import Units
 
+OF_UNITS = "accuracy"  # the column that rows keep the instances of
 OUTPUT = "output"  # the layer of what is asked of a network's last output, whatever that is
 
 Status = Literal[
@@ -42,18 +44,25 @@ Where = tuple[str, str, str, str | None]  # feature, scenes, probe and layer of 
 # told in its place.
 IntervalKind = Literal["seeds and instances", "seeds", "instances", "none"]
 NO_BOUNDS = (math.nan, math.nan)
-FEWEST_SEEDS = 3  # that have an interval: that of two would be twelve times their distance
+FEWEST_SEEDS = 3  # that have an interval: that of two is 13 times as wide as they are apart
+KEPT = 4096  # intervals of accuracies that are kept: a table is drawn twice a second while it fills
 
 
 class Interval(NamedTuple):
-    """A mean over seeds with its 95 % interval; NaN where there is none.
+    """A mean over seeds with its 95 % interval, by the one rule of all that is shown.
+
+    - Three seeds or more: over seeds and instances, where the instances that were told rightly are
+      kept and the same for all seeds, else over seeds (t).
+    - Two seeds have none: their values are told.
+    - One seed: over instances alone. It says nothing of other seeds, and is marked. So is that of
+      seeds that agree to the last picture.
+    - None is without a width, and none goes over all that is possible.
 
     Args:
         mean: Over seeds.
-        low: Lower bound.
+        low: Lower bound; NaN where there is none.
         high: Upper bound.
-        kind: What it is over. That of one seed is over instances alone, and says nothing of
-            other seeds.
+        kind: What it is over.
     """
 
     mean: float
@@ -108,7 +117,9 @@ class Point:
         published: The published percentage that stands beside it.
         status: Whether it was measured, and if not, why.
         converged: Whether all fits that were read converged.
-        interval: What the interval is over (`IntervalKind`).
+        interval: What the interval is over (`Interval`).
+        units: The instances that each seed told rightly, by seed, of an accuracy of which they
+            were kept.
     """
 
     arm: Arm
@@ -123,6 +134,7 @@ class Point:
     status: Status
     converged: bool = True
     interval: IntervalKind = "none"
+    units: Mapping[int, Units] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:
@@ -276,6 +288,7 @@ class Summary:
             status=self._status(arm, x, bool(rows)),
             converged=all(row.get("converged") is not False for row in rows),
             interval=kind,
+            units=units_of(rows, line.measure),
         )
 
     def _rows_at(self, arm: Arm, line: Line, x: Any) -> list[Row]:
@@ -412,23 +425,104 @@ def readout(row: Row) -> str:
     return line_of(row["probe"])
 
 
-def interval(rows: list[Row], column: str, measure: Measure) -> Interval:
-    """Mean and 95 % interval of a column of rows, one a seed.
+# --- intervals -------------------------------------------------------------------------------
 
-    The rule is one for tables, figures and verdicts: three seeds or more have a t-interval over
-    seeds, two have none, and one has its own, over instances alone, as have seeds that agree to the
-    last picture. An interval from 0 to 100 % says nothing and is none.
-    """
+
+def interval(rows: list[Row], column: str, measure: Measure) -> Interval:
+    """Mean and 95 % interval of a column of rows, one a seed."""
     if not rows:
-        return Interval(math.nan, math.nan, math.nan, "none")
-    mean, low, high = mean_interval([row[column] for row in rows])
-    kind: IntervalKind = "seeds"
-    if not low < high:
-        low, high = own_bounds(rows, measure)
+        return Interval(math.nan, *NO_BOUNDS, "none")
+    values = [row[column] for row in rows]
+    limits = (0.0, 1.0) if measure.percent else None
+    units = units_of(rows, column)
+    if len(units) == len(rows):
+        found = of_accuracies(tuple(units.values()))
+        if found.kind != "none":
+            return found._replace(mean=sum(values) / len(values))
+    return by_the_rule(Crossed.of_seeds(values), own_bounds(rows, measure), limits)
+
+
+def difference(more: Point, less: Point) -> Interval:
+    """How much more one point has than another, by the rule for intervals, paired by seed.
+
+    Where instances were kept it is paired by instance, too. Without them, one seed's bounds are
+    those between the nearest and the farthest ends of the points' own intervals.
+    """
+    seeds = sorted(set(more.by_seed) & set(less.by_seed))
+    if not seeds:
+        return Interval(math.nan, *NO_BOUNDS, "none")
+    apart = crossed(more, seeds) - crossed(less, seeds)
+    found = by_the_rule(
+        apart,
+        (more.low - less.high, more.high - less.low),
+        (-1.0, 1.0) if more.line.of.percent else None,
+    )
+    if found.kind == "instances" and len(seeds) > 1:  # of points that have intervals over seeds
+        return found._replace(kind="seeds")
+    return found
+
+
+def by_the_rule(
+    found: Crossed,
+    spare: tuple[float, float] = NO_BOUNDS,
+    limits: tuple[float, float] | None = None,
+) -> Interval:
+    """Mean and interval of a quantity by seed.
+
+    Args:
+        found: The quantity.
+        spare: Bounds over instances alone, for one seed, and for seeds that do not differ.
+        limits: What is possible at all.
+    """
+    seeds, mean = len(found.values), found.mean
+    if 1 < seeds < FEWEST_SEEDS:
+        return Interval(mean, *NO_BOUNDS, "none")
+    half_width = found.half_width()
+    low, high = mean - half_width, mean + half_width
+    kind: IntervalKind = "seeds and instances" if found.has_instances else "seeds"
+    if seeds == 1:
         kind = "instances"
-    if 1 < len(rows) < FEWEST_SEEDS:
-        return Interval(mean, math.nan, math.nan, "none")
-    return sensible(Interval(mean, low, high, kind), 0.0 if measure.percent else -math.inf)
+    if half_width <= NO_WIDTH:
+        (low, high), kind = spare, "instances"
+    return sensible(Interval(mean, low, high, kind), limits)
+
+
+def sensible(found: Interval, limits: tuple[float, float] | None) -> Interval:
+    """The interval within the limits; none if it is without a width, or all that is possible."""
+    mean, low, high, kind = found
+    if limits is not None:
+        low, high = max(low, limits[0]), min(high, limits[1])
+    if not high - low > NO_WIDTH or (low, high) == limits:
+        return Interval(mean, *NO_BOUNDS, "none")
+    return Interval(mean, low, high, kind)
+
+
+@lru_cache(maxsize=KEPT)
+def of_accuracies(units: tuple[Units, ...]) -> Interval:
+    """Mean and interval of accuracies over seeds and instances, or over those of one seed.
+
+    None where seeds were not asked about the same instances.
+    """
+    found = Crossed.accuracy(units)
+    if not found.has_instances or 1 < len(units) < FEWEST_SEEDS:
+        return Interval(found.mean, *NO_BOUNDS, "none")
+    is_crossed = len(units) > 1 and found.half_width() > NO_WIDTH
+    kind: IntervalKind = "seeds and instances" if is_crossed else "instances"
+    return sensible(Interval(*found.of_a_share(), kind), (0.0, 1.0))
+
+
+def crossed(point: Point, seeds: list[int]) -> Crossed:
+    """The measure of these seeds, with the instances that move it where they are kept."""
+    if all(seed in point.units for seed in seeds):
+        return Crossed.accuracy([point.units[seed] for seed in seeds])
+    return Crossed.of_seeds([point.by_seed[seed] for seed in seeds])
+
+
+def units_of(rows: list[Row], column: str) -> dict[int, Units]:
+    """The instances behind an accuracy, by seed; of another column there are none."""
+    if column != OF_UNITS:
+        return {}
+    return {row["seed"]: row["units"] for row in rows if "units" in row}
 
 
 def own_bounds(rows: list[Row], measure: Measure) -> tuple[float, float]:
@@ -439,19 +533,6 @@ def own_bounds(rows: list[Row], measure: Measure) -> tuple[float, float]:
         known = [value for value in values if value is not None]
         found.append(sum(known) / len(rows) if len(known) == len(rows) else math.nan)
     return found[0], found[1]
-
-
-def sensible(found: Interval, least: float) -> Interval:
-    """The interval within `least` to 1 for a share, as it is for another measure.
-
-    One without a width, or over all that is possible, is none.
-    """
-    mean, low, high, kind = found
-    if least > -math.inf:
-        low, high = max(low, least), min(high, 1.0)
-        if low == least and high == 1:
-            low = high
-    return Interval(mean, low, high, kind) if low < high else Interval(mean, *NO_BOUNDS, "none")
 
 
 # --- published values ------------------------------------------------------------------------

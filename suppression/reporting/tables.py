@@ -14,7 +14,7 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.spec import published_settings
 from suppression.metrics.intervals import verdict
 from suppression.reporting import retention
-from suppression.reporting.numbers import plus_minus, value_text
+from suppression.reporting.numbers import OVER_INSTANCES, told
 from suppression.reporting.summary import (
     Line,
     Point,
@@ -120,13 +120,17 @@ def verdict_text(point: Point) -> str:
 
 def cell_text(point: Point) -> str:
     """One cell of the table: mean and interval, or why there is none."""
+    return value_in_cell(point, short=False)
+
+
+def value_in_cell(point: Point, *, short: bool) -> str:
+    """What `numbers.told` says of a point; where nothing was measured, why."""
     if not point.n:
         return WORDS[point.status]
     measure = point.line.of
-    text = value_text(
-        point.mean, point.low, point.high, percent=measure.percent, places=measure.digits
-    )
-    return text + not_converged(point)
+    bounds = (point.mean, point.low, point.high, point.interval)
+    look: dict[str, Any] = {"percent": measure.percent, "places": measure.digits, "short": short}
+    return told(*bounds, point.values, **look) + not_converged(point)
 
 
 def not_converged(point: Point) -> str:
@@ -232,10 +236,22 @@ def seeds_text(summary: Summary) -> str:
     return f"{text} (not everywhere on the axis)" if len(summary.seeds_a_place) > 1 else text
 
 
+INTERVALS = {
+    "seeds and instances": "over seeds and held-out instances",
+    "seeds": "over seeds alone (t)",
+    "instances": f"over held-out instances ({OVER_INSTANCES}: nothing is said of other seeds)",
+}
+
+
 def interval_text(summary: Summary) -> str:
-    if len(summary.seeds) > 1:
-        return "[95 % t-interval over seeds where a point has several, else the one seed's own]"
-    return "[95 % interval of one seed: Wilson's]"
+    """What the intervals of the table are over, and what stands there without one."""
+    points = [point for point in summary.points if point.n]
+    there = {point.interval for point in points}
+    words = [text for kind, text in INTERVALS.items() if kind in there]
+    parts = [f"95 % intervals {', else '.join(words)}"] if words else []
+    if any(point.interval == "none" and point.n > 1 for point in points):
+        parts.append("without one, the values of seeds")
+    return f"[{'; '.join(parts) or 'no intervals'}]"
 
 
 def readout_text(summary: Summary) -> str:
@@ -378,11 +394,7 @@ def terminal_block(summary: Summary, arm: Arm, lines: list[Line], intervals: boo
 
 
 def terminal_cell(point: Point, intervals: bool) -> str:
-    measure = point.line.of
-    if not point.n or intervals or measure.digits > 1:
-        return cell_text(point)
-    text = plus_minus(point.mean, point.low, point.high, percent=measure.percent)
-    return text + not_converged(point)
+    return value_in_cell(point, short=not intervals and point.line.of.digits <= 1)
 
 
 def terminal_part(
@@ -428,8 +440,7 @@ def retention_text(summary: Summary) -> list[str]:
             found = retention.retained(summary, arm, asked)
             if arm.is_floor or plan.axis[-1] not in found:
                 continue
-            values = found[plan.axis[-1]]
-            share = sum(values) / len(values)
+            share = found[plan.axis[-1]].crossed.mean
             text = (
                 f"{arm.label} keeps {100 * share:.0f} % of {retention.what_text(asked)} at "
                 f"{axis} {plan.axis[-1]}"

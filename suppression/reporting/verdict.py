@@ -4,8 +4,10 @@ The rules, for the feature whose retention the recipe asks for (else the first o
 what competes with it):
 
 - An arm *falls* along the axis if the 95 % interval of the difference between the two ends,
-  paired by seed, lies below 0; *rises* if it lies above; else it *cannot be told*. With one seed
-  the difference counts if the two ends' own intervals do not touch.
+  paired by seed, lies below 0; *rises* if it lies above; else it *cannot be told*. That interval
+  is by the rule of all intervals (`summary.Interval`): over seeds and instances from three seeds
+  on; of two seeds there is none, so that nothing is told; of one seed over instances alone, paired
+  by instance, or, where these were not kept, the ends' own intervals must not touch.
 - The *control holds* if supervised training reads the feature at the far end better than every
   arm that falls: its lower bound is above their upper bounds. Then the feature was there to be
   learned. Without a control that holds, a fall says nothing of suppression. Where the recipe
@@ -24,9 +26,8 @@ from typing import Literal
 
 from suppression.experiment.arms import Arm
 from suppression.methods import METHODS
-from suppression.metrics.intervals import mean_interval
 from suppression.reporting.retention import line_of, reference_of
-from suppression.reporting.summary import Line, Point, Summary
+from suppression.reporting.summary import Line, Point, Summary, difference
 from suppression.reporting.tables import scenes_text
 
 Outcome = Literal["falls", "rises", "cannot be told"]
@@ -113,15 +114,10 @@ def changed(summary: Summary, arm: Arm, line: Line) -> Change | None:
 
 
 def outcome_of(start: Point, end: Point) -> Outcome:
-    shared = sorted(set(start.by_seed) & set(end.by_seed))
-    if len(shared) > 1:
-        differences = [end.by_seed[seed] - start.by_seed[seed] for seed in shared]
-        _, low, high = mean_interval(differences)
-    else:
-        low, high = end.low - start.high, end.high - start.low
-    if high < 0:
+    apart = difference(end, start)
+    if apart.high < 0:
         return "falls"
-    return "rises" if low > 0 else "cannot be told"
+    return "rises" if apart.low > 0 else "cannot be told"
 
 
 def changes_text(summary: Summary, line: Line, changes: list[Change]) -> str:

@@ -1,4 +1,4 @@
-"""Intervals against scipy's; retention, thresholds and the incentive against published ones."""
+"""Intervals against scipy's; retention and the incentive against published ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import binomtest, t
 
 from suppression import metrics
 from suppression.metrics.intervals import mean_interval, verdict, wilson
-from suppression.metrics.retention import fit_logistic, incentive, logistic, retention, threshold
+from suppression.metrics.retention import incentive, retention
 
 
 @pytest.mark.parametrize(
@@ -114,72 +114,6 @@ def test_a_run_of_the_same_kind_disagrees_in_about_5_of_100_times():
     runs = rng.binomial(1000, rng.normal(0.7, 0.02, size=(2000, 4))) / 1000
     told = [verdict(four[:3].tolist(), four[3], cases=10**12) for four in runs]
     assert 0.03 < np.mean([one == "disagrees" for one in told]) < 0.07
-
-
-SIZES = [20, 30, 40, 50, 60, 70, 80]
-UNTRAINED = [16.5, 16.7, 16.6, 16.6, 16.6, 16.9, 16.5]
-# The talk's Table 2.
-FIRST = {
-    0.2: [98.7, 98.8, 98.3, 87.5, 24.9, 19.8, 20.3],
-    0.05: [97.8, 97.6, 96.2, 96.5, 88.5, 74.5, 39.9],
-}
-
-
-def test_the_half_point_of_the_published_digit_size_curve_is_where_the_facts_have_it():
-    (_, _, middle, _), _ = fit_logistic(np.log2(SIZES), FIRST[0.2])
-    assert 2**middle == pytest.approx(53.8, abs=0.1)
-
-
-@pytest.mark.parametrize(("tau", "px"), [(0.2, 53.8), (0.05, 76.0)])
-def test_the_thresholds_of_the_published_digit_size_curves_hold_the_facts_half_points(tau, px):
-    left = [retention(a, FIRST[tau][0], u) for a, u in zip(FIRST[tau], UNTRAINED, strict=True)]
-    at, low, high, kind = threshold(np.log2(SIZES), left)
-    assert kind == "interval"
-    assert 2**low < px < 2**high
-    assert 2**at == pytest.approx(px, abs=1)
-
-
-def test_the_threshold_of_a_logistic_is_where_it_crosses_and_most_noisy_intervals_hold_it():
-    u = np.repeat([0.0, 2, 4, 6, 8, 10], 3)
-    # level = lower + (upper - lower) * share, solved for u
-    truth = 4.8 + math.log(1 / ((0.5 + 0.1) / 1.15) - 1) / 1.3
-    clean = logistic(u, 1.05, -0.1, 4.8, 1.3)
-    assert threshold(u, clean)[0] == pytest.approx(truth, abs=1e-4)
-    rng = np.random.default_rng(0)
-    held = [
-        low <= truth <= high
-        for _ in range(60)
-        for _, low, high, _ in [threshold(u, clean + rng.normal(0, 0.05, len(u)))]
-    ]
-    assert np.mean(held) > 0.85
-
-
-def test_a_step_between_two_places_is_told_as_between_them_however_sure_the_fit_is():
-    assert threshold([0, 2, 4, 6, 8], [1.0, 1.0, 1.0, 0.0, 0.0]) == (5, 4, 6, "bracket")
-    rng = np.random.default_rng(1)
-    u = np.repeat([1.0, 4, 16, 64, 256], 3)
-    noisy = np.where(u < 256, 1.0, 0.1) + rng.normal(0, 0.02, len(u))
-    at, low, high, kind = threshold(u, noisy)
-    assert (low, high, kind) == (64, 256, "bracket")  # nothing was measured between
-    assert low < at < high
-
-
-def test_a_curve_that_levels_off_near_half_is_told_by_the_places_its_means_fall_between():
-    """digit_size at tau 0.2 as recorded: the fit crosses before 27 px, the means after it."""
-    _at, low, high, kind = threshold(np.log2([9, 18, 23, 27, 32]), [1.0, 1.13, 0.64, 0.55, 0.49])
-    assert kind == "bracket"
-    assert (2**low, 2**high) == pytest.approx((27, 32))
-
-
-@pytest.mark.parametrize(
-    "y", [[1.0, 0.98, 0.99, 0.97, 0.96], [0.1, 0.0, 0.05, 0.0, 0.02], [0.0, 0.2, 0.5, 0.8, 1.0]]
-)
-def test_there_is_no_threshold_where_nothing_falls_through_half(y):
-    assert threshold([0, 2, 4, 6, 8], y) is None
-
-
-def test_four_places_give_no_threshold_as_four_parameters_go_through_any():
-    assert threshold([0, 2, 4, 6], [1, 0.9, 0.1, 0]) is None
 
 
 def test_retention_is_1_without_harm_0_at_the_untrained_network_and_negative_below_it():

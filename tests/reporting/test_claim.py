@@ -129,7 +129,7 @@ def test_a_control_that_was_not_asked_for_but_is_stored_stands_at_the_ends_only_
     whole = make_plan(competition, scale="smoke")
     summary = summarise(plan, by_size(whole, {"supervised": {6: 0.95, 12: 0.9}}))
     lines = told(terminal_table(summary, width=80))
-    assert ["supervised", "95±5", "-", "-", "90±5"] in lines
+    assert ["supervised", "95±5†", "-", "-", "90±5†"] in lines
     assert ["simclr, tau 0.2, competitor redrawn", "...", "-", "-", "..."] in lines
     assert "supervised" not in not_asked_text(summary)
     assert "simclr, tau 0.05, competitor redrawn" in not_asked_text(summary)
