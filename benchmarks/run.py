@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import challenges
 import gpu
+import intervals
 import job
 import live
 import parts
@@ -46,6 +47,7 @@ SECTIONS = {
     "memory": Section(program.memory, 1),
     "challenges": Section(challenges.challenges, 1, ("faiss-cpu", "matplotlib")),
     "gpu": Section(gpu.gpu, 3),
+    "statistics": Section(intervals.statistics, 1, ("numpy", "scipy")),
 }
 
 
