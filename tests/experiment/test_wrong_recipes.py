@@ -83,11 +83,6 @@ WRONG = [
     (", accuracy = [98.7, 98.3]", "", r"published: rows\[0\].accuracy is no list of percentages"),
     ('feature = "first", accuracy', "accuracy", r"published: rows\[0\] names no feature"),
     ('source = "nowhere"', "", "published.source is missing"),
-    (
-        'feature = "first", accuracy',
-        'feature = "one", accuracy',
-        r"rows\[0\]: card two_digits has no",
-    ),
     ("tau = 0.2, feature", "tua = 0.2, feature", r"rows\[0\]: two_digits has no parameter 'tua'"),
     (
         "98.3] }]",
