@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suppression import expect, plugins
+from suppression.data.sources.fingerprint import fingerprint
 from suppression.errors import unknown
 from suppression.execution import executor
-from suppression.execution.batches import check_sources, exchanged
+from suppression.execution.batches import check_sources, exchanged, names_of_sources
 from suppression.execution.context import Context
 from suppression.execution.environment import pick_device
 from suppression.execution.feature_maps import feature_maps
@@ -38,6 +39,7 @@ from suppression.reporting import records
 from suppression.reporting.console import cell_text, live_table
 from suppression.reporting.result import Result
 from suppression.reporting.summary import published_beside_no_arm
+from suppression.writing import one_at_a_time
 
 if TYPE_CHECKING:
     from torch import nn
@@ -348,7 +350,7 @@ def work_of(planned: Plan, context: Context) -> Work:
     """
     work = Work(planned, Store(context.store))
     keys = dict.fromkeys([*planned.keys, *planned.before])
-    work.exchanged = exchanged(work.store, keys, context.root)
+    work.exchanged = exchanged(work.store, keys, context.root, check=context.check)
     for i, cell in enumerate(planned.cells):
         rows = stored_rows(work.store, cell, planned.probe)
         if rows is not None and cell.key not in work.exchanged:
@@ -423,7 +425,7 @@ def carry_out(
     answers = [(planned.cells[i], work.stored[i]) for i in sorted(work.stored)]
     beside = []
     others = [cell.key for cell in planned.other_cells]
-    of_other_pictures = exchanged(work.store, others, context.root)
+    of_other_pictures = exchanged(work.store, others, context.root, check=context.check)
     for cell in planned.other_cells:
         rows = stored_rows(work.store, cell, planned.probe)
         if rows is not None and cell.key not in of_other_pictures:
@@ -438,6 +440,16 @@ def carry_out(
         else:
             result = Result(planned, answers, beside, failures, failed, path)
     return result
+
+
+def sources_of(planned: Plan, context: Context) -> dict[str, str]:
+    """What is in the sources of the cells now, by the sources' names."""
+    found: dict[str, str] = {}
+    for name in {name for cell in planned.cells for name in names_of_sources(cell).values()}:
+        told = fingerprint(name, context.root, check=context.check)
+        if told is not None:
+            found[name] = told
+    return found
 
 
 def tell_exchanged(work: Work, note: Note) -> None:
@@ -608,16 +620,32 @@ def record(
         UserError: if it cannot be written, or a record is there, or is none that can grow; then
             nothing in `out` has changed.
     """
+    planned, store = result.plan, Store(context.store)
+    number = len(result.failed_cells)
+    made = how_made(planned, store, argv, failed=number, pins=dict(pins))
+    with one_at_a_time(out / f"{planned.name}.{planned.scale}"):
+        return record_made(result, out, context, made, pins, whole=whole, overwrite=overwrite)
+
+
+def record_made(
+    result: Result,
+    out: Path,
+    context: Context,
+    made: dict[str, Any],
+    pins: Mapping[str, Any],
+    *,
+    whole: Plan | None,
+    overwrite: bool,
+) -> list[str]:
+    """What `record` does while no other process of this machine writes the same record."""
     from suppression.reporting.figures import figure, saved
     from suppression.reporting.summary import summarise
 
     planned, store = result.plan, Store(context.store)
     name = f"{planned.name}.{planned.scale}"
-    number = len(result.failed_cells)
-    made = how_made(planned, store, argv, failed=number, pins=dict(pins))
-    # The record as it is now: this run may have taken hours.
     if whole is not None:
-        known, before = records.record_to_grow(planned, whole, out, dict(pins))
+        # The record as it is now: this run may have taken hours.
+        known, before = records.record_to_grow(planned, whole, out, dict(pins), made["sources"])
         parameters: set[str] = set()
         for cell in whole.cells:
             parameters.update(cell.parameters)

@@ -67,6 +67,7 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--store", type=Path, metavar="DIR", help="where trained cells are kept")
     add("--root", type=Path, metavar="DIR", help="where data sets lie")
     add("--download", action="store_true", help="fetch a data set that is not there")
+    add("--check", action="store_true", help="tell large folders by contents, not by times alone")
     add("--skip-bad", action="store_true", help="leave out files that are no pictures")
     add("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, mps")
     add("--workers", type=int, metavar="N", help="cells trained side by side (default: one a core)")
@@ -178,9 +179,7 @@ def carry_out(
     if given.grow and given.overwrite:
         raise UserError("--grow adds to a record, --overwrite replaces it: give one of them")
     whole, common = records.whole_record(plan, pins)
-    if out is not None and given.grow:
-        records.record_to_grow(plan, whole, out, common)  # checked before any work
-    elif out is not None and not given.overwrite:
+    if out is not None and not given.grow and not given.overwrite:
         records.check_free(out, f"{plan.name}.{plan.scale}")
     context = Context(
         store=Store(given.store).root,
@@ -188,7 +187,11 @@ def carry_out(
         root=given.root,
         download=given.download,
         skip_bad=given.skip_bad,
+        check=given.check,
     )
+    if out is not None and given.grow:  # checked before any work
+        sources = api.sources_of(plan, context)
+        records.record_to_grow(plan, whole, out, common, sources)
     work = api.work_of(plan, context)
     if given.dry:
         for text in api.idle_pins(plan, pins):

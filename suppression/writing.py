@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Wait until no other process of this machine is at these files, by a lock in its temporary
+    folder: none is left beside them. Where there are no file locks nobody waits.
+
+    Args:
+        path: What the files are named by; it need not be there.
+    """
+    from filelock import FileLock
+
+    named = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"suppression-{named}.lock")
+    with suppress(OSError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_through(path: Path, content: bytes) -> None:

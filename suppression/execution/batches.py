@@ -13,7 +13,7 @@ from suppression.data import SOURCES, Pool
 from suppression.data.base import Factors
 from suppression.data.loader import first_instances, source_names
 from suppression.data.loader import load_pool as load_instances
-from suppression.data.sources.fingerprint import fingerprint
+from suppression.data.sources.fingerprint import agree, fingerprint
 from suppression.data.two_views import two_views
 from suppression.errors import UserError
 from suppression.execution.context import Context
@@ -51,28 +51,33 @@ def names_of_sources(run: Run) -> dict[str, str]:
     return source_names(run.dataset, run.source or "digits")
 
 
-def fingerprints(run: Run, store: Store, root: Path | None) -> dict[str, str]:
+def fingerprints(
+    run: Run, store: Store, root: Path | None, *, check: bool = False
+) -> dict[str, str]:
     """What is in the sources of the cell and of all it builds on, by the sources' names.
 
-    Those that come with a package have none.
+    Those that come with a package have none. `check` is that of `fingerprint`.
     """
     found: dict[str, str] = {}
     for prerequisite in run.prerequisites.values():
         found |= trained_on(store, prerequisite.key)
     for name in names_of_sources(run).values():
-        told = fingerprint(name, root)
+        told = fingerprint(name, root, check=check)
         if told is not None:
             found[name] = told
     return found
 
 
-def exchanged(store: Store, keys: Iterable[str], root: Path | None) -> dict[str, str]:
+def exchanged(
+    store: Store, keys: Iterable[str], root: Path | None, *, check: bool = False
+) -> dict[str, str]:
     """The stored cells whose sources have other pictures now than those they were trained on.
 
     Args:
         store: Where they are.
         keys: The cells that are looked at.
         root: Where sources lie.
+        check: Whether the contents of large trees are read.
 
     Returns:
         Their keys, with the name of such a source. A cell is not among them if its sources are not
@@ -83,8 +88,8 @@ def exchanged(store: Store, keys: Iterable[str], root: Path | None) -> dict[str,
     for key in keys:
         for name, told in trained_on(store, key).items():
             if name not in now:
-                now[name] = fingerprint(name, root)
-            if now[name] not in (None, told):
+                now[name] = fingerprint(name, root, check=check)
+            if not agree(now[name], told):
                 found[key] = name
     return found
 

@@ -16,3 +16,4 @@ class Context:
     download: bool = False
     skip_bad: bool = False  # leave out the files of a source that are no pictures
     threads: int | None = None
+    check: bool = False  # read the contents of large trees of pictures, not only their times

@@ -38,10 +38,19 @@ def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int, pins: Fa
         "training_seconds": {"sum": round(sum(seconds)), "longest": max(seconds)},
         # Of one worker; a run has one a core, and a parent.
         "peak_mb": max(memory, default=None),
+        "sources": sources_of(about),
         "precision": sorted({each.get("precision", "none") for each in about}),
         "commits": sorted({str(each["commit"]) for each in about}),
         **{name: about[0][name] for name in OF_THE_MACHINE},
     }
+
+
+def sources_of(about: list[Facts]) -> dict[str, str]:
+    """The fingerprints of the sources that cells were trained on, by the sources' names."""
+    found: dict[str, str] = {}
+    for each in about:
+        found |= each.get("sources", {})
+    return found
 
 
 def without_places(argv: list[str]) -> list[str]:

@@ -133,7 +133,7 @@ def set_aside_if_wrong(key: str, store: Store, context: Context, tell: Tell) -> 
     if fault:
         aside = store.set_aside(key)
         tell("note", f"{fault}; it is put aside as {aside} and trained again")
-    elif exchanged(store, [key], context.root):  # told by who asked for it
+    elif exchanged(store, [key], context.root, check=context.check):  # told by who asked for it
         store.set_aside(key)
 
 
@@ -176,7 +176,7 @@ def train_cell(
 ) -> None:
     """Train the method, if it is one that trains, and publish the cell."""
     device = torch.device(context.device)
-    sources = fingerprints(run, store, context.root)
+    sources = fingerprints(run, store, context.root, check=context.check)
     about = {**facts(device), "sources": sources}
     trace: list[Row] = []
     training = run.training

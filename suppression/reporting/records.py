@@ -21,6 +21,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from suppression.data.sources.fingerprint import agree
 from suppression.errors import UserError
 from suppression.evaluation.probes import AXES, COLUMNS, MEASURES, switched_on
 from suppression.experiment.keys import dumps
@@ -71,6 +72,7 @@ class HowMade(BaseModel):
     threads: int
     peak_mb: int | None = None
     pins: dict[str, list[Any]] | None = None  # old records do not say; their cells do
+    sources: dict[str, str] = {}  # fingerprints, by name; old records do not say
     sha256: dict[str, str] = {}  # of the files that the last run wrote, by their endings
 
 
@@ -263,7 +265,7 @@ def kind_of_cell(cell: Run, apart: tuple[str, ...]) -> str:
 
 
 def record_to_grow(
-    plan: Plan, whole: Plan, out: Path, pins: Facts
+    plan: Plan, whole: Plan, out: Path, pins: Facts, sources: Mapping[str, str] | None = None
 ) -> tuple[list[Row], list[Facts]]:
     """The record in `out` that a run is to be added to, and how it was made.
 
@@ -272,10 +274,11 @@ def record_to_grow(
         whole: The plan of the record that it is to be a part of (`whole_record`).
         out: The record's folder.
         pins: The pins of all cells.
+        sources: The fingerprints of the run's sources, by their names.
 
     Raises:
-        UserError: if there is none, if it is not whole, if it was made with other pins, or if it
-            has cells that `whole` would not make.
+        UserError: if there is none, if it is not whole, if it was made with other pins or on other
+            pictures, or if it has cells that `whole` would not make.
     """
     name = f"{plan.name}.{plan.scale}"
     where = f"--grow: the record of {name} in {out}"
@@ -298,6 +301,7 @@ def record_to_grow(
         except UserError as error:
             raise UserError(f"{out / name}.json: pins: {error}") from error
         check_pins(where, plan, pins, theirs)
+    check_pictures(where, sources or {}, made)
     for x in plan.axis:
         if x not in whole.axis:
             raise UserError(
@@ -329,6 +333,17 @@ def check_pins(where: str, plan: Plan, mine: Facts, theirs: Facts) -> None:
             ours = f"{name} = {', '.join(map(str, own[name]))}"
         their = ", ".join(map(str, other.get(name, ["as in the recipe"])))
         raise UserError(f"{where} has {name} = {their}, this run {ours}")
+
+
+def check_pictures(where: str, sources: Mapping[str, str], made: list[Facts]) -> None:
+    """UserError if a source has other pictures than those that the record was made on."""
+    for run in made:
+        for name, told in run.get("sources", {}).items():
+            if not agree(sources.get(name), told):
+                raise UserError(
+                    f"{where} was made on other pictures of {name} than those there now; a record "
+                    "of these is begun in another folder"
+                )
 
 
 def check_row(where: str, row: Row, cells: list[Facts]) -> None:
@@ -426,10 +441,13 @@ def write(out: Path, name: str, files: Mapping[str, bytes], made: list[Facts]) -
     as_json = json.dumps(runs if before else runs[0], indent=1) + "\n"
     everything = {**files, "json": as_json.encode()}
     content = {ending: everything[ending] for ending in ENDINGS if ending in everything}
+    stale = [] if before else [ending for ending in ENDINGS if ending not in content]
     try:
         out.mkdir(parents=True, exist_ok=True)
         named = {f"{name}.{ending}": each for ending, each in content.items()}
         replace_all(out, named)
+        for ending in stale:  # of the record that was replaced
+            (out / f"{name}.{ending}").unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"--out {out} cannot be written: {error.strerror}; what was there has not changed"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from suppression.data.sources.fingerprint import FILES, UNUSABLE, fingerprint
+from suppression.data.sources.fingerprint import FILES, UNUSABLE, agree, fingerprint
 from suppression.execution.batches import exchanged, fingerprints, trained_on
 from suppression.execution.context import Context
 from suppression.execution.runner import run_cell
@@ -63,6 +63,39 @@ def test_a_large_source_is_told_by_the_times_of_its_files(tmp_path, monkeypatch)
     assert fingerprint(f"folder:{one}") == first
     os.utime(one / "cat" / "0.png", (1, 1))
     assert fingerprint(f"folder:{one}") != first
+
+
+def test_check_reads_the_contents_of_a_large_source_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("suppression.data.sources.fingerprint.MOST_READ", 1)
+    name, file = f"folder:{write_pictures(tmp_path / 'one', 0)}", tmp_path / "one/cat/0.png"
+    by_times, checked = fingerprint(name), fingerprint(name, check=True)
+    stat, content = file.stat(), bytearray(file.read_bytes())
+    content[-20] ^= 255
+    file.write_bytes(content)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert agree(fingerprint(name), by_times)  # what times alone cannot tell
+    assert not agree(fingerprint(name, check=True), checked)
+    assert agree(fingerprint(name, check=True), by_times)  # whose contents were not kept
+    content[-20] ^= 255
+    file.write_bytes(content)
+    os.utime(file, (1, 1))
+    assert agree(fingerprint(name, check=True), checked)  # a copy has other times
+    assert not agree(fingerprint(name), checked)
+
+
+def test_a_record_does_not_grow_by_cells_of_other_pictures(tmp_path, capsys):
+    pictures, out = write_pictures(tmp_path / "pics", 0), tmp_path / "record"
+    more = ("--method", "untrained", "--out", str(out))
+    assert run(tmp_path / "store", pictures, *more) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    write_pictures(pictures, 1)
+    capsys.readouterr()
+    assert run(tmp_path / "store", pictures, *more, "--grow", "--seed", "1") == 2
+    told = f"was made on other pictures of folder:{pictures} than those there now"
+    assert told in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    write_pictures(pictures, 0)
+    assert run(tmp_path / "store", pictures, *more, "--grow", "--seed", "1") == 0
 
 
 def test_a_cell_that_another_process_trained_on_other_pictures_is_no_answer(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 
 import pytest
@@ -24,6 +25,7 @@ from suppression.reporting.records import (
     whole_record,
     write,
 )
+from suppression.writing import one_at_a_time
 
 SCORES = {"feature": "first", "scenes": "alone", "probe": "linear", "layer": "h", "accuracy": 0.5}
 LATER = ("redraw", "blank")
@@ -174,6 +176,35 @@ def test_any_file_of_a_record_keeps_its_place(plan, tmp_path):
         with pytest.raises(UserError, match=f"already .*{ending}.*--grow .* --overwrite"):
             check_free(tmp_path, name)
         path_of(tmp_path, plan, ending).unlink()
+
+
+def test_pictures_of_a_record_that_is_replaced_go_with_it(plan, tmp_path):
+    name = f"{plan.name}.{plan.scale}"
+    old = {"csv": b"1", "pictures.png": b"of the old cells", "svg": b"<svg/>"}
+    write(tmp_path, name, old, [FACTS])
+    write(tmp_path, name, {"csv": b"2", "svg": b"<svg/>"}, [FACTS, FACTS])  # it grew
+    assert (tmp_path / f"{name}.pictures.png").exists()
+    write(tmp_path, name, {"csv": b"3", "svg": b"<svg/>"}, [FACTS])
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".svg", ".json"}
+
+
+def add_one(path, times):
+    for _ in range(times):
+        with one_at_a_time(path):
+            path.write_text(str(int(path.read_text()) + 1))
+
+
+def test_what_two_processes_add_at_once_is_all_there(tmp_path):
+    path = tmp_path / "count"
+    path.write_text("0")
+    spawning = multiprocessing.get_context("fork")
+    both = [spawning.Process(target=add_one, args=(path, 200)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(30)
+    assert path.read_text() == "400"
+    assert [each.name for each in tmp_path.iterdir()] == ["count"]
 
 
 def test_checksums_are_of_the_last_writing_and_pictures_that_stay_keep_theirs(plan, tmp_path):

@@ -23,15 +23,17 @@ FILES = {
 UNUSABLE = "unusable"  # equal to no fingerprint that was ever recorded
 
 
-def fingerprint(name: str, root: Path | None = None) -> str | None:
-    """Equal for equal files: 16 hexadecimal digits of a sha256.
+def fingerprint(name: str, root: Path | None = None, *, check: bool = False) -> str | None:
+    """Equal for equal files: 16 hexadecimal digits of a sha256; `agree` compares two.
 
     It is made of the names, sizes and contents of the files that are read as pictures or labels.
-    In a tree of more than 200 MB their times of change stand for the contents.
+    In a tree of more than 200 MB their times of change stand for the contents, which are read
+    where that is asked for.
 
     Args:
         name: Of a source of digits or photographs, or folder:PATH.
         root: Folder that holds downloaded sources; `SUPPRESSION_DATA` if None.
+        check: Whether the contents of a large tree are read, too: their digits follow after a +.
 
     Returns:
         None for a source that is part of a package, whose version tells what is in it, and for one
@@ -46,11 +48,29 @@ def fingerprint(name: str, root: Path | None = None) -> str | None:
         for top in trees_of(name, root):
             named += [(path.relative_to(top), path) for path in sorted(listed(top).files)]
         is_read = sum(path.stat().st_size for _, path in named) <= MOST_READ
-        return digest(named, is_read) if named else None
+        if not named:
+            return None
+        found = digest(named, is_read)
+        if check and not is_read:
+            found += f"+{digest(named, is_read=True)}"
+        return found
     except (MissingSource, OSError):
         return None
     except UserError:
         return UNUSABLE
+
+
+def agree(now: str | None, told: str) -> bool:
+    """Whether a source is, as far as can be told, what it was; one that is not there is not known.
+
+    Contents decide where both tell them: a tree that was copied has other times of change.
+    """
+    if now is None or now == told:
+        return True
+    here, there = now.split("+"), told.split("+")
+    if len(here) == len(there) == 2:
+        return here[1] == there[1]
+    return UNUSABLE not in (now, told) and here[0] == there[0]
 
 
 def trees_of(name: str, root: Path | None) -> list[Path]:
