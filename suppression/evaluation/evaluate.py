@@ -84,7 +84,8 @@ def evaluate(
     Returns:
         A row for each feature, kind of scenes, probe and layer: `accuracy` with its 95 % interval
         `low` to `high`, `guess`, `cases`, and what other probes measure; `encoder` is the
-        fingerprint. A feature that has one class only in the scenes is left out, with a warning.
+        fingerprint. A feature that has one class only in the scenes is left out, with a
+        warning; so are files that are no pictures.
 
     Raises:
         UserError: For a data set without factors, a layer, a feature or a setting that is not there
@@ -179,7 +180,9 @@ def load_pools(scenes: Scenes, source: str, root: Path | str | None, device: tor
     """The instances that the scenes are drawn from, for fitting (True), and held out."""
     pools = {}
     for train in (True, False):
-        pools[train] = load_pool(scenes, source, train=train, root=root).to(device)
+        pools[train] = load_pool(scenes, source, train=train, root=root, note=warnings.warn).to(
+            device
+        )
     return pools
 
 

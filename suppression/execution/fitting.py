@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def fit(
     run = as_run(dataset, method, steps, batch, seed, source, parameters)
     check_cell(run)
     place = torch.device(device)
-    pool = load_pool(run, True, Context(store=Path(), device=device, root=root)).to(place)
+    context = Context(store=Path(), device=device, root=root)
+    pool = load_pool(run, True, context, warnings.warn).to(place)
     trained = build_method(run, pool).to(place)
     trace = Trace()
     if run.training is not None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+import suppression as sup
 from suppression.data.sources.fingerprint import FILES, UNUSABLE, agree, fingerprint
 from suppression.execution.batches import exchanged, fingerprints, trained_on
 from suppression.execution.context import Context
@@ -249,3 +250,13 @@ def test_a_checkpoint_of_other_pictures_is_not_gone_on_with(tmp_path):
     work = Store(tmp_path).workplace("k", {"folder:pics": "new"})
     assert work.load() is None
     assert "is of other pictures than those there now" in work.damaged
+
+
+def test_library_calls_tell_what_is_passed_over_in_a_folder(tmp_path):
+    pictures = write_pictures(tmp_path / "pics", 0)
+    (pictures / "cat" / "link.png").symlink_to(tmp_path / "nowhere.png")
+    scenes = sup.datasets.DigitsOnPhotos(canvas=16, photos=f"folder:{pictures}")
+    with pytest.warns(UserWarning, match="passed over are cat/link.png"):
+        encoder = sup.fit(scenes, steps=1, batch=4, width=2, progress=False)
+    with pytest.warns(UserWarning, match="passed over are cat/link.png"):
+        sup.evaluate(encoder, scenes, train=20, test=10)
