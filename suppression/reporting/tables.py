@@ -14,8 +14,9 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.spec import published_settings
 from suppression.metrics.intervals import verdict
 from suppression.reporting import retention
-from suppression.reporting.numbers import OVER_INSTANCES, told
+from suppression.reporting.numbers import OVER_INSTANCES, told, values_text
 from suppression.reporting.summary import (
+    FEWEST_SEEDS,
     Line,
     Point,
     Summary,
@@ -113,7 +114,7 @@ def scenes_text(summary: Summary, line: Line) -> str:
 
 def verdict_text(point: Point) -> str:
     """Whether the published value could be one of ours."""
-    if point.published is None or point.n < 2:
+    if point.published is None or point.n < FEWEST_SEEDS:
         return ""
     return verdict(list(point.by_seed.values()), point.published / 100, cases=point.cases)
 
@@ -440,9 +441,12 @@ def retention_text(summary: Summary) -> list[str]:
             found = retention.retained(summary, arm, asked)
             if arm.is_floor or plan.axis[-1] not in found:
                 continue
-            share = found[plan.axis[-1]].crossed.mean
+            left = found[plan.axis[-1]]
+            share = f"{100 * left.crossed.mean:.0f}"
+            if len(left.seeds) < FEWEST_SEEDS:
+                share = values_text(left.values, places=0)
             text = (
-                f"{arm.label} keeps {100 * share:.0f} % of {retention.what_text(asked)} at "
+                f"{arm.label} keeps {share} % of {retention.what_text(asked)} at "
                 f"{axis} {plan.axis[-1]}"
             )
             half = retention.threshold_text(asked, found)

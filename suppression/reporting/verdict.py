@@ -26,6 +26,7 @@ from typing import Literal
 
 from suppression.experiment.arms import Arm
 from suppression.methods import METHODS
+from suppression.reporting.numbers import values_text
 from suppression.reporting.retention import line_of, reference_of
 from suppression.reporting.summary import Line, Point, Summary, difference
 from suppression.reporting.tables import scenes_text
@@ -33,6 +34,7 @@ from suppression.reporting.tables import scenes_text
 Outcome = Literal["falls", "rises", "cannot be told"]
 CONTROL = "supervised"
 COMPETING = "together"  # scenes that show the feature and what competes with it
+FEW = {1: " (one seed)", 2: " (two seeds)"}
 MOST_NAMED = 3  # arms that have a sentence of their own; more are counted
 
 
@@ -139,7 +141,7 @@ def changes_text(summary: Summary, line: Line, changes: list[Change]) -> str:
                 f"{change.arm.label} {change.outcome} from {start} to {end} {where}, {places}"
             )
     seeds = min(min(change.start.n, change.end.n) for change in changes)
-    few = " (one seed)" if seeds == 1 else ""
+    few = FEW.get(seeds, "")
     return f"{'; '.join(parts)}{few}."
 
 
@@ -168,12 +170,17 @@ def control_text(summary: Summary, line: Line, falling: list[Change], *, decides
         text = "No supervised control was trained there"
         follows = ", so nothing can be said of suppression: the feature may be too hard to learn"
         return f"{text}{follows if decides else ''}."
-    best = max(points, key=lambda point: point.low)
-    highest = max(change.end.high for change in falling)
-    if best.low > highest:
+    best = max(points, key=lambda point: (not math.isnan(point.low), point.low))
+    ends = [change.end.high for change in falling]
+    follows = ", so nothing can be said of suppression" if decides else ""
+    if math.isnan(best.low) or any(map(math.isnan, ends)):
+        return (
+            f"Whether the control holds cannot be told: supervised training reads {number(best)} "
+            f"there, and not all of these values have an interval{follows}."
+        )
+    if best.low > max(ends):
         return f"The control holds: supervised training reads {number(best)} there."
-    text = f"The control does not hold: supervised training reads {number(best)} there"
-    return f"{text}{', so nothing can be said of suppression' if decides else ''}."
+    return f"The control does not hold: supervised training reads {number(best)} there{follows}."
 
 
 def redrawn_text(summary: Summary, line: Line, change: Change) -> str:
@@ -222,10 +229,12 @@ def where_text(summary: Summary, point: Point) -> str:
 
 
 def number(point: Point) -> str:
-    """A point's value with its unit."""
+    """A point's value with its unit; both values of two seeds."""
     value = point.unit * point.mean
     if math.isnan(value):
         return "nothing"
+    if point.n == 2 and point.line.of.percent:
+        return f"{values_text(point.values, places=0)} %"
     if point.line.of.percent:
         return f"{value:.0f} %"
     return f"{value:.1f} ({point.line.of.label})"

@@ -132,6 +132,25 @@ def test_one_seed_is_told(along_bits):
     assert words.startswith(f"{FALLS[:-1]} (one seed).")
 
 
+def test_of_two_seeds_both_values_are_told_and_nothing_is_concluded(along_bits):
+    plan = make_plan("random_bits", seeds=2)
+    words = told(plan, along_bits, {"untrained": FLOOR, 0.2: FALLING, "supervised": [0.9] * 5})
+    assert words == (
+        "simclr, tau 0.2 reads 89/90 % of 'class' (together) at the first and 9/10 % at the last "
+        "place of bits 0 to 8, which cannot be told apart (two seeds)."
+    )
+
+
+def test_a_control_of_two_seeds_cannot_be_told_to_hold(planned, along_bits):
+    rows = along_bits(planned, {0.2: FALLING, "supervised": [0.95] * 5})
+    rows = [row for row in rows if row["method"] != "supervised" or row["seed"] < 2]
+    assert verdict(summarise(planned, rows)) == (
+        f"{FALLS} Whether the control holds cannot be told: supervised training reads 94/95 % "
+        "there, and not all of these values have an interval, so nothing can be said of "
+        "suppression."
+    )
+
+
 def test_two_arms_have_a_clause_each_and_neither_floor_nor_control_is_one(planned, along_bits):
     curves = {"untrained": FALLING, 0.2: FALLING, 0.1: RISING, "supervised": FALLING}
     words = told(planned, along_bits, curves)
