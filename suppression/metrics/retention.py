@@ -275,9 +275,8 @@ def undecided(
     found = [value]
     seeds, instances = curve[0].moves.shape
     for i, (a, b) in enumerate(itertools.pairwise(curve)):
-        parts = (a.variances, a.products(b), b.variances)
-        weights = ((1 - share) ** 2, 2 * share * (1 - share), share**2)
-        variances = sum(np.outer(part, weight) for part, weight in zip(parts, weights, strict=True))
+        parts = np.stack([a.variances, a.products(b), b.variances], 1)
+        variances = parts @ np.stack([(1 - share) ** 2, 2 * share * (1 - share), share**2])
         away = np.abs((1 - share) * a.mean + share * b.mean - level)
         beyond = away - half_widths(variances, seeds, instances)  # below 0 where undecided
         at = places[i] + share * (places[i + 1] - places[i])

@@ -138,7 +138,7 @@ def packed(rows: Sequence[Units | None]) -> bytes:
             members.append([])
         which[i] = k
         members[k].append(units.right)
-    arrays = {"set": which}
+    arrays: dict[str, Any] = {"set": which}
     for k, (units, right) in enumerate(zip(sets, members, strict=True)):
         arrays[f"instances{k}"] = units.instances
         arrays[f"counts{k}"] = units.counts

@@ -27,6 +27,7 @@ from suppression.reporting.summary import (
     published_row,
 )
 
+FEW = {1: " (1 seed)", 2: " (2 seeds)"}
 UNTRAINED = Arm({"method": "untrained"})
 
 Table = tuple[str, list[str], list[list[str]]]  # title, header, body
@@ -120,7 +121,7 @@ def half_left(asked: Retention, found: Retained) -> Threshold | None:
     """
     if not found:
         return None
-    shared = sorted(set.intersection(*(set(at.seeds) for at in found.values())))
+    shared = seeds_everywhere(found)
     if not shared:
         return None
     places = sorted(found)
@@ -129,6 +130,11 @@ def half_left(asked: Retention, found: Retained) -> Threshold | None:
     if at is None or not asked.log2:
         return at
     return Threshold(2**at.value, 2**at.low, 2**at.high, at.kind)
+
+
+def seeds_everywhere(found: Retained) -> list[int]:
+    """The seeds that have a value at every place, ascending."""
+    return sorted(set.intersection(*(set(at.seeds) for at in found.values())))
 
 
 def halves(summary: Summary, line: Line, arm: Arm) -> list[Threshold]:
@@ -195,12 +201,15 @@ def retention_lines(summary: Summary, arm: Arm, asked: Retention) -> list[list[s
     beside = published_retained(summary, arm, asked)
     if beside:
         empty = [""] * len(summary.plan.axis)
-        body.append(["published", *empty, threshold_text(asked, beside)])
+        body.append(["published", *empty, threshold_text(asked, beside, published=True)])
     return body
 
 
-def threshold_text(asked: Retention, found: Retained) -> str:
-    """Where half is left: with its interval, or the places that it lies between."""
+def threshold_text(asked: Retention, found: Retained, *, published: bool = False) -> str:
+    """Where half is left: with its interval, or the places that it lies between.
+
+    What one seed or two of ours tell is said to be theirs.
+    """
     if len(found) < MIN_POSITIONS:
         return f"needs {MIN_POSITIONS} places"
     at = half_left(asked, found)
@@ -210,7 +219,8 @@ def threshold_text(asked: Retention, found: Retained) -> str:
             return "cannot be told"
         return f"not within {min(found):g} to {max(found):g}"
     if at.kind == "bracket":
-        return f"between {at.low:g} and {at.high:g}"
+        text = f"between {at.low:g} and {at.high:g}"
+        return text if published else text + FEW.get(len(seeds_everywhere(found)), "")
     return value_text(at.value, at.low, at.high, percent=False)
 
 
