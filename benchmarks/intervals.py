@@ -22,7 +22,7 @@ INSTANCES, SCENES = 500, 1000  # held out: as many as most records have, drawn w
 SEEDS = (3, 6, 8)
 FARTHEST = 0.3  # spread over seeds with which all seeds learn more than the floor has
 PLACES = np.array([0.0, 2.0, 4.0, 6.0, 8.0])
-ALONE, FLOOR = 0.93, 0.5  # accuracies where nothing competes, and of the floor
+ALONE, CHANCE = 0.93, 0.5  # accuracies where nothing competes, and of guessing
 BOOTSTRAP = 200  # draws
 EXPERIMENTS = 500
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
@@ -96,22 +96,21 @@ POPULATIONS = {
 def means(networks: Networks, logit: float) -> dict[str, tuple[Callable[..., Crossed], float]]:
     """Quantities of an experiment, each with its truth over all seeds and instances."""
     rng = np.random.default_rng(0)
-    less, floor = logit - 0.7, logit - 3.0
-    here, there, low = (networks.of_all_seeds(each, rng) for each in (logit, less, floor))
+    less, chance = logit - 0.7, float(networks.accuracy(logit - 3.0))
+    here, there = (networks.of_all_seeds(each, rng) for each in (logit, less))
 
     def difference(drawn: Experiment) -> Crossed:
         return drawn.accuracies(logit) - drawn.accuracies(less)
 
     def left(drawn: Experiment) -> Crossed:
-        levels = (less, logit, floor)
-        return retained(*(drawn.accuracies(each) for each in levels))
+        return retained(drawn.accuracies(less), drawn.accuracies(logit), chance)
 
     found: dict[str, tuple[Callable[..., Crossed], float]] = {
         "accuracy": (lambda drawn: drawn.accuracies(logit), float(here.mean())),
         "difference": (difference, float(here.mean() - there.mean())),
     }
     if networks.of_seeds <= FARTHEST:
-        found["R"] = left, float(((there - low) / (here - low)).mean())
+        found["R"] = left, float(((there - chance) / (here - chance)).mean())
     return found
 
 
@@ -182,15 +181,14 @@ class Curve:
     def __init__(self, middle: float, slope: float, networks: Networks) -> None:
         self.networks = networks
         left = expit(-slope * (PLACES - middle))
-        accuracies = FLOOR + (ALONE - FLOOR) * left / left[0]
+        accuracies = CHANCE + (ALONE - CHANCE) * left / left[0]
         self.logits = [networks.logit(accuracy) for accuracy in accuracies]
-        self.floor = networks.logit(FLOOR)
         rng = np.random.default_rng(0)
-        alone, floor = (networks.of_all_seeds(each, rng) for each in (self.logits[0], self.floor))
+        alone = networks.of_all_seeds(self.logits[0], rng)
         means = [1.0]
         for logit in self.logits[1:]:
             together = networks.of_all_seeds(logit, rng)
-            means.append(float(((together - floor) / (alone - floor)).mean()))
+            means.append(float(((together - CHANCE) / (alone - CHANCE)).mean()))
         self.truth = float(crossings(np.array([means]))[0])
 
     def experiment(self, seeds: int, rng: np.random.Generator) -> list[Crossed]:
@@ -198,7 +196,7 @@ class Curve:
         drawn = Experiment(self.networks, seeds, rng)
         alone = drawn.accuracies(self.logits[0])
         together = [alone, *(drawn.accuracies(logit) for logit in self.logits[1:])]
-        return [retained(each, alone, drawn.accuracies(self.floor)) for each in together]
+        return [retained(each, alone, CHANCE) for each in together]
 
 
 def crossings(curves: NDArray) -> NDArray:

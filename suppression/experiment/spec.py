@@ -76,6 +76,8 @@ def is_number(value: object) -> bool:
 class Retention(Strict):
     """Of which feature it is asked how much is left of what is learned where nothing competes.
 
+    R = (A - chance) / (A at the reference - chance); see `suppression.metrics.retention`.
+
     Args:
         feature: The feature.
         reference: The place of the axis where nothing competes: a value, or the parameter that

@@ -1,7 +1,7 @@
 """Measures of what was learned: retention of a feature, intervals, state of a representation.
 
     >>> from suppression.metrics import retention
-    >>> print(f"{retention(together=0.6, alone=0.9, untrained=0.1):.3f}")
+    >>> print(f"{retention(together=0.6, alone=0.9, chance=0.1):.3f}")
     0.625
 
 Those of embeddings (`contrastive_metrics`, `participation_ratio`, `effective_rank`) are imported

@@ -23,34 +23,37 @@ STEEPEST = 0.6  # of the whole fall, between two neighbours
 FINE = 64  # steps from one position to the next in which the interval is looked for
 
 
-def retention(together: float, alone: float, untrained: float) -> float:
+def retention(together: float, alone: float, chance: float) -> float:
     """What is left of a feature when a competitor is there during training.
 
-    R = (together - untrained) / (alone - untrained), of the accuracies of a probe of the feature.
+    R = (together - chance) / (alone - chance), of the accuracies of a probe of the feature. Chance
+    is a floor that no network moves. What a network that has learned nothing reads is another
+    question: it depends on the network, has lines of its own, and may lie above R = 0. (With the
+    accuracy of an untrained network in place of chance this is R as it was defined before.)
 
     Args:
         together: Accuracy after training on scenes that have the competitor, in [0, 1].
-        alone: Accuracy after training on scenes without the competitor, in [0, 1].
-        untrained: Accuracy of the untrained network on the scenes with the competitor, in [0, 1].
+        alone: The reference: that of the same arm where there is no competitor, in [0, 1].
+        chance: What guessing scores, in [0, 1].
 
     Returns:
-        1 where the competitor costs the feature nothing, 0 where it is as if nothing had been
-        learned, below 0 where training has erased what the untrained network held, and NaN where
-        the feature is not learned even alone.
+        1 where the competitor costs the feature nothing, 0 where it is read no better than by
+        guessing, a little below 0 where chance has it so, and NaN where the feature is not read
+        even alone.
 
     Raises:
         UserError: An accuracy is no finite number.
 
     Example:
-        >>> retention(together=0.5, alone=0.75, untrained=0.25)
+        >>> retention(together=0.5, alone=0.9, chance=0.1)
         0.5
-        >>> retention(together=0.5, alone=0.25, untrained=0.25)
+        >>> retention(together=0.5, alone=0.1, chance=0.1)
         nan
     """
-    expect.numbers("retention", together=[together], alone=[alone], untrained=[untrained])
-    if not alone > untrained:
+    expect.numbers("retention", together=[together], alone=[alone], chance=[chance])
+    if not alone > chance:
         return math.nan
-    return (together - untrained) / (alone - untrained)
+    return (together - chance) / (alone - chance)
 
 
 def incentive(bits: float, *, batch: int, tau: float) -> float:
@@ -92,29 +95,28 @@ def incentive(bits: float, *, batch: int, tau: float) -> float:
     return math.log(first_alone / both)
 
 
-def retained(together: Crossed, alone: Crossed, untrained: Crossed) -> Crossed:
+def retained(together: Crossed, alone: Crossed, chance: float) -> Crossed:
     """`retention` of each seed, and how far each held-out instance moves it.
 
     Args:
         together: Accuracies after training on scenes that have the competitor.
         alone: Accuracies after training on scenes without it, of the same seeds.
-        untrained: Accuracies of the untrained network, of the same seeds.
+        chance: What guessing scores, in [0, 1].
 
     Returns:
         The retentions; NaN for a seed that has none.
 
     Example:
-        >>> alone, untrained = Crossed.of_seeds([0.75, 0.75]), Crossed.of_seeds([0.25, 0.25])
-        >>> retained(Crossed.of_seeds([0.5, 0.75]), alone, untrained).values.tolist()
+        >>> together, alone = Crossed.of_seeds([0.5, 0.75]), Crossed.of_seeds([0.75, 0.75])
+        >>> retained(together, alone, chance=0.25).values.tolist()
         [0.5, 1.0]
     """
     import numpy as np
 
-    accuracies = zip(together.values, alone.values, untrained.values, strict=True)
-    left = np.array([retention(*map(float, seed)) for seed in accuracies])
-    learned = np.where(np.isnan(left), np.nan, alone.values - untrained.values)
-    slopes = (1 / learned, -left / learned, (left - 1) / learned)
-    return Crossed.combined(left, (together, alone, untrained), slopes)
+    accuracies = zip(together.values, alone.values, strict=True)
+    left = np.array([retention(float(a), float(b), chance) for a, b in accuracies])
+    learned = np.where(np.isnan(left), np.nan, alone.values - chance)
+    return Crossed.combined(left, (together, alone), (1 / learned, -left / learned))
 
 
 class Threshold(NamedTuple):

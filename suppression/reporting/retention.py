@@ -28,7 +28,6 @@ from suppression.reporting.summary import (
 )
 
 FEW = {1: " (1 seed)", 2: " (2 seeds)"}
-UNTRAINED = Arm({"method": "untrained"})
 
 Table = tuple[str, list[str], list[list[str]]]  # title, header, body
 
@@ -72,17 +71,6 @@ def reference_of(plan: Plan, arm: Arm, asked: Retention) -> Any:
     return arm.get(asked.reference, plan.cells[0].parameters[asked.reference])
 
 
-def floor_of(plan: Plan, arm: Arm) -> Arm:
-    """The untrained arm that the arm starts from: the one that sets most of what it sets."""
-    floors = []
-    for other in plan.every_arm:
-        settings = {name: value for name, value in other.settings.items() if name != "method"}
-        agrees = all(arm.get(name) == value for name, value in settings.items())
-        if other.method == "untrained" and agrees:
-            floors.append(other)
-    return max(floors, key=lambda other: len(other.settings), default=UNTRAINED)
-
-
 def line_of(summary: Summary, asked: Retention) -> Line:
     return Line(asked.feature, asked.scenes, asked.probe, layer=summary.shown_layer)
 
@@ -93,24 +81,27 @@ def what_text(asked: Retention) -> str:
     return f"'{asked.feature}' ({', '.join(filter(None, words))})"
 
 
-def retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, Left]:
-    """R at each place of the axis.
+def chance_of(summary: Summary, line: Line) -> float:
+    """What guessing scores on the line, in [0, 1]; NaN where its rows do not say."""
+    return summary.guess(line.feature, line.probe, line.measure)
 
-    Seeds without the reference, or without the untrained network, are left out.
-    """
+
+def retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any, Left]:
+    """R at each place of the axis; seeds without the reference are left out."""
     plan, line = summary.plan, line_of(summary, asked)
-    floor = floor_of(plan, arm)
+    chance = chance_of(summary, line)
+    if math.isnan(chance):
+        return {}
     alone = summary.point(arm, line, reference_of(plan, arm, asked))
     found = {}
     for x in plan.axis:
-        points = (summary.point(arm, line, x), alone, summary.point(floor, line, x))
-        shared = set.intersection(*(set(point.by_seed) for point in points))
+        together = summary.point(arm, line, x)
         seeds = []
-        for seed in sorted(shared):
-            if not math.isnan(retention(*(point.by_seed[seed] for point in points))):
+        for seed in sorted(set(together.by_seed) & set(alone.by_seed)):
+            if not math.isnan(retention(together.by_seed[seed], alone.by_seed[seed], chance)):
                 seeds.append(seed)
         if seeds:
-            found[x] = Left(seeds, left(*(crossed(point, seeds) for point in points)))
+            found[x] = Left(seeds, left(crossed(together, seeds), crossed(alone, seeds), chance))
     return found
 
 
@@ -154,12 +145,13 @@ def published_retained(summary: Summary, arm: Arm, asked: Retention) -> dict[Any
     One run of which nothing else is known: its half-point has a bracket, and bears no interval.
     """
     plan, line = summary.plan, line_of(summary, asked)
-    row, floor = published_row(plan, arm, line), published_row(plan, UNTRAINED, line)
-    if row is None or floor is None or plan.recipe.published is None:
+    row = published_row(plan, arm, line)
+    chance = 100 * chance_of(summary, line)
+    if row is None or plan.recipe.published is None or math.isnan(chance):
         return {}
     found = {}
-    for x, value, low in zip(plan.recipe.published.axis, row, floor, strict=True):
-        share = retention(value, row[0], low)
+    for x, value in zip(plan.recipe.published.axis, row, strict=True):
+        share = retention(value, row[0], chance)
         if not math.isnan(share):
             found[x] = Left([0], Crossed.of_seeds([share]))
     return found
@@ -176,8 +168,8 @@ def retention_tables(summary: Summary) -> list[Table]:
                 body += retention_lines(summary, arm, asked)
         if body:
             title = (
-                f"what is left of {what_text(asked)}: R = (A - untrained) / "
-                f"(A at {axis} {asked.reference} - untrained)"
+                f"what is left of {what_text(asked)}: R = (A - chance) / "
+                f"(A at {axis} {asked.reference} - chance)"
             )
             header = ["arm", *(f"{axis} {x}" for x in plan.axis), f"{axis} at R = 0.5"]
             made.append((title, header, body))

@@ -442,7 +442,7 @@ def retention_text(summary: Summary) -> list[str]:
             if arm.is_floor or plan.axis[-1] not in found:
                 continue
             left = found[plan.axis[-1]]
-            share = f"{100 * left.crossed.mean:.0f}"
+            share = f"{round(100 * left.crossed.mean)}"
             if len(left.seeds) < FEWEST_SEEDS:
                 share = values_text(left.values, places=0)
             text = (

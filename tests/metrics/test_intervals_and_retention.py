@@ -116,11 +116,11 @@ def test_a_run_of_the_same_kind_disagrees_in_about_5_of_100_times():
     assert 0.03 < np.mean([one == "disagrees" for one in told]) < 0.07
 
 
-def test_retention_is_1_without_harm_0_at_the_untrained_network_and_negative_below_it():
-    assert retention(0.9, 0.9, 0.5) == pytest.approx(1)
-    assert retention(0.5, 0.9, 0.5) == 0
-    assert retention(0.3, 0.9, 0.5) == pytest.approx(-0.5)
-    assert math.isnan(retention(0.1, 0.4, 0.5))
+def test_retention_is_1_without_harm_0_at_chance_and_negative_below_it():
+    assert retention(0.9, 0.9, 0.1) == pytest.approx(1)
+    assert retention(0.1, 0.9, 0.1) == 0
+    assert retention(0.06, 0.9, 0.1) == pytest.approx(-0.05)
+    assert math.isnan(retention(0.1, 0.08, 0.1))
 
 
 @pytest.mark.parametrize(

@@ -127,19 +127,19 @@ def mean_accuracy(logit):
 
 
 class Population:
-    """Seeds whose log-odds spread, and fall along the axis from the reference to the floor."""
+    """Seeds whose log-odds spread, and fall along the axis from the reference to chance."""
 
-    floor = 0.0
+    chance = 0.5  # log-odds of 0
 
     def __init__(self, middle, slope, of_seeds):
         self.reference, self.of_seeds = 4.0, of_seeds
         self.logits = 4.0 * expit(-slope * (np.array(PLACES) - middle))
         self.logits[0] = self.reference
         rng = np.random.default_rng(0)
-        alone, floor = (self.seeds(rng, logit) for logit in (self.reference, self.floor))
+        alone = self.seeds(rng, self.reference)
         left = []
         for logit in self.logits:
-            left.append(np.mean((self.seeds(rng, logit) - floor) / (alone - floor)))
+            left.append(np.mean((self.seeds(rng, logit) - self.chance) / (alone - self.chance)))
         left[0] = 1.0
         i = int(np.flatnonzero(np.array(left) >= 0.5)[-1])
         step = (left[i] - 0.5) / (left[i] - left[i + 1])
@@ -163,7 +163,7 @@ class Population:
 
         alone = accuracies(self.reference)
         together = [alone, *(accuracies(logit) for logit in self.logits[1:])]
-        return [retained(each, alone, accuracies(self.floor)) for each in together]
+        return [retained(each, alone, self.chance) for each in together]
 
 
 def told_of(population, seeds, rng):

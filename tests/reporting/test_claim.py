@@ -268,6 +268,7 @@ def test_the_legend_names_arms_and_says_what_else_is_drawn(summary):
         "guessing",
         "published (alone), in the arm's colour",
         "batch-norm statistics taken anew",
+        "half is left; band: 95 % interval or bracket",
     ]
 
 

@@ -204,7 +204,7 @@ def test_a_terminal_shows_title_table_words_caption_and_the_verdict_last(
         text = result_text(result, width=width)
         assert max(map(len, text.splitlines())) <= width
         assert text.startswith(planned.recipe.title)
-        assert "simclr, tau 0.2 keeps -7 % of 'class'" in " ".join(text.split())
+        assert "simclr, tau 0.2 keeps 0 % of 'class'" in " ".join(text.split())
         assert text.split("\n\n")[0] == planned.recipe.title
         last = text.split("\n\n")[-1]
         assert " ".join(last.split()) == f"verdict: {result.verdict()}"
