@@ -186,7 +186,7 @@ def cells_of(
             continue
         method = arm["method"]
         given = first_values({**settings.common, **settings.per_method[method]})
-        chosen = {**given, **arm, **place, "seed": seed}
+        chosen = {**given, **arm, **place, "seed": seed if METHODS[method].seeded else 0}
         # On an arm that was not asked for, a pin still says what is the same everywhere: the
         # canvas, the source, the budget.
         has = settings.has(method)

@@ -26,6 +26,8 @@ class Method(nn.Module):
     Attributes:
         version: Part of a result's key; goes up when the same parameters give other numbers.
         trains: Whether there is anything to train.
+        seeded: Whether a seed changes anything. Where none does, one cell answers for all seeds:
+            several would be one value told several times.
         labelled: Whether it sees labels. It is then built with the widths of their blocks as
             second argument, and y holds these blocks, one-hot or multi-hot, side by side.
         instanced: Whether it tells pictures apart by their numbers. It is then built with how
@@ -62,6 +64,7 @@ class Method(nn.Module):
 
     version: ClassVar[int] = 1
     trains: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
     labelled: ClassVar[bool] = False
     instanced: ClassVar[bool] = False
     takes_local: ClassVar[bool] = True

@@ -20,6 +20,7 @@ class Pixels(Method):
     """
 
     trains = False
+    seeded = False
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__(RawPixels())

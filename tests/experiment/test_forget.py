@@ -16,6 +16,7 @@ from suppression.experiment.spec import load_recipe
 NAME = "digit_size_forget"
 SCALES = list(load_recipe(NAME).scale)
 CPU = torch.device("cpu")
+FLOORS = ("untrained", "random_features", "pixels")
 
 
 def keys_of(cells):
@@ -43,7 +44,7 @@ def test_what_does_not_go_on_are_the_cells_of_digit_size(scale):
     assert set(mine.before) <= set(theirs.keys)
     others = [cell for cell in mine.cells if "start" not in cell.parameters]
     ends = [cell for cell in others if cell.get("size2") in (mine.axis[0], mine.axis[-1])]
-    assert {cell.method for cell in ends} == {"untrained", "supervised"}
+    assert {cell.method for cell in ends} == {*FLOORS, "supervised"}
     assert keys_of(ends) <= set(theirs.keys)
 
 

@@ -10,6 +10,8 @@ from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.runner import run_cell
 from suppression.experiment.arms import Arm
 from suppression.experiment.builders import build_method
+from suppression.experiment.files import names
+from suppression.experiment.plan import make_plan
 from suppression.methods import METHODS
 
 
@@ -40,3 +42,29 @@ def test_pixels_are_probed_as_a_function_that_hands_pictures_on_is(cell_with, co
 def test_a_floor_is_what_neither_trains_nor_builds_on_what_was_trained(name):
     floors = {"untrained", "random_features", "pixels"}
     assert Arm({"method": name}).is_floor == (name in floors)
+
+
+def test_one_cell_of_pixels_answers_for_all_seeds():
+    """No seed moves them: three equal values would look like an interval of no width."""
+    three = make_plan("random_bits", scale="smoke", seeds=3)
+    last = make_plan("random_bits", scale="smoke", pins={"seed": [2]})
+
+    def cells(plan, method):
+        return [cell.key for cell in plan.cells if cell.method == method]
+
+    assert len(cells(three, "random_features")) == 3 * len(three.axis)
+    assert len(cells(three, "pixels")) == len(three.axis)
+    assert set(cells(last, "pixels")) == set(cells(three, "pixels"))
+
+
+@pytest.mark.parametrize("name", names("experiments"))
+def test_a_recipe_with_an_untrained_network_has_one_of_which_every_block_works(name):
+    plan = make_plan(name, scale="smoke")
+    settings = {}
+    for arm in plan.every_arm:
+        others = {key: value for key, value in arm.settings.items() if key != "method"}
+        settings.setdefault(arm.method, []).append(others)
+    for of_untrained in settings.get("untrained", []):
+        has_blocks = plan.cells[0].encoder.net is None  # that of the notebook has none
+        if has_blocks and not plan.recipe.matrix:
+            assert of_untrained in settings["random_features"]

@@ -15,6 +15,7 @@ from suppression import writing
 from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
 from suppression.experiment.rows import to_csv
+from suppression.methods import METHODS
 from suppression.metrics.units import Units, packed
 from suppression.reporting.records import (
     check_free,
@@ -98,12 +99,13 @@ def content_of(folder):
 def test_a_row_has_later_parameters_at_their_defaults(plan, tmp_path):
     recorded(tmp_path, plan, before(rows_of(plan)))
     rows, _ = read_record(tmp_path, plan)
-    trained = [row for row in rows if row["method"] != "untrained"]
+    trained = [row for row in rows if METHODS[row["method"]].trains]
     assert {row["redraw"] for row in trained} == {0.0}
     assert not any(row.get("blank") for row in rows)
-    # An untrained network has no augmentation and no second view, and gets none.
-    untrained = [row for row in rows if row["method"] == "untrained"]
-    assert {(row.get("jitter"), row.get("redraw")) for row in untrained} == {(None, None)}
+    # Where nothing is trained there is no augmentation and no second view, and none comes later.
+    floors = [row for row in rows if not METHODS[row["method"]].trains]
+    assert {row["method"] for row in floors} == {"untrained", "random_features", "pixels"}
+    assert {(row.get("jitter"), row.get("redraw")) for row in floors} == {(None, None)}
 
 
 @pytest.mark.parametrize("cut", [0, 3])

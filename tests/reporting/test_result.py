@@ -70,7 +70,7 @@ def test_select_takes_rows_by_their_values(result):
 
 def test_a_result_prints_title_table_and_verdict(result, plan):
     text = repr(result)
-    assert text.startswith("Digit size, smoke scale: 8 cells\n\n")
+    assert text.startswith(f"Digit size, smoke scale: {len(plan.cells)} cells\n\n")
     assert result.table() in text
     assert text.endswith(result.verdict())
     assert max(map(len, result.table().splitlines())) <= 80
