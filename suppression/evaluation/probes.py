@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from suppression.errors import UserError
 from suppression.evaluation.anew import Anew
+from suppression.evaluation.at_place import AtPlace
 from suppression.evaluation.base import Measure, Probe
 from suppression.evaluation.clustering import Clustering
 from suppression.evaluation.contrastive_task import ContrastiveTask
@@ -16,6 +17,7 @@ from suppression.evaluation.linear import Linear
 from suppression.evaluation.mlp import MLP
 from suppression.evaluation.named import Named
 from suppression.evaluation.online import Online
+from suppression.evaluation.patterns import Patterns
 from suppression.evaluation.rankme import RankMe
 from suppression.evaluation.spec import SHARED, ProbeSettings, Setting, add_settings, drop_settings
 from suppression.evaluation.transformations import Transformations
@@ -28,6 +30,8 @@ PROBES: dict[str, type[Probe]] = {
     "online": Online,
     "named": Named,
     "anew": Anew,
+    "patterns": Patterns,
+    "at place": AtPlace,
     "transformations": Transformations,
     "k-means": Clustering,
     "contrast": ContrastiveTask,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from suppression.data import Scenes
 from suppression.data.digits import TwoDigits
 from suppression.data.digits_on_photos import DigitsOnPhotos
+from suppression.data.random_bits import RandomBits
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.evaluation.base import Asked, Probe
 from suppression.evaluation.evaluate import load_pools
@@ -25,6 +26,7 @@ TEXT = ("feature", "scenes", "probe", "layer")  # columns that every row has
 TOYS = {
     "digits_on_photos": DigitsOnPhotos(canvas=32, share=0.25, photos="photos"),
     "two_digits": TwoDigits(canvas=32, size1=8, size2=16),
+    "random_bits": RandomBits(canvas=16, bits=2),
 }
 SHARED = {"train": 200, "test": 40, "layers": ["block2", "h", "z"]}
 

@@ -264,7 +264,7 @@ def test_settings_from_before_a_probe_was_registered_ask_it_nothing():
 
 def test_from_the_start_is_no_setting_that_came_later():
     later = set(ProbeSettings.model_fields) - FROM_THE_START
-    assert later == {"knn", "knn_tau", "rankme", "named", "anew"}
+    assert later == {"knn", "knn_tau", "rankme", "named", "anew", "patterns", "at_place"}
     assert set(ProbeSettings.model_fields) >= FROM_THE_START
 
 
