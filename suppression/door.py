@@ -36,6 +36,15 @@ def door(command: Callable[[], int], *, stopped: str = "stopped") -> int:
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             code = 2
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.split(".")[0] == "suppression":
+                raise
+            print(
+                f"error: {error.name} is not installed for {sys.executable}: an install that was "
+                "not finished, or another Python; pip install -e . in the checkout brings it",
+                file=sys.stderr,
+            )
+            code = 1
         except KeyboardInterrupt as error:
             print(f"\n{stopped}", file=sys.stderr)
             code = 128 + (error.number if isinstance(error, Signal) else signal.SIGINT)

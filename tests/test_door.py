@@ -136,3 +136,21 @@ def test_a_mistake_in_the_flags_is_one_line(main, argv, told, capsys):
     err = capsys.readouterr().err
     assert err.startswith(told)
     assert err.count("\n") == 1
+
+
+def test_a_library_that_is_not_installed_is_told_in_one_line(capsys):
+    def command():
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    assert door(command) == 1
+    told = capsys.readouterr().err
+    assert "torch is not installed" in told
+    assert told.count("\n") == 1
+
+
+def test_a_room_of_ours_that_is_missing_is_a_fault_of_ours():
+    def command():
+        raise ModuleNotFoundError("No module named 'suppression.x'", name="suppression.x")
+
+    with pytest.raises(ModuleNotFoundError):
+        door(command)
