@@ -14,6 +14,7 @@ from suppression.reporting.summary import Summary, summarise
 from suppression.reporting.tables import (
     caption,
     headline_markdown,
+    interval_text,
     markdown,
     published_table,
     retention_markdown,
@@ -154,6 +155,7 @@ def result_section(summary: Summary, runs: list[Facts]) -> str:
     row = summary.rows[0]
     head = (
         f"{summary.plan.scale.capitalize()} scale: {row['source']}, {row['canvas']}-px canvas, "
-        f"first digit {row['size1']} px, seeds {seeds_text(summary)}; {' and '.join(machines)}."
+        f"first digit {row['size1']} px, seeds {seeds_text(summary)}; {interval_text(summary)}; "
+        f"{' and '.join(machines)}."
     )
     return f"{head}\n\n{headline_markdown(summary)}\n{verdict(summary)}\n"

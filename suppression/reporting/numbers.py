@@ -41,7 +41,8 @@ def told(
         '45.0/55.0'
     """
     if kind == "none" and len(values) > 1:
-        return values_text(values, percent=percent, places=0 if short and percent else places)
+        is_long = short or len(values) > 2
+        return values_text(values, percent=percent, places=0 if is_long and percent else places)
     mark = OVER_INSTANCES if kind == "instances" else ""
     if short:
         return plus_minus(mean, low, high, percent=percent) + mark
@@ -64,13 +65,15 @@ def values_text(values: Sequence[float], *, percent: bool = True, places: int = 
 def value_text(
     mean: float, low: float, high: float, *, percent: bool = True, places: int = 1
 ) -> str:
-    """A mean with its interval.
+    """A mean with its interval, which has decimals enough to show its width.
 
     Example:
         >>> value_text(0.4904, 0.44, 0.541)
         '49.0 [44, 54]'
         >>> value_text(0.132, 0.128, 0.136)
         '13.2 [12.8, 13.6]'
+        >>> value_text(0.5, 0.4998, 0.5002)
+        '50.0 [49.98, 50.02]'
     """
     scale = 100 if percent else 1
     text = f"{scale * mean:.{places}f}"
@@ -78,7 +81,18 @@ def value_text(
         return text
     # Whole numbers, unless the interval is narrow: 99.7 would stand outside its own [100, 100].
     digits = 0 if percent and scale * (high - low) >= 2 else places
+    digits = max(digits, decimals(scale * (high - low)))
     return f"{text} [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
+
+
+def decimals(width: float) -> int:
+    """How many decimals show a width, which may have none.
+
+    Example:
+        >>> decimals(12.0), decimals(0.04), decimals(0.0)
+        (0, 2, 0)
+    """
+    return max(0, math.ceil(-math.log10(width))) if width > 0 else 0
 
 
 def plus_minus(mean: float, low: float, high: float, *, percent: bool = True) -> str:
@@ -94,5 +108,5 @@ def plus_minus(mean: float, low: float, high: float, *, percent: bool = True) ->
     half = scale * (high - low) / 2
     if math.isnan(half):
         return f"{scale * mean:.1f}"
-    digits = 0 if half >= 1 else 1
+    digits = 0 if half >= 1 else max(1, decimals(half))
     return f"{scale * mean:.{digits}f}±{half:.{digits}f}"

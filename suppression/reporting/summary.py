@@ -45,6 +45,7 @@ Where = tuple[str, str, str, str | None]  # feature, scenes, probe and layer of 
 IntervalKind = Literal["seeds and instances", "seeds", "instances", "none"]
 NO_BOUNDS = (math.nan, math.nan)
 FEWEST_SEEDS = 3  # that have an interval: that of two is 13 times as wide as they are apart
+ONE_PICTURE = 5e-4  # half of it, of a thousand: no share is known better from seeds alone
 KEPT = 4096  # intervals of accuracies that are kept: a table is drawn twice a second while it fills
 
 
@@ -439,7 +440,8 @@ def interval(rows: list[Row], column: str, measure: Measure) -> Interval:
         found = of_accuracies(tuple(units.values()))
         if found.kind != "none":
             return found._replace(mean=sum(values) / len(values))
-    return by_the_rule(Crossed.of_seeds(values), own_bounds(rows, measure), limits)
+    least = ONE_PICTURE if measure.percent else NO_WIDTH
+    return by_the_rule(Crossed.of_seeds(values), own_bounds(rows, measure), limits, least)
 
 
 def difference(more: Point, less: Point) -> Interval:
@@ -466,6 +468,7 @@ def by_the_rule(
     found: Crossed,
     spare: tuple[float, float] = NO_BOUNDS,
     limits: tuple[float, float] | None = None,
+    least: float = NO_WIDTH,
 ) -> Interval:
     """Mean and interval of a quantity by seed.
 
@@ -473,6 +476,7 @@ def by_the_rule(
         found: The quantity.
         spare: Bounds over instances alone, for one seed, and for seeds that do not differ.
         limits: What is possible at all.
+        least: Half of the width of an interval of seeds that do.
     """
     seeds, mean = len(found.values), found.mean
     if 1 < seeds < FEWEST_SEEDS:
@@ -482,7 +486,7 @@ def by_the_rule(
     kind: IntervalKind = "seeds and instances" if found.has_instances else "seeds"
     if seeds == 1:
         kind = "instances"
-    if half_width <= NO_WIDTH:
+    if half_width <= least:
         (low, high), kind = spare, "instances"
     return sensible(Interval(mean, low, high, kind), limits)
 

@@ -97,6 +97,14 @@ def test_where_everything_is_told_the_bound_is_that_of_so_many_instances(seeds):
     assert low < 1
 
 
+def test_seeds_that_agree_to_less_than_a_picture_have_the_interval_of_their_pictures():
+    """Without units, five seeds of 1,000 pictures: an interval of 0.03 points says too much."""
+    values = [1.0, 1.0, 0.9998, 1.0, 1.0]
+    rows = [{"seed": i, "accuracy": a, "low": 0.991, "high": 1.0} for i, a in enumerate(values)]
+    found = interval(rows, "accuracy", ACCURACY)
+    assert found[1:] == (pytest.approx(0.991), 1.0, "instances")
+
+
 def test_two_seeds_are_two_values():
     rows = [row(pictures_told(0.6 + 0.1 * seed, seed), seed) for seed in range(2)]
     mean, *bounds, kind = interval(rows, "accuracy", ACCURACY)
