@@ -166,7 +166,7 @@ CURVES = {
     "steep, half between places": (4.6, 4.0),
     "steep, half at a place": (4.0, 4.0),
 }
-OF_SEEDS = (0.1, 0.25, 0.6)
+OF_SEEDS = (0.1, 0.4)
 
 
 class Curve:
@@ -208,29 +208,37 @@ def crossings(curves: NDArray) -> NDArray:
     return PLACES[last] + (high - 0.5) / (high - low) * (PLACES[last + 1] - PLACES[last])
 
 
-def bootstrapped(curve: list[Crossed], rng: np.random.Generator) -> Truth:
-    """The percentile interval of the crossing: seeds and instances drawn again."""
-    values = np.stack([at.values for at in curve], 1)  # (seeds, places)
-    moves = np.stack([at.moves for at in curve], 1)  # (seeds, places, instances)
-    seeds, _, instances = moves.shape
-    of_instances = rng.multinomial(instances, np.full(instances, 1 / instances), BOOTSTRAP)
-    of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), BOOTSTRAP) / seeds
-    moved = (of_instances - 1.0) @ moves.reshape(-1, instances).T
-    again = np.einsum("bs,bsp->bp", of_seeds, values + moved.reshape(BOOTSTRAP, seeds, -1))
-    at = crossings(again)
-    return float(np.quantile(at, 0.025)), float(np.quantile(at, 0.975))
+class Bootstrap:
+    """Seeds and instances drawn again: how often each stands in each draw."""
+
+    def __init__(self, seeds: int) -> None:
+        rng = np.random.default_rng(100 + seeds)
+        even = np.full(seeds, 1 / seeds)
+        self.of_seeds = rng.multinomial(seeds, even, BOOTSTRAP) / seeds
+        # Of any number of instances, the first so many: about as many as there are, in all.
+        self.of_instances = rng.poisson(1.0, (BOOTSTRAP, INSTANCES))
+
+    def interval(self, curve: list[Crossed]) -> Truth:
+        """The percentile interval of the crossing."""
+        values = np.stack([at.values for at in curve], 1)  # (seeds, places)
+        moves = np.stack([at.moves for at in curve], 1)  # (seeds, places, instances)
+        seeds, places, instances = moves.shape
+        more = self.of_instances[:, :instances] - 1.0
+        moved = (more @ moves.reshape(-1, instances).T).reshape(BOOTSTRAP, seeds, places)
+        at = crossings(np.einsum("bs,bsp->bp", self.of_seeds, values + moved))
+        return float(np.quantile(at, 0.025)), float(np.quantile(at, 0.975))
 
 
 def told_of(curve: Curve, seeds: int, experiments: int) -> Held:
     """Whether intervals, brackets and the bootstrap's intervals hold the crossing."""
-    rng, again = np.random.default_rng(seeds), np.random.default_rng(100 + seeds)
+    rng, again = np.random.default_rng(seeds), Bootstrap(seeds)
     found: Held = {"interval": [], "bracket": [], "bootstrap": []}
     for _ in range(experiments):
         drawn = curve.experiment(seeds, rng)
         at: Threshold | None = threshold(PLACES.tolist(), drawn)
         if at is not None:
             found[at.kind].append(at.low <= curve.truth <= at.high)
-        low, high = bootstrapped(drawn, again)
+        low, high = again.interval(drawn)
         found["bootstrap"].append(low <= curve.truth <= high)
     return found
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 OVER_INSTANCES = "†"  # the mark of an interval that says nothing of other seeds
+MOST_MORE = 2  # decimals that bounds get beyond the usual ones, where they would look equal
 MOST_TOLD = 3  # values of seeds that stand one by one where there is no interval
 
 
@@ -73,26 +74,18 @@ def value_text(
         >>> value_text(0.132, 0.128, 0.136)
         '13.2 [12.8, 13.6]'
         >>> value_text(0.5, 0.4998, 0.5002)
-        '50.0 [49.98, 50.02]'
+        '50.00 [49.98, 50.02]'
     """
     scale = 100 if percent else 1
-    text = f"{scale * mean:.{places}f}"
     if math.isnan(low):
-        return text
+        return f"{scale * mean:.{places}f}"
     # Whole numbers, unless the interval is narrow: 99.7 would stand outside its own [100, 100].
     digits = 0 if percent and scale * (high - low) >= 2 else places
-    digits = max(digits, decimals(scale * (high - low)))
-    return f"{text} [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
-
-
-def decimals(width: float) -> int:
-    """How many decimals show a width, which may have none.
-
-    Example:
-        >>> decimals(12.0), decimals(0.04), decimals(0.0)
-        (0, 2, 0)
-    """
-    return max(0, math.ceil(-math.log10(width))) if width > 0 else 0
+    bounds = [f"{scale * bound:.{digits}f}" for bound in (low, high)]
+    while bounds[0] == bounds[1] and low < high and digits < places + MOST_MORE:
+        digits += 1
+        bounds = [f"{scale * bound:.{digits}f}" for bound in (low, high)]
+    return f"{scale * mean:.{max(places, digits)}f} [{bounds[0]}, {bounds[1]}]"
 
 
 def plus_minus(mean: float, low: float, high: float, *, percent: bool = True) -> str:
@@ -108,5 +101,7 @@ def plus_minus(mean: float, low: float, high: float, *, percent: bool = True) ->
     half = scale * (high - low) / 2
     if math.isnan(half):
         return f"{scale * mean:.1f}"
-    digits = 0 if half >= 1 else max(1, decimals(half))
+    digits = 0 if half >= 1 else 1
+    while half > 0 and float(f"{half:.{digits}f}") == 0 and digits < 1 + MOST_MORE:
+        digits += 1
     return f"{scale * mean:.{digits}f}±{half:.{digits}f}"
