@@ -251,7 +251,7 @@ def check_rows(where: str, factors: Factors, n: int) -> None:
 
 
 def check_labels(scenes: Scenes, drawn: Factors, pool: Pool) -> None:
-    """Labels, classes, carriers and captions of every feature."""
+    """Labels, classes, carriers, units and captions of every feature."""
     name = type(scenes).__name__
     try:
         labels, carriers = scenes.labels(drawn), scenes.carriers(drawn)
@@ -260,17 +260,20 @@ def check_labels(scenes: Scenes, drawn: Factors, pool: Pool) -> None:
         raise unknown(
             f"{name}.labels or .carriers asks for a factor that was not drawn,", factor, drawn
         ) from error
-    classes = scenes.classes(pool)
-    for member, found in (("labels", labels), ("carriers", carriers), ("classes", classes)):
-        check_names(f"{name}.{member}", found, scenes.features)
+    classes, units = scenes.classes(pool), scenes.units(drawn, pool)
+    found: dict[str, dict[str, Any]] = {"labels": labels, "carriers": carriers}
+    for member, features in {**found, "classes": classes, "units": units}.items():
+        check_names(f"{name}.{member}", features, scenes.features)
     for feature in scenes.features:
         check_label(f"{name}.labels['{feature}']", labels[feature], len(classes[feature]))
         require(
             len(set(classes[feature])) == len(classes[feature]) >= 2,
             f"{name}.classes['{feature}'] is {classes[feature]!r}; two different names at least",
         )
-        shape = tuple(carriers[feature].shape)
-        require(shape == (N,), f"{name}.carriers['{feature}'] has the shape {shape}, not ({N},)")
+        for member, numbers in (("carriers", carriers), ("units", units)):
+            shape = tuple(numbers[feature].shape)
+            told = f"{name}.{member}['{feature}'] has the shape {shape}, not ({N},)"
+            require(shape == (N,), told)
     captions = scenes.captions(drawn, pool)
     require(
         len(captions) == N and all(isinstance(caption, str) for caption in captions),
