@@ -164,7 +164,6 @@ CURVES = {
     "half between places": (4.8, 1.3),
     "half at a place": (4.0, 1.3),
     "steep, half between places": (4.6, 4.0),
-    "steep, half at a place": (4.0, 4.0),
 }
 OF_SEEDS = (0.1, 0.4)
 
@@ -268,16 +267,16 @@ def statistics(repetitions: int) -> Found:
     Networks are made up: log-odds spread over seeds, over instances (the same for all networks) and
     over both; 1,000 scenes show 500 held-out instances. The truth is that of all seeds and all
     instances. Intervals are those of the tables: over seeds and instances, of accuracies, of
-    differences of two arms and of R; in brackets what an interval over seeds alone (t) holds. That
-    of one seed is over instances alone, and is asked for that seed's accuracy over all instances.
+    differences of two arms and of R; in parentheses what an interval over seeds alone (t) holds.
+    That of one seed is over instances alone, and asked for that seed's accuracy over all instances.
 
     R is not asked where seeds are 10 points apart: some of them have learned next to nothing, and
     the mean of R is then that of one seed.
 
     Thresholds: where the straight lines through R at 0, 2, 4, 6 and 8 fall through one half, R
-    being made of three accuracies a seed. An interval is told from 5 seeds on, where a place was
-    measured on the slope, else a bracket; nothing where the fall cannot be told. Beside them stands
-    a bootstrap (percentiles) over seeds and instances of the same curves.
+    being made of two accuracies a seed and chance. An interval is told from 5 seeds on, where a
+    place was measured on the slope, else a bracket; nothing where the fall cannot be told. Beside
+    them stands a bootstrap (percentiles) over seeds and instances of the same curves.
     """
     experiments = EXPERIMENTS * repetitions
     notes = [
