@@ -13,6 +13,7 @@ In a notebook:
     result = sup.run("digit_size", scale="smoke", tau=0.2)     # trains what is missing
     result                                           # table, verdict, figure
     result.rows, result.to_pandas()                  # long-form rows
+    sup.record("digit_size")                         # what was recorded; nothing is trained
 
     sup.dataset("two_digits").sample(8).show()       # any card: the scenes, and both views
     scenes = sup.datasets.TwoDigits(canvas=40, size1=9, size2=32)
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from suppression import data as datasets
     from suppression import evaluation as probes
     from suppression import losses, methods, metrics, testing
-    from suppression.api import dataset, evaluate, experiments, fit, plan, register, run
+    from suppression.api import dataset, evaluate, experiments, fit, plan, record, register, run
     from suppression.errors import UserError
     from suppression.reporting.result import Result
 
@@ -54,6 +55,7 @@ __all__ = [
     "metrics",
     "plan",
     "probes",
+    "record",
     "register",
     "run",
     "testing",
@@ -76,6 +78,7 @@ NAMES = {
     "experiments": "suppression.api",
     "fit": "suppression.api",
     "plan": "suppression.api",
+    "record": "suppression.api",
     "register": "suppression.api",
     "run": "suppression.api",
 }

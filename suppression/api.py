@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from suppression import expect, plugins
 from suppression.data.sources.fingerprint import fingerprint
-from suppression.errors import unknown
+from suppression.errors import UserError, unknown
 from suppression.execution import executor
 from suppression.execution.batches import check_sources, exchanged, names_of_sources
 from suppression.execution.context import Context
@@ -31,13 +31,13 @@ from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import Row, to_csv
 from suppression.experiment.run import Run, part
 from suppression.experiment.schema import coerce, kind_of_data, parameters_of
-from suppression.experiment.spec import load_card
+from suppression.experiment.spec import load_card, load_recipe
 from suppression.experiment.validation import check_cell
 from suppression.metrics.units import without_units
 from suppression.notes import Note
 from suppression.reporting import records
 from suppression.reporting.console import cell_text, live_table
-from suppression.reporting.result import Result
+from suppression.reporting.result import Recorded, Result
 from suppression.reporting.summary import published_beside_no_arm
 from suppression.writing import one_at_a_time
 
@@ -114,6 +114,46 @@ def run(
 
 
 @expect.typed
+def record(name: str, *, scale: str = "laptop") -> Recorded:
+    """A result that was recorded beforehand and comes with the package; nothing is trained.
+
+    Args:
+        name: A recipe's name (`experiments()` says at which scales it has a record), or the path
+            of a recipe (.toml) that has its record beside it.
+        scale: smoke, laptop, evening or paper.
+
+    Returns:
+        A result as `run` has it: `table()`, `plot()`, `rows`, `to_pandas()`, `verdict()`; `made`
+        says how it was made.
+
+    Raises:
+        UserError: if there is no such recipe or record, with those that there are, or the record
+            is not whole.
+
+    Example:
+        >>> import suppression as sup
+        >>> len(sup.record("digit_size").select(method="untrained", feature="first")) > 20
+        True
+    """
+    plugins.load()
+    path = files.find("experiments", name)
+    load_recipe(name)
+    scales = recorded_scales(path)
+    if scale not in scales:
+        if not scales:
+            raise UserError(f"{name} has no record: python -m suppression.exp {name} runs it")
+        raise UserError(f"{name} has no record of the {scale} scale; there is {', '.join(scales)}")
+    planned = make_plan(name, scale=scale)
+    rows, made = records.read_record(path.parent, planned)
+    return Recorded(planned, [], recorded=rows, made=made)
+
+
+def recorded_scales(path: Path) -> list[str]:
+    """The scales at which a recipe has a record beside it."""
+    return [scale for scale in files.SCALES if path.with_suffix(f".{scale}.json").is_file()]
+
+
+@expect.typed
 def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, **pins: Any) -> Plan:
     """The cells of an experiment, without training any.
 
@@ -169,9 +209,9 @@ def experiments() -> Listing:
     found = Listing()
     for name in files.names("experiments"):
         path = files.find("experiments", name)
-        scales = [each.name.split(".")[1] for each in path.parent.glob(f"{name}.*.csv")]
         title = files.read(path).get("title", "")
-        found.append({"name": name, "title": title, "recorded": ", ".join(sorted(scales))})
+        recorded = ", ".join(recorded_scales(path))
+        found.append({"name": name, "title": title, "recorded": recorded})
     return found
 
 
@@ -591,7 +631,7 @@ def cluster_sheet(planned: Plan, store: Store, context: Context) -> bytes | None
     return lighter(saved(cluster_figure(planned, x, masks, maps), "png"))
 
 
-def record(
+def write_record(
     result: Result,
     out: Path,
     context: Context,
@@ -637,7 +677,7 @@ def record_made(
     whole: Plan | None,
     overwrite: bool,
 ) -> list[str]:
-    """What `record` does while no other process of this machine writes the same record."""
+    """What `write_record` does while no other process of this machine writes the same record."""
     from suppression.reporting.figures import figure, saved
     from suppression.reporting.summary import summarise
 

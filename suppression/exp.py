@@ -58,6 +58,7 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
     add("--end-seeds", type=int, metavar="N", help="seeds 0..N-1 at the two ends of the axis")
     add("--layers", nargs="+", metavar="L", help="layers to probe: h, z, block1 .. block4")
+    add("--recorded", action="store_true", help="show the recorded result, train nothing")
     add("--dry", action="store_true", help="list the cells and the expected minutes, train none")
     add("--intervals", action="store_true", help="show bounds of 95 %% intervals in place of +-")
     add("--json", action="store_true", help="print rows, one JSON object a line, in place of it")
@@ -116,6 +117,8 @@ def experiment(argv: list[str], prog: str) -> int:
     recipe = load_recipe(given.name)
     known = schema(load_card(recipe.data).kind)
     given, pins = parsed(argv, f"{prog} {given.name}", known)
+    if given.recorded and not given.help:
+        return show_recorded(given, pins)
     plan = make_plan(
         given.name,
         scale=given.scale,
@@ -128,6 +131,23 @@ def experiment(argv: list[str], prog: str) -> int:
         print_help(plan, f"{prog} {given.name}", given.help == "all")
         return 0
     return carry_out(plan, given, argv, pins)
+
+
+def show_recorded(given: argparse.Namespace, pins: dict[str, list[str]]) -> int:
+    """The record that comes with the recipe: its table, verdict, and the path of its figure."""
+    from suppression import api
+
+    asked = {"--seeds": given.seeds, "--end-seeds": given.end_seeds, "--layers": given.layers}
+    asked |= {"--out": given.out, **{f"--{name}": values for name, values in pins.items()}}
+    for flag, value in asked.items():
+        if value is not None:
+            raise UserError(f"--recorded shows a record as it is: {flag} is of a run of its own")
+    result = api.record(given.name, scale=given.scale)
+    print_result(result, given)
+    if not given.json:
+        figure = files.find("experiments", given.name).with_suffix(f".{given.scale}.svg")
+        print(f"figure: {figure}\n{result.how()}")
+    return 0
 
 
 def parsed(
@@ -205,7 +225,7 @@ def carry_out(
     result = api.carry_out(plan, context, workers=given.workers, pinned=pins, work=work)
     try:  # what is kept is kept before anything is told, and told whether or not it was
         if result.answers and out is not None:
-            endings = api.record(
+            endings = api.write_record(
                 result,
                 out,
                 context,
@@ -281,8 +301,16 @@ def print_list(store: Store) -> None:
             keys = store.result_keys(f"{kept_as}.{scale}")
             if keys:
                 done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")
-        print(f"{name:20} {title}   [cells done: {', '.join(done) or 'none'}]")
-    print("\nrun one: python -m suppression.exp NAME   what can be changed: NAME --help")
+        shelf = files.find("experiments", name).with_suffix("")
+        recorded = [s for s in files.SCALES if Path(f"{shelf}.{s}.json").is_file()]
+        told = f"recorded: {', '.join(recorded) or 'none'}"
+        if done:
+            told += f"; cells done: {', '.join(done)}"
+        print(f"{name:20} {title}   [{told}]")
+    print(
+        "\nrun one: python -m suppression.exp NAME   what can be changed: NAME --help\n"
+        "see what was recorded, without training: NAME --recorded"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 import suppression as sup
 from suppression.errors import UserError
 from suppression.execution.store import Store
-from suppression.experiment.files import names
+from suppression.experiment.files import find, names
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card
 from suppression.reporting.result import Result
@@ -355,3 +355,27 @@ def test_a_training_in_place_may_have_a_remedy_which_changes_its_weights():
     assert not all(torch.equal(a, b) for a, b in pairs)
     with pytest.raises(UserError, match=r"remedy ifm needs .* it goes with: simclr"):
         sup.fit(scenes, method="byol", remedy="ifm", **how)
+
+
+def test_a_record_is_handed_out_as_a_result_without_training(monkeypatch):
+    monkeypatch.setattr(
+        "suppression.execution.executor.run", lambda *args, **kw: pytest.fail("it was trained")
+    )
+    result = sup.record("digit_size")
+    with (find("experiments", "digit_size").with_suffix(".laptop.csv")).open() as file:
+        assert len(result.rows) == sum(1 for _ in file) - 1
+    assert "simclr, tau 0.2" in result.table()
+    assert result.verdict() in repr(result)
+    assert result.made[0]["machine"] in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"name": "digit_sise"}, "did you mean 'digit_size'"),
+        ({"name": "digit_size", "scale": "paper"}, "no record of the paper scale; there is laptop"),
+    ],
+)
+def test_a_record_that_is_not_there_is_told(given, told):
+    with pytest.raises(sup.UserError, match=told):
+        sup.record(**given)

@@ -119,7 +119,7 @@ def test_the_csv_holds_the_same_rows_as_json(smoke, capsys, tmp_path):
         {k: v for k, v in row.items() if v is not None} for row in rows
     ]
     about = json.loads((tmp_path / "record" / "digit_size.smoke.json").read_text())
-    assert about["cells"] == 8
+    assert about["cells"] == 12
     assert (
         about["command"] == "python -m suppression.exp digit_size --scale smoke --tau 0.2 --json"
     )  # no folder of this machine
@@ -313,7 +313,7 @@ def test_an_altered_file_in_the_store_is_told_and_only_its_cell_is_trained_again
     code, _, err = door(capsys, *SMOKE, "--store", smoke, "--workers", "1")
     assert code == 0
     assert "checksum" in err
-    assert "1 cells to run, 7 stored" in err
+    assert "1 cells to run, 11 stored" in err
     assert store.damage(victim) is None
     assert {key for key in before if (smoke / "cells" / key).stat().st_mtime_ns != before[key]} == {
         victim
@@ -336,13 +336,13 @@ def test_an_altered_probe_record_is_told_and_probed_again_without_training(smoke
 def test_dry_lists_cells_and_minutes_and_writes_nothing(smoke, capsys, tmp_path):
     code, out, _ = door(capsys, "digit_size", "--scale", "smoke", "--store", smoke, "--dry")
     assert code == 0
-    assert out.count("stored ") == 8
+    assert out.count("stored ") == 12
     assert out.count("missing  simclr, tau 0.05, size2") == 2
     assert out.count("missing  simclr, tau 0.05, competitor redrawn, size2") == 2
     assert "minutes" in out
     _, out, _ = door(capsys, *SMOKE, "--store", smoke, "--layers", "h", "block2", "--dry")
-    assert out.count("trained  ") == 8  # nothing of that has to be trained again, only asked
-    assert "8 trained but not yet asked this, 0 missing" in out
+    assert out.count("trained  ") == 12  # nothing of that has to be trained again, only asked
+    assert "12 trained but not yet asked this, 0 missing" in out
     door(capsys, *SMOKE, "--store", tmp_path / "none", "--dry")
     assert not (tmp_path / "none").exists()
 
@@ -351,7 +351,7 @@ def test_the_list_tells_how_many_cells_are_done(smoke, capsys):
     code, out, _ = door(capsys, "--store", smoke)
     assert code == 0
     assert "digit_size" in out
-    assert "smoke 8 of 12" in out
+    assert "smoke 12 of 16" in out
 
 
 def test_help_and_the_list_import_no_torch():
@@ -759,3 +759,18 @@ def test_real_mnist_is_a_source_like_the_other(capsys, tmp_path):
     assert code == 0
     assert {row["source"] for row in rows} == {"mnist"}
     assert all(row["cases"] > 90 for row in rows)  # of 10,000 instances, hardly one is drawn twice
+
+
+def test_what_was_recorded_is_shown_without_training(capsys, monkeypatch):
+    monkeypatch.setattr(
+        "suppression.execution.executor.run", lambda *args, **kw: pytest.fail("it was trained")
+    )
+    code, out, _ = door(capsys, "digit_size", "--recorded")
+    assert code == 0
+    assert "digit_size.laptop.svg" in out
+    assert "networks, recorded 20" in out
+    code, out, err = door(capsys, "digit_size", "--recorded", "--tau", "0.2")
+    assert (code, out) == (2, "")
+    assert "--tau is of a run of its own" in err
+    code, out, _ = door(capsys, "digit_size", "--recorded", "--json")
+    assert len(out.splitlines()) == len(json.loads(f"[{','.join(out.splitlines())}]"))

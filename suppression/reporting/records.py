@@ -138,6 +138,8 @@ def read_made(path: Path) -> list[Facts]:
     if not runs:
         raise UserError(f"{path} does not say how the record was made: its list is empty")
     for run in runs:
+        if not isinstance(run, dict):
+            raise UserError(f"{path} holds {run!r:.40} where a table is wanted: how it was made")
         try:
             HowMade.model_validate(run)
         except ValidationError as error:

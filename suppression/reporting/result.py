@@ -117,13 +117,17 @@ class Result:
             raise UserError("to_pandas needs pandas: pip install pandas") from error
         return pandas.DataFrame(self.rows)
 
+    @property
+    def title(self) -> str:
+        """Of what it is the result, and of how much."""
+        return f"{self.plan.recipe.title}, {self.plan.scale} scale: {len(self.answers)} cells"
+
     def _failed_text(self) -> str:
         lines = [f"failed: {name}: {why.splitlines()[0]}" for name, why in self.failed.items()]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        head = f"{self.plan.recipe.title}, {self.plan.scale} scale: {len(self.answers)} cells"
-        parts = [head, self.table(), self.verdict(), self._failed_text()]
+        parts = [self.title, self.table(), self.verdict(), self._failed_text()]
         return "\n\n".join(part for part in parts if part)
 
     def _repr_html_(self) -> str:
@@ -133,9 +137,41 @@ class Result:
         picture = picture[picture.find("<svg") :]
         failed = html.escape(self._failed_text())
         return (
-            f"<h4>{html.escape(self.plan.recipe.title)}</h4>"
+            f"<h4>{html.escape(self.title)}</h4>"
             f"<p>{html.escape(self.verdict())}</p>"
             f"<pre>{html.escape(self.table(width=100))}</pre>"
             f"{f'<pre>{failed}</pre>' if failed else ''}"
             f"<div>{picture}</div>"
         )
+
+
+@dataclass(frozen=True, repr=False)
+class Recorded(Result):
+    """A result that ships with the package: `suppression.record` hands it out, nothing is trained.
+
+    Args:
+        recorded: The record's rows.
+        made: How they were made, a dict a run: command, date, machine, versions, seconds.
+    """
+
+    recorded: list[Row] = field(default_factory=list)
+    made: list[dict[str, Any]] = field(default_factory=list)
+
+    @cached_property
+    def own_rows(self) -> list[Row]:
+        return self.recorded
+
+    @property
+    def shown_rows(self) -> list[Row]:
+        return self.recorded
+
+    @property
+    def title(self) -> str:
+        return f"{self.plan.recipe.title}, {self.plan.scale} scale: {self.how()}"
+
+    def how(self) -> str:
+        """Of how many networks, on which machines, when."""
+        cells = {row["encoder"] for row in self.recorded}
+        days = sorted({run["recorded"] for run in self.made})
+        machines = list(dict.fromkeys(run["machine"] for run in self.made))
+        return f"{len(cells)} networks, recorded {' and '.join(days)} on {' and '.join(machines)}"
