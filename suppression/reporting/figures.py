@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from suppression.data.plain import plain_words
 from suppression.evaluation.probes import AXES, PROBES, switched_on
@@ -15,6 +16,7 @@ from suppression.experiment.plan import Plan
 from suppression.metrics.retention import incentive
 from suppression.reporting.heatmap import heatmap
 from suppression.reporting.retention import halves
+from suppression.reporting.styles import Style, styles
 from suppression.reporting.summary import (
     Line,
     Point,
@@ -28,55 +30,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Style(NamedTuple):
-    colour: str
-    marker: str
-    line: str
-
-
-# Okabe and Ito's colours, which the common kinds of colour blindness keep apart; markers differ
-# too.
-STYLES = {
-    "supervised": [Style("#0072B2", "s", "-")],
-    "untrained": [Style("#555555", "^", ":"), Style("#999999", "<", ":")],
-    "random_features": [Style("#777777", ">", "-.")],
-    "pixels": [Style("#777777", "s", "-.")],
-}
-OTHERS = [
-    Style("#D55E00", "o", "-"),
-    Style("#009E73", "v", "-"),
-    Style("#E69F00", "D", "-"),
-    Style("#CC79A7", "P", "-"),
-    Style("#56B4E9", "X", "-"),
-    Style("#000000", "d", "-"),
-]
-# More arms than colours: other markers, dashed.
-DASHED = [
-    style._replace(marker=marker, line="--") for style, marker in zip(OTHERS, "*phH8>", strict=True)
-]
+HEADROOM = 1.08
+THIN = 0.9
+OVER_INSTANCES = "over instances alone"  # of a drawn interval
 DODGE = 0.008  # of the axis, between neighbouring arms
 MOST_COLUMNS = 4
 MOST_ARMS = 12
 LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
 GUESS = (0, (1, 3))  # a line of sparse dots
-LETTERS = 50  # of 14 points that a panel is wide
+WIDEST = 16.4  # inches: so 13 points are 9 px where the figure is 830 px wide
+LETTERS = 7.6  # of 15 points in an inch of a panel
 INCHES_A_LETTER = 0.105  # of 13 points, about
 WITHOUT_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 Grid = list[list[Line | None]]
-
-
-def styles(arms: list[Arm]) -> dict[str, Style]:
-    """The look of each arm by its label; the same whichever arms were asked for."""
-    own = {method: iter(some) for method, some in STYLES.items()}
-    others = iter((OTHERS + DASHED) * (len(arms) + 1))
-    found: dict[str, Style] = {}
-    for arm in sorted(arms, key=lambda arm: arm.label):  # a control comes behind what it is of
-        style = next(own[arm.method], None) if arm.method in own else None
-        if style is None and arm.shared.label in found:
-            style = found[arm.shared.label]._replace(marker="*", line="-.")
-        found[arm.label] = style or next(others)
-    return found
 
 
 @plain_words()
@@ -93,7 +60,8 @@ def figure(summary: Summary) -> Figure:
     if recipe.matrix or len(summary.arms) > MOST_ARMS:
         return heatmap(summary, title)
     grid = arranged(panel_lines(summary))
-    size = (max(6.5 * len(grid[0]), 10), 4.6 * len(grid) + 1.2)
+    width = min(max(6.5 * len(grid[0]), 10), WIDEST)
+    size = (width, 4.6 * len(grid) + 1.2)
     made = Figure(figsize=size, layout="constrained")
     axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=not recipe.panels)
     drawn = draw_panels(axes, grid, summary)
@@ -171,6 +139,11 @@ def draw_panels(axes: Any, grid: Grid, summary: Summary) -> list[Any]:
                 ax.set_ylabel(line.of.label, fontsize=14)
             left = line
             drawn.append(ax)
+    recipe = summary.plan.recipe
+    if not recipe.panels and not Line("", "", measure=recipe.measure).of.guess:
+        top = max(ax.dataLim.ymax for ax in drawn)
+        for ax in drawn:  # they share one axis, which reaches as far as the highest panel
+            ax.set_ylim(0, HEADROOM * max(top, 0) or 1)
     return drawn
 
 
@@ -204,6 +177,8 @@ def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
             add(probe.shown.legend, markersize=8, **look)
     if any(ax.patches for ax in drawn):
         add("half is left; band: 95 % interval or bracket", linestyle="-.", linewidth=1.5)
+    if any(each.get_gid() == OVER_INSTANCES for ax in drawn for each in ax.lines):
+        add("interval over pictures alone, of one network", linestyle="-", linewidth=THIN)
     if recipe.incentive:
         add(
             "left to gain for NT-Xent (closed form, right axis)",
@@ -223,20 +198,26 @@ def decorate(ax: Any, summary: Summary, line: Line) -> None:
     known = known_level(summary, line)
     if not math.isnan(known):
         ax.axhline(known, color="black", linewidth=1, linestyle=GUESS)
-    ax.set_title(fill(panel_title(summary, line), LETTERS), fontsize=15)
+    ax.set_title(fill(panel_title(summary, line), letters(ax)), fontsize=15)
     if line.of.guess:
         ax.set_ylim(-2, 102)
     else:
-        ax.set_ylim(0, 1.08 * max(ax.dataLim.ymax, 0) or 1)
+        ax.set_ylim(0, HEADROOM * max(ax.dataLim.ymax, 0) or 1)
     if recipe.axis_log:
         ax.set_xscale("log", base=2)
     places = [place(plan, x) for x in plan.axis]
-    ax.set_xticks(places, [str(x) for x in plan.axis])
-    ax.update_datalim([(x, 50) for x in places])  # those without a value, too
+    words = [str(x) for x in plan.axis]
+    if has_published(ax) and "published_at" not in recipe.scale[plan.scale]:
+        for x in recipe.published.axis if recipe.published else []:
+            if isinstance(x, (int, float)) and x not in places:
+                places.append(x)
+                words.append(f"{x:g}")
+    ax.set_xticks(places, words)
+    ax.update_datalim([(x, 0) for x in places])  # those without a value, too
     ax.autoscale_view(scaley=False)
     ax.minorticks_off()
     ax.tick_params(labelsize=13, labelbottom=True)
-    ax.set_xlabel(fill(recipe.axis_label or recipe.axis, LETTERS), fontsize=14)
+    ax.set_xlabel(fill(recipe.axis_label or recipe.axis, letters(ax)), fontsize=14)
     ax.grid(alpha=0.25)
     if recipe.axis not in AXES:
         for x in plan.axis:
@@ -245,6 +226,11 @@ def decorate(ax: Any, summary: Summary, line: Line) -> None:
     asked = recipe.retention[0] if recipe.incentive else None
     if asked and (line.feature, line.scenes) == (asked.feature, asked.scenes):
         draw_incentive(ax, plan)
+
+
+def letters(ax: Any) -> int:
+    """How many letters of a title fit above a panel."""
+    return int(LETTERS * ax.get_figure().get_figwidth() / ax.get_gridspec().ncols)
 
 
 def known_level(summary: Summary, line: Line) -> float:
@@ -265,10 +251,11 @@ def panel_title(summary: Summary, line: Line) -> str:
 
 def tell_why(ax: Any, plan: Plan, x: Any) -> None:
     """Why the feature is not asked for at this place."""
-    why = fill(plan.card.absent.removeprefix("n/a: ") or "not asked for", 34)
-    side = "left" if x == plan.axis[0] else "right"
+    why = fill(plan.card.absent.removeprefix("n/a: ") or "not asked for", 16)
+    side = {plan.axis[0]: "left", plan.axis[-1]: "right"}.get(x, "center")
+    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
     at = place(plan, x)
-    ax.text(at, 55, why, rotation=90, ha=side, va="center", fontsize=12, color="#555555")
+    ax.text(at, 50, why, ha=side, va="center", fontsize=13, color="#555555", bbox=behind, zorder=1)
 
 
 def place(plan: Plan, x: Any) -> float:
@@ -289,6 +276,8 @@ def draw_arm(ax: Any, summary: Summary, arm: Arm, line: Line, shift: float, styl
     """The measured points with their intervals, the mlp readout, published values, half left."""
     plan = summary.plan
     look: dict[str, Any] = {"linestyle": style.line, "label": arm.label}
+    if not style.is_filled:
+        look["markerfacecolor"] = "white"
     draw_points(ax, plan, summary.measured(arm, line), shift, style, look)
     look = {"markerfacecolor": "white", "linestyle": "--", "alpha": 0.8}
     for other in summary.lines:
@@ -309,12 +298,14 @@ def draw_points(
         return
     x = [moved(plan, point.x, shift) for point in points]
     mean = [point.unit * point.mean for point in points]
-    below = [bar(point, point.mean - point.low) for point in points]
-    above = [bar(point, point.high - point.mean) for point in points]
+    bars = []
+    for point in points:
+        is_thin = point.interval == "instances"
+        bars.append((math.nan, math.nan) if is_thin else bar(point))
     ax.errorbar(
         x,
         mean,
-        [below, above],
+        [[below for below, _ in bars], [above for _, above in bars]],
         color=style.colour,
         marker=style.marker,
         linewidth=2,
@@ -322,11 +313,24 @@ def draw_points(
         capsize=4,
         **look,
     )
+    for at, point in zip(x, points, strict=True):
+        if point.interval == "instances":  # thin, without caps: nothing is said of other seeds
+            (thin,) = ax.plot(
+                [at, at],
+                [point.unit * point.low, point.unit * point.high],
+                color=style.colour,
+                linewidth=THIN,
+                label="_interval",
+            )
+            thin.set_gid(OVER_INSTANCES)
 
 
-def bar(point: Point, length: float) -> float:
-    """The length of an error bar; none where there is no interval."""
-    return 0 if math.isnan(length) else max(0, point.unit * length)
+def bar(point: Point) -> tuple[float, float]:
+    """How far an error bar reaches below and above the mean; NaN where there is no interval."""
+    below, above = point.mean - point.low, point.high - point.mean
+    if math.isnan(below) or math.isnan(above):
+        return math.nan, math.nan
+    return max(0.0, point.unit * below), max(0.0, point.unit * above)
 
 
 def draw_published(
@@ -415,7 +419,32 @@ def saved(made: Figure, kind: str) -> bytes:
     import matplotlib
 
     out = io.BytesIO()
+    told = in_words(made)
     style: Any = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
     with plain_words(), matplotlib.rc_context(style):
         made.savefig(out, format=kind, dpi=110, metadata=WITHOUT_DATE.get(kind))
-    return out.getvalue()
+    if kind != "svg":
+        return out.getvalue()
+    head, svg, rest = out.getvalue().partition(b"<svg ")
+    opening, end, drawing = rest.partition(b">\n")
+    return b"".join([head, svg, opening, end, told.encode(), drawing])
+
+
+def in_words(made: Figure) -> str:
+    """Title and description of an svg, for those who do not see it."""
+    title, panels = "", []
+    if made._suptitle is not None:  # type: ignore[attr-defined]
+        title = made._suptitle.get_text()  # type: ignore[attr-defined]
+    for ax in made.axes:
+        about = " ".join(ax.get_title().split())
+        if about:
+            axes = [text for text in (ax.get_xlabel(), ax.get_ylabel()) if text]
+            panels.append(" ".join(f"{about} ({'; '.join(axes)})".split()))
+    lines = []
+    for each in made.legends:
+        lines += [text.get_text() for text in each.get_texts()]
+    told = f"Panels: {'. '.join(panels)}."
+    if lines:
+        told += f" Drawn: {'; '.join(lines)}."
+    told += " The numbers stand in the csv file of the same name."
+    return f" <title>{escape(title)}</title>\n <desc>{escape(told)}</desc>\n"

@@ -15,6 +15,7 @@ from suppression.reporting.summary import Line, Point, Summary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LEGIBLE = 0.79  # points an inch of width: so text is 9 px where the figure is 830 px wide
 COLOURS = "cividis"  # made for colour-blind readers (Nunez et al. 2018)
 
 
@@ -40,6 +41,11 @@ def heatmap(summary: Summary, title: str) -> Figure:
     return made
 
 
+def legible(ax: Any, points: float) -> float:
+    """The size of text, larger where the figure is so wide that it would be too small."""
+    return max(points, LEGIBLE * ax.get_figure().get_figwidth())
+
+
 def shown_lines(summary: Summary) -> list[Line]:
     """The lines whose retention the recipe asks for; all of its measure where it asks for none."""
     recipe = summary.plan.recipe
@@ -63,20 +69,20 @@ def draw_panel(ax: Any, summary: Summary, line: Line, with_halves: bool) -> None
                 draw_field(ax, i, j, point, shade)
         if with_halves:
             text = half_text(summary, line, arms[i])
-            ax.text(len(plan.axis) - 0.4, i, text, ha="left", va="center", fontsize=12)
+            ax.text(len(plan.axis) - 0.4, i, text, ha="left", va="center", fontsize=legible(ax, 12))
     ax.set_xlim(-0.5, len(plan.axis) + 1.3 * with_halves - 0.5)
     ax.set_ylim(len(arms) - 0.5, -0.5)
     ax.set_xticks(range(len(plan.axis)), [str(x) for x in plan.axis])
     ax.set_yticks(range(len(arms)), [arm.label for arm in arms])
-    ax.tick_params(labelsize=13, length=0)
+    ax.tick_params(labelsize=legible(ax, 13), length=0)
     for edge in ax.spines.values():
         edge.set_visible(False)
-    ax.set_xlabel(plan.recipe.axis_label or plan.recipe.axis, fontsize=14)
+    ax.set_xlabel(plan.recipe.axis_label or plan.recipe.axis, fontsize=legible(ax, 14))
     if with_halves:
         x = len(plan.axis) - 0.4
-        ax.text(x, -0.75, "half is left at", fontsize=13, ha="left", va="center")
+        ax.text(x, -0.75, "half is left at", fontsize=legible(ax, 13), ha="left", va="center")
     subject = f"{line.feature}: {summary.scenes_text(line.scenes)}; {line.of.label}"
-    ax.set_title(fill(subject, 80) + "\n", fontsize=14)
+    ax.set_title(fill(subject, 80) + "\n", fontsize=legible(ax, 14))
 
 
 def in_order(summary: Summary, line: Line) -> list[Arm]:
@@ -109,7 +115,7 @@ def draw_field(ax: Any, i: int, j: int, point: Point, shade: float) -> None:
     percent = point.line.of.percent
     text = value_text(point.mean, point.low, point.high, percent=percent)
     ink = "black" if shade > 0.5 else "white"
-    ax.text(j, i, text, ha="center", va="center", fontsize=12, color=ink)
+    ax.text(j, i, text, ha="center", va="center", fontsize=legible(ax, 12), color=ink)
 
 
 def half_text(summary: Summary, line: Line, arm: Arm) -> str:
