@@ -18,16 +18,22 @@ FARTHEST = 100  # rows ahead: more than any view has
 NEAREST = 2  # rows ahead: patches overlap by half, so the next row shows pixels the context saw
 
 
+def stride_of(patch: int) -> int:
+    """How far patches of this side lie apart: half of it, rounded up."""
+    return -(-patch // 2)
+
+
 class CPC(Projected):
     """InfoNCE between a patch's z and what the rows above predict, against all other patches.
 
-    A view is cut into g x g patches that overlap by half, and each goes through the encoder by
-    itself. Two 3 x 3 convolutions that look up and sideways only make contexts of their h. For
-    each distance, a linear map predicts the z of the patch 2..`ahead` rows below; the negatives
-    are all patches of the batch (equation 2 of Henaff et al.).
+    A view is cut into g x g patches that overlap by half, or a px less where their side is odd: a
+    patch shares no pixel with the one after next. Each goes through the encoder by itself. Two 3
+    x 3 convolutions that look up and sideways only make contexts of their h. For each distance, a
+    linear map predicts the z of the patch 2..`ahead` rows below; the negatives are all patches of
+    the batch (equation 2 of Henaff et al.).
 
     Unlike the paper: h of a whole picture is probed, while training sees patches alone; a picture
-    of 32 px has 5 x 5 patches of 11 px, not 7 x 7 of a quarter of its side; the encoder has batch
+    of 32 px has 5 x 5 patches of 10 px, not 7 x 7 of a quarter of its side; the encoder has batch
     norm, not layer norm; patches are not augmented one by one; rows 2 and 3 below are predicted,
     where the paper's code takes the third alone; the two views are two pictures, each with its
     own loss. As in the paper, contexts see all of their own row.
@@ -36,7 +42,7 @@ class CPC(Projected):
         encoder: The network to be trained; not a `ConvNet`, which sees one size only.
         tau: Temperature, above 0; it divides inner products, not cosines. 10 is the paper's scale
             of 0.1.
-        patch: Side of a patch, px, 2 or more; a third of the view's, rounded up, if none.
+        patch: Side of a patch, px, 2 or more; if none a third of the view's, rounded up, and even.
         ahead: Rows below a patch that are predicted at most, 2 to 100.
         head: identity compares h itself, linear has one layer, mlp `head_layers` of them.
         **parameters: Those of the head (`Projected`).
@@ -55,6 +61,7 @@ class CPC(Projected):
         torch.Size([])
     """
 
+    version = 2  # 1 had odd patches, which shared a row of pixels with the one after next
     hooks = ("batch", "views")
 
     def __init__(
@@ -93,12 +100,13 @@ class CPC(Projected):
 
     def patch_of(self, side: int) -> int:
         """The side of a patch of a view of this many px."""
-        return self.patch or max(2, -(-side // 3))
+        third = -(-side // 3)
+        return self.patch or max(2, third - third % 2)
 
     def check_view(self, side: int) -> None:
         patch = self.patch_of(side)
         ahead = NEAREST + len(self.predict) - 1
-        if side < patch + ahead * (patch // 2):
+        if side < patch + ahead * stride_of(patch):
             raise ValueError(
                 f"patch = {patch} px, ahead = {ahead}: a view of {side} px has fewer than "
                 f"{ahead + 1} rows of patches that overlap by half"
@@ -108,8 +116,9 @@ class CPC(Projected):
         """Views (n, c, s, s) -> patches (n, g, g, c, p, p)."""
         self.check_view(x.shape[-1])
         side = self.patch_of(x.shape[-1])
-        rows = x.unfold(2, side, side // 2)
-        return rows.unfold(3, side, side // 2).permute(0, 2, 3, 1, 4, 5)
+        stride = stride_of(side)
+        rows = x.unfold(2, side, stride)
+        return rows.unfold(3, side, stride).permute(0, 2, 3, 1, 4, 5)
 
     def context(self, h: Tensor) -> Tensor:
         """What rows 0..i say at row i: (n, g, g, h_dim) -> the same shape."""

@@ -337,12 +337,26 @@ def test_cpc_has_rows_enough_for_its_predictions_on_views_of_our_sizes(side):
     patches = method.patches(torch.rand(2, 1, side, side))
     n, rows, cols, _, p, q = patches.shape
     assert (n, rows, p) == (2, cols, q)
-    assert p == math.ceil(side / 3)
-    assert rows in (4, 5)
+    assert p in (math.ceil(side / 3), math.ceil(side / 3) - 1)
+    assert p % 2 == 0
+    assert rows in (4, 5, 6)
     x = torch.arange(side**2).view(1, 1, side, side)
+    half = math.ceil(p / 2)
     assert torch.equal(
-        method.patches(x)[0, 1, 2, 0], x[0, 0, p // 2 : p // 2 + p, 2 * (p // 2) : 2 * (p // 2) + p]
+        method.patches(x)[0, 1, 2, 0], x[0, 0, half : half + p, 2 * half : 2 * half + p]
     )
+
+
+@pytest.mark.parametrize("patch", [2, 3, 4, 5, 10, 11])
+def test_a_patch_shares_pixels_with_the_next_one_and_none_with_the_one_after(patch):
+    """So what is predicted two rows below was not seen from above, odd patches too."""
+    side = 4 * patch
+    pixels = torch.arange(side**2).view(1, 1, side, side)
+    column = built(CPC, patch=patch).patches(pixels)[0, :, 0].flatten(1)
+    for row in range(len(column) - 2):
+        own = set(column[row].tolist())
+        assert own & set(column[row + 1].tolist())
+        assert not own & set(column[row + 2].tolist())
 
 
 def test_bits_that_all_patches_share_are_all_that_is_learned_of_them_and_noise_is_not_learned():
