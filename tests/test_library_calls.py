@@ -36,6 +36,7 @@ from suppression.metrics import (
     crossed_interval,
     effective_rank,
     incentive,
+    lets_go,
     mean_interval,
     participation_ratio,
     retention,
@@ -217,6 +218,7 @@ NUMBERS = {
     "batch": (lambda: incentive(1, batch=1, tau=0.2), "batch = 1"),
     "tau": (lambda: incentive(1, batch=8, tau=0), "tau = 0"),
     "bits": (lambda: incentive(-5000, batch=8, tau=0.2), "bits = -5000"),
+    "nats": (lambda: lets_go(0, negatives=8, tau=0.2), "nats = 0"),
     "lengths": (lambda: threshold([0, 1, 2], [1.0, 0.5]), "3 positions and 2 values"),
 }
 SCENES = {

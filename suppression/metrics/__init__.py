@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from suppression.metrics.crossed import Crossed, crossed_interval
 from suppression.metrics.intervals import mean_interval, verdict, wilson
+from suppression.metrics.letting_go import lets_go
 from suppression.metrics.retention import Threshold, incentive, retention, threshold
 from suppression.metrics.units import Units
 
@@ -30,6 +31,7 @@ __all__ = [
     "crossed_interval",
     "effective_rank",
     "incentive",
+    "lets_go",
     "mean_interval",
     "participation_ratio",
     "retention",
