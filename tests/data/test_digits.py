@@ -673,3 +673,26 @@ def test_a_pool_moved_to_a_device_keeps_its_content():
     assert len(moved) == 20
     assert torch.equal(moved.images, pool.images)
     assert torch.equal(moved.labels, pool.labels)
+
+
+def test_held_out_writers_are_those_of_the_last_forms_of_the_file():
+    """Each form begins with 0 to 9 three times and goes on with the same twenty digits."""
+    pools = [SOURCES["digits_by_writer"](train) for train in (True, False)]
+    labels = torch.cat([pool.labels for pool in pools]).tolist()
+    assert len(labels) == 1797
+    goes_on = [0, 9, 5, 5, 6, 5, 0, 9, 8, 9, 8, 4, 1, 7, 7, 3, 5, 1, 0, 0]
+    begins = [i - 30 for i in range(len(labels)) if labels[i : i + 20] == goes_on]
+    assert len(begins) == 13  # one more form goes on otherwise
+    boundary = len(pools[0])
+    assert boundary in begins
+    assert pools[1].labels[:30].tolist() == 3 * list(range(10))
+    assert len([start for start in begins if start >= boundary]) == 4
+    assert pools[1].labels.unique().tolist() == list(range(10))
+
+
+def test_the_two_splits_of_the_digits_have_the_same_pictures():
+    def all_of(name):
+        pools = [SOURCES[name](train) for train in (True, False)]
+        return sorted(bytes(image.numpy()) for pool in pools for image in pool.images)
+
+    assert all_of("digits") == all_of("digits_by_writer")

@@ -76,7 +76,8 @@ class Augmentation:
             contrast and saturation by 0.8 s, hue by 0.2 s, in this order.
         jitter_p: Probability of colour jitter, in [0, 1].
         gray: Probability of grayscale, in [0, 1].
-        blur: Probability of a Gaussian blur, in [0, 1]; its sigma is 0.1 to 2 px.
+        blur: Probability of a Gaussian blur, in [0, 1]; its sigma is 0.1 to 2 px of the view,
+            whatever its side: at most 0.9 % of the 224 px that SimCLR has, and 6 % of 32 px.
         quarter: Probability of a turn by 0, 90, 180 or 270 degrees, in [0, 1].
         rotate: Largest rotation either way, degrees, 0 or more.
         cutout: Probability of a square cut out, in [0, 1].
