@@ -66,8 +66,8 @@ Retained = Mapping[Any, Left]  # by place of the axis
 
 def reference_of(plan: Plan, arm: Arm, asked: Retention) -> Any:
     """The place on the axis at which the feature has no competitor."""
-    if not isinstance(asked.reference, str):
-        return asked.reference
+    if not isinstance(asked.reference, str):  # a float, where a place may be a whole number
+        return next((x for x in plan.axis if x == asked.reference), asked.reference)
     return arm.get(asked.reference, plan.cells[0].parameters[asked.reference])
 
 
