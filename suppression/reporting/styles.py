@@ -53,8 +53,6 @@ DASHED = [
     style._replace(marker=marker, line="--")
     for style, marker in zip(OTHERS, "phH8<>^", strict=True)
 ]
-REDRAWN = {"marker": "*", "line": "-."}
-WITH_BITS = {"line": "--", "is_filled": False}
 
 
 def styles(arms: Iterable[Arm]) -> dict[str, Style]:
@@ -76,9 +74,9 @@ def styles(arms: Iterable[Arm]) -> dict[str, Style]:
             by_basis[basis(arm)] = FIXED.get(basis(arm)) or next(others)
         style = by_basis[basis(arm)]
         if arm.shared != arm:
-            style = style._replace(**REDRAWN)
+            style = style._replace(marker="*", line="-.")
         if arm.get("bits"):
-            style = style._replace(**WITH_BITS)
+            style = style._replace(line="--", is_filled=False)
         found[arm.label] = style
     return found
 
