@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, NoReturn
 
-from suppression.errors import UserError, unknown
+from suppression.errors import UserError, is_out_of_memory, unknown
 
 
 def door(command: Callable[[], int], *, stopped: str = "stopped") -> int:
     """Run a command; its exit code.
 
-    A mistake (`UserError`) is one line on stderr and 2. Ctrl-C is one line and 130; so are the
-    signals by which systems end programs, SIGTERM (143) and SIGHUP (129). A reader who has
-    gone (`| head`) changes nothing: the command does all that it was asked, in silence, and its
-    code tells how that went. Where stdout cannot be written, as on a full disk, the command goes
-    on as well; that is one line on stderr, and at least 1.
+    A mistake (`UserError`) is one line on stderr and 2, memory that runs out one line and 1.
+    Ctrl-C is one line and 130; so are the signals by which systems end programs, SIGTERM (143)
+    and SIGHUP (129). A reader who has gone (`| head`) changes nothing: the command does all that
+    it was asked, in silence, and its code tells how that went. Where stdout cannot be written, as
+    on a full disk, the command goes on as well; that is one line on stderr, and at least 1.
 
     Args:
         command: What is run.
@@ -48,6 +48,11 @@ def door(command: Callable[[], int], *, stopped: str = "stopped") -> int:
         except KeyboardInterrupt as error:
             print(f"\n{stopped}", file=sys.stderr)
             code = 128 + (error.number if isinstance(error, Signal) else signal.SIGINT)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            print("error: out of memory; smaller pictures, or fewer, may fit", file=sys.stderr)
+            code = 1
         except SystemExit as end:  # argparse, after --help
             code = int(end.code or 0)
         out.flush()

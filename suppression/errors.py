@@ -30,3 +30,13 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     if near:
         hint = f"did you mean '{near[0]}'?"
     return UserError(f"{what} '{name}'; {hint}")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: torch, which need not be imported for this, says so in many ways.
+
+    >>> is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
+    True
+    """
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in words)

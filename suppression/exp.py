@@ -62,11 +62,16 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--dry", action="store_true", help="list the cells and the expected minutes, train none")
     add("--intervals", action="store_true", help="show bounds of 95 %% intervals in place of +-")
     add("--json", action="store_true", help="print rows, one JSON object a line, in place of it")
-    add("--out", type=Path, metavar="DIR", help="also write a record: csv, svg, how it was made")
+    add(
+        "--out",
+        type=places.folder,
+        metavar="DIR",
+        help="also write a record: csv, svg, json",
+    )
     add("--grow", action="store_true", help="add this run to the record that is in --out")
     add("--overwrite", action="store_true", help="replace the record that is in --out")
-    add("--store", type=Path, metavar="DIR", help="where trained cells are kept")
-    add("--root", type=Path, metavar="DIR", help="where data sets lie")
+    add("--store", type=places.folder, metavar="DIR", help="where trained cells are kept")
+    add("--root", type=places.folder, metavar="DIR", help="where data sets lie")
     add("--download", action="store_true", help="fetch a data set that is not there")
     add("--check", action="store_true", help="tell large folders by contents, not by times alone")
     add("--skip-bad", action="store_true", help="leave out files that are no pictures")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 from suppression.errors import UserError
+
+NAMELESS = "an empty name is no folder; '.' is the current one"
 
 
 def named(place: Path | str) -> Path:
     """The folder or file of this name, `~` being the home folder.
 
     Raises:
-        UserError: if there is no such home folder.
+        UserError: if there is no such home folder, or the name is empty.
     """
+    if not str(place).strip():
+        raise UserError(NAMELESS)
     path = Path(place)
     if not path.parts or not path.parts[0].startswith("~"):
         return path
@@ -21,6 +26,13 @@ def named(place: Path | str) -> Path:
         return path.expanduser()
     except RuntimeError as error:
         raise UserError(f"{place}: {error} Give the whole path.") from error
+
+
+def folder(word: str) -> Path:
+    """What a flag names, for argparse; an empty name is that of a variable that is not set."""
+    if not word.strip():
+        raise ArgumentTypeError(NAMELESS)
+    return Path(word)
 
 
 def own(variable: str, folder: str) -> Path:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suppression import places
 from suppression.door import Parser, door, unknown_word
 from suppression.errors import UserError
 from suppression.experiment import files
@@ -30,9 +31,14 @@ def options() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("name", nargs="?", help="a card's name, or the path of a card (.toml); none: the list")
-    add("--out", type=Path, metavar="FILE", help="the picture (default: NAME.png in this folder)")
+    add(
+        "--out",
+        type=places.folder,
+        metavar="FILE",
+        help="the picture (default: NAME.png in this folder)",
+    )
     add("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
-    add("--root", type=Path, metavar="DIR", help="where data sets lie")
+    add("--root", type=places.folder, metavar="DIR", help="where data sets lie")
     add("--download", action="store_true", help="fetch a data set that is not there")
     add("--skip-bad", action="store_true", help="leave out files that are no pictures")
     return parser

@@ -8,6 +8,7 @@ import os
 import sys
 
 import pytest
+import torch
 
 from suppression import exp, report, show
 from suppression.door import Outlet, door
@@ -116,6 +117,23 @@ def test_every_command_ends_a_mistake_and_ctrl_c_alike(room, monkeypatch, capsys
         assert capsys.readouterr().err.startswith(told)
 
 
+@pytest.mark.parametrize("room", [exp, show, report])
+def test_memory_that_runs_out_is_one_line_and_another_fault_is_not_hidden(
+    room, monkeypatch, capsys
+):
+    for error in (
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    ):
+        monkeypatch.setattr(room, "command", raising(error))
+        assert room.main([]) == 1
+        assert capsys.readouterr().err.startswith("error: out of memory; ")
+    monkeypatch.setattr(room, "command", raising(RuntimeError("a fault of ours")))
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        room.main([])
+
+
 @pytest.mark.parametrize(
     ("main", "argv", "told"),
     [
@@ -125,6 +143,7 @@ def test_every_command_ends_a_mistake_and_ctrl_c_alike(room, monkeypatch, capsys
         (exp.main, ["digit_size", "--grow=yes"], "error: --grow: ignored explicit argument"),
         (exp.main, ["digit_size", "--help", "me"], "error: -h/--help: invalid choice: 'me'"),
         (exp.main, ["digit_size", "-tau", "0.2"], "error: parameters have two dashes: --tau"),
+        (exp.main, ["digit_size", "--seed", "1", "--seeds", "3"], "error: seed and seeds both say"),
         (show.main, ["two_digits", "--size2"], "error: --size2: expected one argument"),
         (show.main, ["two_digits", "--seed", "x"], "error: --seed: invalid int value: 'x'"),
         (show.main, ["two_digits", "three"], "error: 'three' stands where a --parameter is"),

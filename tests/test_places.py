@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from suppression import places
+from suppression import exp, places, show
 from suppression.data.sources.root import data_root
 from suppression.errors import UserError
 from suppression.execution.store import Store
@@ -31,8 +31,22 @@ def test_a_tilde_is_the_home_folder_wherever_a_folder_is_named(home, monkeypatch
 
 
 def test_other_names_are_taken_as_they_are():
-    for name in ("x", "a/~/b", "", "/tmp/with blank"):
+    for name in ("x", "a/~/b", ".", "/tmp/with blank"):
         assert places.named(name) == Path(name)
+        assert places.folder(name) == Path(name)
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_name_that_is_empty_is_not_the_current_folder(name, capsys):
+    for take in (Store, data_root):
+        with pytest.raises(UserError, match="an empty name is no folder"):
+            take(name)
+    for flag in ("--out", "--store", "--root"):
+        assert exp.main(["digit_size", flag, name]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {flag}: an empty name is no folder")
+    for flag in ("--out", "--root"):
+        assert show.main(["two_digits", flag, name]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {flag}: an empty name is no folder")
 
 
 def test_a_home_that_is_not_there_is_told(monkeypatch):

@@ -26,7 +26,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from suppression import plugins
-from suppression.errors import UserError
+from suppression.errors import UserError, is_out_of_memory
 from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.context import Context
 from suppression.execution.runner import Row, Tell, keys_built_on, run_cell
@@ -323,14 +323,6 @@ def received(classes: bytes, work: bytes) -> tuple[Run, ProbeSettings | None]:
     for kind, name, cls in pickle.loads(classes):
         plugins.register(kind, name, cls)
     return pickle.loads(work)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: torch says so in several ways."""
-    text = str(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return "can't allocate memory" in text or "not enough memory" in text
 
 
 def outcome(

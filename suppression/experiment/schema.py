@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import re
 import types
 from collections.abc import Iterable, Mapping
@@ -114,6 +113,8 @@ REMEDY = Parameter(
 LARGEST = 10**6
 # Of these, which only count, as large as torch can hold.
 LARGEST_COUNT = 2**63 - 1
+# Of float32, in which networks compute.
+SMALLEST_FLOAT, LARGEST_FLOAT = 1.2e-38, 3.4e38
 COUNTS = ("seed", "samples", "images", "instances")
 SHARED = ("methods.", "remedies.")  # groups whose members may declare the same names
 
@@ -313,6 +314,9 @@ def coerce(parameter: Parameter, value: Value, where: str) -> Value:
     if int in options(parameter.type):
         between = f"from 0 to {largest:,}" if least == 0 else f"up to {largest:,}"
         wanted = wanted.replace("a whole number", f"a whole number {between}")
+    if float in options(parameter.type) and is_plain_number(value):
+        between = f"0, or {SMALLEST_FLOAT} to {LARGEST_FLOAT} on either side of it"
+        wanted = wanted.replace("a number", f"a number of single precision, {between}")
     raise UserError(f"{where}: {parameter.name} = {value!r} is not {wanted}")
 
 
@@ -360,9 +364,9 @@ def whole_number(value: Value, least: int, largest: int) -> int:
 
 
 def finite_number(value: Value) -> float:
-    """The number; ValueError for infinity, and for what is none."""
+    """The number; ValueError for what is none, and for what is 0 or infinite in float32."""
     number = float(plain_number(value) if isinstance(value, str) else value)
-    if not math.isfinite(number):
+    if number != 0 and not SMALLEST_FLOAT <= abs(number) <= LARGEST_FLOAT:
         raise ValueError
     return number
 
@@ -372,6 +376,15 @@ def plain_number(text: str) -> str:
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
         raise ValueError
     return text
+
+
+def is_plain_number(value: Value) -> bool:
+    """Whether it is a number, or the text of one."""
+    try:
+        plain_number(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def chosen(value: Value, words: tuple[Value, ...]) -> Value:

@@ -112,6 +112,8 @@ def read_settings(
     of_scale = of_scales[scale]
     probe = of_scale.probe
     probe = probe.model_copy(update={"layers": list(dict.fromkeys(layers or probe.layers))})
+    if "seed" in (pins or {}) and (seeds or end_seeds) is not None:
+        raise UserError("seed and seeds both say which seeds there are: give one of them")
     number = of_scale.seeds if seeds is None else seeds
     if not 1 <= number <= MOST_SEEDS:
         raise UserError(f"seeds = {number} is not in 1..{MOST_SEEDS}: at least one is needed")

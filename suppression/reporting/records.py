@@ -15,15 +15,24 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from suppression.data.sources.fingerprint import agree
-from suppression.errors import UserError
-from suppression.evaluation.probes import AXES, COLUMNS, MEASURES, switched_on
+from suppression.errors import UserError, unknown
+from suppression.evaluation.probes import (
+    AXES,
+    COLUMNS,
+    MEASURES,
+    PROBES,
+    SCENES,
+    subjects,
+    switched_on,
+)
 from suppression.experiment.keys import dumps
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import LEADING, Row, from_csv, to_csv, with_arms
@@ -60,7 +69,7 @@ class HowMade(BaseModel):
     recorded: str
     cells: int
     failed: int
-    seeds: list[int]
+    seeds: list[Annotated[int, Field(ge=0)]]
     training_seconds: Seconds
     precision: list[str]
     commits: list[str]
@@ -130,8 +139,9 @@ def sha256(content: bytes) -> str:
 
 def read_made(path: Path) -> list[Facts]:
     """How a record was made, a dict a run."""
+    content = read(path)
     try:
-        found = json.loads(read(path))
+        found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON: {error}") from error
     runs = found if isinstance(found, list) else [found]
@@ -161,6 +171,7 @@ def read_rows(path: Path, content: bytes, plan: Plan) -> list[Row]:
     rows = []
     for i, row in enumerate(read_from):
         try:
+            check_names(row, plan)
             check_values(row)
         except UserError as error:
             raise UserError(f"{path}, row {i + 1}: {error}") from error
@@ -194,6 +205,21 @@ def check_table(text: str, plan: Plan) -> None:
         rows += bool(line)
     if not rows:
         raise UserError("it has no rows")
+
+
+def check_names(row: Row, plan: Plan) -> None:
+    """UserError for a row of another experiment, and for what its card and probes do not know."""
+    if row["experiment"] != plan.name:
+        raise UserError(f"it is of the experiment {row['experiment']!r}")
+    known = {
+        "feature": [*plan.card.features, *subjects(plan.probe, plan.card.features)],
+        "scenes": [*plan.card.scenes, *SCENES, "alone", "together"],
+        "probe": list(PROBES),
+    }
+    for name, words in known.items():
+        word = str(row[name])
+        if word and word not in words and not re.fullmatch("bit[0-9]+", word):
+            raise unknown(f"there is no {name}", word, words)
 
 
 def check_values(row: Row) -> None:

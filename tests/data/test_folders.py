@@ -175,6 +175,22 @@ def test_copies_in_a_tree_without_parts_are_told_and_only_those_across_the_parts
     assert example in note or example.replace(trained_on.name, other.name) in note
 
 
+def test_what_a_terminal_would_obey_in_a_name_is_not_told(tmp_path):
+    top = tree(tmp_path, ("train", "test"))
+    for name in ("red\x1b[31m.png", "two\nlines.png"):
+        (top / "train" / "cat" / name).write_bytes(b"no picture")
+        (top / name).write_bytes(b"")
+    pool, notes = read(top, skip_bad=True)
+    assert len(pool) == 6
+    assert "train/cat/red\ufffd[31m.png (no picture)" in " ".join(notes)
+    assert "".join(notes).isprintable()
+
+
+def test_a_folder_without_a_name_is_not_the_current_one():
+    with pytest.raises(MissingSource, match="'folder:' names no folder"):
+        read("")
+
+
 def test_names_need_not_be_utf_8(tmp_path):
     top = tree(tmp_path, ("",))
     strange = os.fsdecode(b"caf\xe9.png")

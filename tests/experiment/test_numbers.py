@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,11 +29,19 @@ def test_a_seed_keeps_every_digit(seed):
         assert coerce(SEED, given_as, "test") == seed
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
+@given(st.floats(1.2e-38, 3.4e38) | st.floats(-3.4e38, -1.2e-38) | st.just(0.0))
 @settings(deadline=None, max_examples=50)
 def test_a_finite_number_is_itself_however_it_is_written(number):
     for given_as in (number, repr(number), np.float64(number)):
         assert coerce(NUMBER, given_as, "test") == number
+
+
+@pytest.mark.parametrize("value", ["1e-320", 1e-45, -1e-39, "3.5e38", 1e300])
+def test_a_number_that_is_0_or_infinite_in_single_precision_is_refused(value):
+    single = torch.tensor(float(value), dtype=torch.float32).abs()
+    assert single < torch.finfo(torch.float32).tiny or single.isinf()
+    with pytest.raises(UserError, match=r"is not a number of single precision, 0, or 1\.2e-38 to"):
+        coerce(NUMBER, value, "test")
 
 
 @pytest.mark.parametrize("value", [12, 12.0, "12", "12.0", "1.2e1", np.int64(12), np.float32(12)])

@@ -293,6 +293,8 @@ def test_units_of_other_rows_are_told(plan, tmp_path):
 
 NO_FACTS = [
     ("", "is not JSON"),
+    (json.dumps({**FACTS, "seeds": [-1]}), "seeds.0: Input should be greater than or equal to 0"),
+    (json.dumps({**FACTS, "sha256": {"../x": "0"}}), "sha256"),
     ("[]", "its list is empty"),
     ("[null]", "valid dictionary"),
     ('"a string"', "valid dictionary"),
@@ -342,6 +344,10 @@ NO_ROWS = [
     (edited("feature", ""), "row 1: it has no feature"),
     (without("size2"), "it has 0 columns 'size2'"),
     (lambda rows: [*rows, rows[0]], "are of seeds 0, 0; statistics need one row a seed"),
+    (lambda rows: [{**row, "experiment": "other"} for row in rows], "of the experiment 'other'"),
+    (lambda rows: [{**row, "feature": "frist"} for row in rows], "no feature 'frist'; did you"),
+    (lambda rows: [{**row, "scenes": "alon"} for row in rows], "no scenes 'alon'; did you mean 'a"),
+    (lambda rows: [{**row, "probe": "lin\0ear"} for row in rows], "there is no probe 'lin"),
 ]
 
 

@@ -17,6 +17,7 @@ from suppression.data.sources.decoding import decoded
 from suppression.data.sources.root import data_root
 from suppression.errors import UserError
 from suppression.notes import Note
+from suppression.places import named
 
 FOLDER = "folder:"
 TEST_SHARE = 0.2  # of a folder that has no parts of its own
@@ -72,7 +73,7 @@ def folder(
     empty = sorted(set(range(len(found.classes))) - set(labels))
     if empty:
         raise UserError(f"{top}: no file of class '{found.classes[empty[0]]}' can be used")
-    names = tuple(os.fsencode(name).decode(errors="replace") for name in found.classes)
+    names = tuple(map(printable, found.classes))
     return Pool(images, torch.tensor(labels), names)
 
 
@@ -185,7 +186,7 @@ def tell_passed_over(passed_over: list[tuple[Path, str]], top: Path, note: Note)
     if passed_over:
         path, why = passed_over[0]
         others = f", and {len(passed_over) - 1} more" if len(passed_over) > 1 else ""
-        note(f"{top}: passed over are {path.relative_to(top)} ({why}){others}")
+        note(f"{top}: passed over are {within(path, top)} ({why}){others}")
 
 
 def tell_copies(found: Listing, top: Path, note: Note) -> None:
@@ -203,11 +204,24 @@ def tell_copies(found: Listing, top: Path, note: Note) -> None:
         if path.stat().st_size in sizes and sha256(path) in trained_on:
             copies.append((path, trained_on[sha256(path)]))
     if copies:
-        copy, original = (path.relative_to(top) for path in copies[0])
+        copy, original = (within(path, top) for path in copies[0])
         note(
             f"{top}: {len(copies)} of {len(held_out)} held-out files are training files, too, byte "
             f"for byte ({copy} is {original}): what a probe reads there it may know by heart"
         )
+
+
+def within(path: Path, top: Path) -> str:
+    """A path below a tree, as it may be shown."""
+    return printable(str(path.relative_to(top)))
+
+
+def printable(name: str) -> str:
+    """The name of a file without what is no UTF-8, or what a terminal would obey."""
+    text = os.fsencode(name).decode(errors="replace")
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def counted(some: dict[str, str], files: int, top: Path, part: str) -> str:
@@ -216,7 +230,7 @@ def counted(some: dict[str, str], files: int, top: Path, part: str) -> str:
 
 def examples(some: dict[str, str], top: Path) -> str:
     """The first few files, and what is said of each."""
-    told = [f"{Path(file).relative_to(top)} ({why})" for file, why in list(some.items())[:NAMED]]
+    told = [f"{within(Path(file), top)} ({why})" for file, why in list(some.items())[:NAMED]]
     if len(some) > NAMED:
         told.append("...")
     return ", ".join(told)
@@ -224,7 +238,9 @@ def examples(some: dict[str, str], top: Path) -> str:
 
 def tree(path: str, root: Path | None) -> Path:
     """The folder of this path; MissingSource if there is none that may be read."""
-    given = Path(path).expanduser()
+    if not path.strip():
+        raise MissingSource(f"source '{FOLDER}' names no folder; '{FOLDER}.' is the current one")
+    given = named(path)
     places = [given] if given.is_absolute() else [data_root(root) / given, given.absolute()]
     try:
         for place in places:
