@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -82,7 +82,9 @@ class HowMade(BaseModel):
     peak_mb: int | None = None
     pins: dict[str, list[Any]] | None = None  # old records do not say; their cells do
     sources: dict[str, str] = {}  # fingerprints, by name; old records do not say
-    sha256: dict[str, str] = {}  # of the files that the last run wrote, by their endings
+    sha256: dict[
+        Literal["csv", "units.npz", "pictures.png"], str
+    ] = {}  # of the files that the last run wrote, by their endings
 
 
 # --- reading ---------------------------------------------------------------------------------
