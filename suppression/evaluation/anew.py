@@ -121,7 +121,7 @@ class Anew(Probe):
             rows = []
             for name in names:
                 known = {train: some[name] for train, some in labels.items()}
-                for row in answers([linear], asked.layers, held, known, units[name]):
+                for row in answers([linear], asked, name, held, known, units[name]):
                     rows.append({"feature": name, "scenes": kind, **row, "probe": self.name})
             yield from rows
             yield from over_bits(rows)

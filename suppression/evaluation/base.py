@@ -135,14 +135,17 @@ class Asked:
         """The number of the unit behind each feature of held-out scenes, (n,): what is one case."""
         return units_of(self.scenes, drawn, self.pools[False])
 
-    def told_apart(self, labels: Mapping[str, Tensor], names: Sequence[str]) -> list[str]:
+    def told_apart(
+        self, labels: Mapping[str, Tensor], names: Sequence[str], *, of_its_own: bool = False
+    ) -> list[str]:
         """Those of the features that are asked for and that readouts can be fitted to tell.
 
         Args:
             labels: Each feature's classes on the scenes that readouts are fitted on, (n,).
             names: Features that these scenes show.
+            of_its_own: Whether they are a probe's, which `features` does not choose among.
         """
-        wanted, found = self.settings.features, []
+        wanted, found = None if of_its_own else self.settings.features, []
         for name in names:
             if wanted is not None and name not in wanted:
                 continue

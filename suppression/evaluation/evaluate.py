@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
@@ -23,6 +22,7 @@ from suppression.evaluation.features import Pools, Row, called, features, scene_
 from suppression.evaluation.spec import ProbeSettings, filled_in
 from suppression.methods import Method
 from suppression.metrics.units import without_units
+from suppression.notes import warn
 
 # What evaluation needs of a data set.
 MEMBERS = (
@@ -84,8 +84,9 @@ def evaluate(
     Returns:
         A row for each feature, kind of scenes, probe and layer: `accuracy` with its 95 % interval
         `low` to `high`, `guess`, `cases`, and what other probes measure; `encoder` is the
-        fingerprint. A feature that has one class only in the scenes is left out, with a
-        warning; so are files that are no pictures.
+        fingerprint. Left out with a warning are a feature that has one class only in the scenes, a
+        readout that cannot be fitted on them, a layer that is not finite beside others, and files
+        that are no pictures.
 
     Raises:
         UserError: For a data set without factors, a layer, a feature or a setting that is not there
@@ -121,7 +122,7 @@ def evaluate(
                 device,
                 views=views or Augmentation(),
                 seed=seed,
-                note=warnings.warn,
+                note=warn,
             )
         except Moved as error:
             raise UserError(f"{called(method.encoder)} moved while it was probed") from error
@@ -180,9 +181,7 @@ def load_pools(scenes: Scenes, source: str, root: Path | str | None, device: tor
     """The instances that the scenes are drawn from, for fitting (True), and held out."""
     pools = {}
     for train in (True, False):
-        pools[train] = load_pool(scenes, source, train=train, root=root, note=warnings.warn).to(
-            device
-        )
+        pools[train] = load_pool(scenes, source, train=train, root=root, note=warn).to(device)
     return pools
 
 
@@ -227,8 +226,9 @@ def first_look(method: Method, pictures: Tensor) -> dict[str, Tensor]:
 def check_still(method: Method, pictures: Tensor, before: dict[str, Tensor]) -> None:
     """UserError where the same pictures have other features than before."""
     for layer, value in features(method.encoder, pictures).items():
-        same = value.shape == before[layer].shape
-        if not (same and torch.allclose(value, before[layer], rtol=1e-3, atol=1e-5)):
+        was = before[layer]
+        same = value.shape == was.shape
+        if not (same and torch.allclose(value, was, rtol=1e-3, atol=1e-5, equal_nan=True)):
             raise UserError(
                 f"{called(method.encoder)} moved while it was probed: the same pictures have other "
                 f"features at {layer}"

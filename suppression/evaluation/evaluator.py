@@ -13,7 +13,7 @@ from suppression.data import Scenes
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError, unknown
 from suppression.evaluation.base import Asked, Probe
-from suppression.evaluation.features import Pools, Row, fingerprint
+from suppression.evaluation.features import Pools, Row, Unusable, fingerprint
 from suppression.evaluation.probes import switched_on
 from suppression.evaluation.readouts import Readout, about_features
 from suppression.evaluation.spec import SHARED, ProbeSettings
@@ -132,7 +132,7 @@ def ask(
         seed=seed,
         note=once(note),
     )
-    rows = answers(probes, asked)
+    rows = answers_where_usable(probes, asked)
     after = fingerprint(method)
     if before != after:
         raise Moved("the encoder changed while it was probed")
@@ -149,6 +149,23 @@ def once(note: Note) -> Note:
             note(text)
 
     return tell
+
+
+def answers_where_usable(probes: list[Probe], asked: Asked) -> list[Row]:
+    """The rows of these probes; a layer whose features are no numbers is told and left out.
+
+    Raises:
+        Unusable: if no other layer is left.
+    """
+    while True:
+        try:
+            return answers(probes, asked)
+        except Unusable as error:
+            left = [layer for layer in asked.layers if layer != error.layer]
+            if not left or left == asked.layers:
+                raise
+            asked.note(f"{error}: that layer is left out")
+            asked = dataclasses.replace(asked, layers=left)
 
 
 def answers(probes: list[Probe], asked: Asked) -> list[Row]:

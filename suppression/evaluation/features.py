@@ -23,6 +23,14 @@ LARGEST = 1e15  # of a feature: sums of their squares are numbers, too
 AT_ONCE = 250  # pictures through the network at a time
 
 
+class Unusable(UserError):
+    """Features of a layer on which no readout can be fitted."""
+
+    def __init__(self, layer: str, text: str) -> None:
+        super().__init__(text)
+        self.layer = layer
+
+
 def fingerprint(module: nn.Module) -> str:
     """sha256 of every weight and buffer, batch-norm statistics included.
 
@@ -53,6 +61,8 @@ def features(module: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """Features of pictures at every layer (maps averaged over places), float32 (n, d)."""
     found = {}
     for layer, tap in maps(module, x).items():
+        if tap.is_complex():
+            raise UserError(f"{called(module)} gives complex numbers at {layer}; give real ones")
         vectors = tap.mean((2, 3)) if tap.ndim == 4 else tap
         found[layer] = vectors.float()
     return found
@@ -113,9 +123,10 @@ def check_features(encoder: nn.Module, layer: str, vectors: Tensor, n: int) -> N
     usable = vectors.abs() < LARGEST  # NaN is not
     if not usable.all():
         bad = int((~usable).any(1).sum())
-        raise UserError(
+        raise Unusable(
+            layer,
             f"{who} gives NaN, infinity or numbers beyond {LARGEST:.0e} at {layer} for {bad} of "
-            f"{n} pictures"
+            f"{n} pictures",
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +13,14 @@ from torch import Tensor
 
 from suppression.evaluation.base import ACCURACY, SCORED, Asked, Measure, Probe, Shown
 from suppression.evaluation.features import Row, encode_scenes
-from suppression.evaluation.readouts import Labelled, as_numpy
+from suppression.evaluation.readouts import (
+    Labelled,
+    Unfit,
+    as_numpy,
+    convergence,
+    fit,
+    standardised,
+)
 from suppression.metrics.intervals import wilson
 from suppression.metrics.units import Units
 
@@ -38,7 +44,7 @@ class NamedClasses:
         accuracy = self.hits[:, list(objects)].double().mean().item()
         low, high = wilson(accuracy, cases)
         score = {"accuracy": accuracy, "low": low, "high": high, "cases": cases}
-        return {**score, "guess": self.guess, "converged": self.converged}
+        return {**score, "guess": self.guess, **convergence(self.converged)}
 
 
 def named(
@@ -96,27 +102,23 @@ def sureness(
     A class that is on all pictures to fit on, or on none, has the log-odds of that, half a picture
     being added to both sides.
     """
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
 
     features, labels = as_numpy(train)
-    scaler = StandardScaler().fit(features)
-    x, asked = scaler.transform(features), scaler.transform(held_out.cpu().numpy())
+    x, asked = standardised(features, held_out.cpu().numpy())
     is_there = np.zeros((len(x), classes), dtype=bool)
     np.put_along_axis(is_there, labels, values=True, axis=1)
     sure = np.empty((len(asked), classes))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        for c in range(classes):
-            yes = int(is_there[:, c].sum())
-            if 0 < yes < len(x):
-                model = LogisticRegression(C=C, max_iter=max_iter).fit(x, is_there[:, c])
-                sure[:, c] = model.decision_function(asked)
-            else:
-                sure[:, c] = np.log((yes + 0.5) / (len(x) - yes + 0.5))
-    warned = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    return torch.from_numpy(sure).to(held_out.device), not warned
+    converged = True
+    for c in range(classes):
+        yes = int(is_there[:, c].sum())
+        if 0 < yes < len(x):
+            model = LogisticRegression(C=C, max_iter=max_iter)
+            converged = fit(model, x, is_there[:, c]) and converged
+            sure[:, c] = model.decision_function(asked)
+        else:
+            sure[:, c] = np.log((yes + 0.5) / (len(x) - yes + 0.5))
+    return torch.from_numpy(sure).to(held_out.device), converged
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,13 @@ class Named(Probe):
             held[train] = encode_scenes(asked.method, asked.layers, scenes, drawn, pool, None)
         classes = len(scenes.classes(asked.pools[False])[scenes.objects[0]])
         for layer in asked.layers:
-            fit, test = (held[True][layer], labels[True]), (held[False][layer], labels[False])
+            known, test = (held[True][layer], labels[True]), (held[False][layer], labels[False])
             C, max_iter = asked.settings.C, asked.settings.max_iter
-            told = named(fit, test, classes=classes, C=C, max_iter=max_iter)
+            try:
+                told = named(known, test, classes=classes, C=C, max_iter=max_iter)
+            except Unfit as error:
+                asked.note(f"what is named at {layer} is left out: {error}")
+                continue
             for feature in scenes.features:
                 if wanted is not None and feature not in wanted:
                     continue

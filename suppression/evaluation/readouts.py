@@ -20,7 +20,13 @@ from suppression.metrics.units import Units, summed
 
 Labelled = tuple[Tensor, Tensor]  # features (n, d), labels (n,)
 
+MORE_STEPS = 4  # times as many, where a fit did not converge
+
 DECODABLE = 0.75  # a bit is held where its lower bound is nearer to certain than to the guess
+
+
+class Unfit(UserError):
+    """A readout cannot be fitted on these features."""
 
 
 class Readout(Probe):
@@ -77,7 +83,7 @@ def about_features(asked: Asked, readouts: Sequence[Readout]) -> Iterator[Row]:
         rows = []
         for name in names:
             known = {train: some[name] for train, some in labels.items()}
-            scores = answers(readouts, asked.layers, held, known, units[name])
+            scores = answers(readouts, asked, name, held, known, units[name])
             rows += [{"feature": name, "scenes": kind, **row} for row in scores]
         yield from rows
         yield from over_bits(rows)
@@ -85,21 +91,28 @@ def about_features(asked: Asked, readouts: Sequence[Readout]) -> Iterator[Row]:
 
 def answers(
     readouts: Sequence[Readout],
-    layers: Sequence[str],
+    asked: Asked,
+    feature: str,
     held: Held,
     labels: dict[bool, Tensor],
     units: np.ndarray,
 ) -> Iterator[Row]:
-    """One question to every readout at every layer.
+    """One question to every readout at every layer; those that cannot be fitted are told.
 
     `units` (n,) are the instances behind the held-out scenes.
     """
+    if not asked.told_apart({feature: labels[True]}, [feature], of_its_own=True):
+        return
     cases = len(np.unique(units))
     for readout in readouts:
-        for layer in layers:
+        for layer in asked.layers:
             train = held[True][layer], labels[True]
             test = held[False][layer], labels[False]
-            score = readout.read(train, test, cases=cases)
+            try:
+                score = readout.read(train, test, cases=cases)
+            except Unfit as error:
+                asked.note(f"'{feature}' at {layer} is left out: {readout.name}: {error}")
+                continue
             if "units" in score:
                 score["units"] = score["units"].regrouped(units)
             yield {"probe": readout.name, "layer": layer, **score}
@@ -123,7 +136,7 @@ def over_bits(rows: list[Row]) -> Iterator[Row]:
             mean["units"] = summed([row["units"] for row in bits])
         mean["decodable"] = sum(row["low"] > DECODABLE for row in bits)
         if "converged" in mean:
-            mean["converged"] = all(row["converged"] for row in bits)
+            mean |= convergence(all(row["converged"] for row in bits))
         yield mean
 
 
@@ -166,19 +179,61 @@ def scored(right: np.ndarray, train_labels: np.ndarray, labels: np.ndarray, case
 
 
 def fitted(model: Any, train: Labelled, test: Labelled, cases: int) -> Row:
-    """A scikit-learn classifier on standardised features, and whether its fit converged."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.preprocessing import StandardScaler
+    """A scikit-learn classifier on standardised features, and whether its fit converged.
 
+    Raises:
+        Unfit: if it cannot be fitted.
+    """
     features, labels = as_numpy(train)
     held_out, truth = as_numpy(test)
+    x, asked = standardised(features, held_out)
+    converged = fit(model, x, labels)
+    right = model.predict(asked) == truth
+    return {**scored(right, labels, truth, cases), **convergence(converged)}
+
+
+def standardised(features: np.ndarray, held_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both with the means and the standard deviations of the first; `Unfit` if these are none."""
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(features)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
-        model.fit(scaler.transform(features), labels)
-    right = model.predict(scaler.transform(held_out)) == truth
-    warned = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    return {**scored(right, labels, truth, cases), "converged": not warned}
+    both = scaler.transform(features), scaler.transform(held_out)
+    if not all(np.isfinite(x).all() for x in both):
+        raise Unfit("the features are too small to be standardised")
+    return both
+
+
+def fit(model: Any, x: np.ndarray, labels: np.ndarray) -> bool:
+    """Fit a scikit-learn classifier, once more with more steps if need be: whether it converged.
+
+    Raises:
+        Unfit: if it cannot be fitted.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    steps = model.max_iter
+    for times in (1, MORE_STEPS):
+        model.set_params(max_iter=times * steps)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            try:
+                model.fit(x, labels)
+            except ValueError as error:  # what it lacks of this data only scikit-learn knows
+                reason = str(error).splitlines()[0]
+                raise Unfit(f"it cannot be fitted on {len(x)} pictures ({reason})") from error
+        if not any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+            return True
+    return False
+
+
+def convergence(converged: bool) -> Row:
+    """The columns that tell whether a fit converged, and that one which did not was retried."""
+    return {"converged": True} if converged else {"converged": False, "retried": True}
+
+
+def to_be_retried(rows: Sequence[Row]) -> bool:
+    """Whether rows have a fit that did not converge, from before such fits were retried."""
+    return any(row.get("converged") is False and not row.get("retried") for row in rows)
 
 
 def as_numpy(data: Labelled) -> tuple[np.ndarray, np.ndarray]:

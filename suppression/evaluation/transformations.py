@@ -66,7 +66,7 @@ class Transformations(Probe):
                 pictures = seen(asked, drawn, views, how, train)
                 held[train] = encode(asked.method, asked.layers, pictures)
             assert units is not None
-            for row in answers(asked.readouts, asked.layers, held, labels, units):
+            for row in answers(asked.readouts, asked, name, held, labels, units):
                 yield {"feature": name, "scenes": "transformed", **row}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from suppression.experiment.run import Run
 from suppression.experiment.schema import REMEDY, cell_parameters, coerce
 from suppression.experiment.validation import check_cell
 from suppression.methods import METHODS
+from suppression.notes import warn
 from suppression.training.loop import train
 
 MEMBERS = ("factors", "render", "features", "labels", "canvas")  # what a data set must have
@@ -63,7 +63,7 @@ def fit(
     check_cell(run)
     place = torch.device(device)
     context = Context(store=Path(), device=device, root=root)
-    pool = load_pool(run, True, context, warnings.warn).to(place)
+    pool = load_pool(run, True, context, warn).to(place)
     trained = build_method(run, pool).to(place)
     trace = Trace()
     if run.training is not None:

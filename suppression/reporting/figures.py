@@ -15,6 +15,7 @@ from suppression.experiment.arms import Arm
 from suppression.experiment.plan import Plan
 from suppression.metrics.retention import incentive
 from suppression.reporting.heatmap import heatmap
+from suppression.reporting.numbers import NOT_CONVERGED
 from suppression.reporting.retention import halves
 from suppression.reporting.styles import Style, styles
 from suppression.reporting.summary import (
@@ -41,6 +42,7 @@ GUESS = (0, (1, 3))  # a line of sparse dots
 WIDEST = 16.4  # inches: so 13 points are 9 px where the figure is 830 px wide
 LETTERS = 7.6  # of 15 points in an inch of a panel
 INCHES_A_LETTER = 0.105  # of 13 points, about
+UNCONVERGED = "not converged"  # the id of a mark
 WITHOUT_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 Grid = list[list[Line | None]]
@@ -152,6 +154,7 @@ def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
     from matplotlib.lines import Line2D
 
     recipe, headline = summary.plan.recipe, summary.headline
+    look: dict[str, Any]
     by_label: dict[str, Any] = {}
     for ax in drawn:  # an arm may not be asked in every panel
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -173,8 +176,11 @@ def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
         add(label, marker="x", linestyle="none", markersize=8)
     for probe in switched_on(summary.plan.probe):
         if probe.shown.panel_of and recipe.measure in probe.measures:
-            look: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "linestyle": "--"}
+            look = {"marker": "o", "markerfacecolor": "white", "linestyle": "--"}
             add(probe.shown.legend, markersize=8, **look)
+    if any(text.get_gid() == UNCONVERGED for ax in drawn for text in ax.texts):
+        look = {"marker": f"${NOT_CONVERGED}$", "linestyle": "none", "markersize": 9}
+        add("a readout's fit had not converged", **look)
     if any(ax.patches for ax in drawn):
         add("half is left; band: 95 % interval or bracket", linestyle="-.", linewidth=1.5)
     if any(each.get_gid() == OVER_INSTANCES for ax in drawn for each in ax.lines):
@@ -323,6 +329,18 @@ def draw_points(
                 label="_interval",
             )
             thin.set_gid(OVER_INSTANCES)
+    mark_unconverged(ax, plan, points, shift)
+
+
+def mark_unconverged(ax: Any, plan: Plan, points: list[Point], shift: float) -> None:
+    """A mark beside values of which a fit had not converged."""
+    for point in points:
+        if not point.converged:
+            at = (moved(plan, point.x, shift), point.unit * point.mean)
+            mark = ax.annotate(
+                NOT_CONVERGED, at, xytext=(6, 2), textcoords="offset points", fontsize=16
+            )
+            mark.set_gid(UNCONVERGED)
 
 
 def bar(point: Point) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from suppression.experiment.arms import Arm
 from suppression.metrics.retention import MIN_POSITIONS
 from suppression.reporting import retention
-from suppression.reporting.numbers import value_text
+from suppression.reporting.numbers import NOT_CONVERGED, value_text
 from suppression.reporting.summary import Line, Point, Summary
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def draw_panel(ax: Any, summary: Summary, line: Line, with_halves: bool) -> None
         x = len(plan.axis) - 0.4
         ax.text(x, -0.75, "half is left at", fontsize=legible(ax, 13), ha="left", va="center")
     subject = f"{line.feature}: {summary.scenes_text(line.scenes)}; {line.of.label}"
+    if not all(point.converged for points in rows for point in points):
+        subject += f"; {NOT_CONVERGED} a readout's fit had not converged"
     ax.set_title(fill(subject, 80) + "\n", fontsize=legible(ax, 14))
 
 
@@ -114,6 +116,7 @@ def draw_field(ax: Any, i: int, j: int, point: Point, shade: float) -> None:
     ax.fill_between([j - 0.5, j + 0.5], i - 0.5, i + 0.5, color=colour, linewidth=0)
     percent = point.line.of.percent
     text = value_text(point.mean, point.low, point.high, percent=percent)
+    text += "" if point.converged else NOT_CONVERGED
     ink = "black" if shade > 0.5 else "white"
     ax.text(j, i, text, ha="center", va="center", fontsize=legible(ax, 12), color=ink)
 

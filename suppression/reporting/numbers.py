@@ -63,6 +63,9 @@ def values_text(values: Sequence[float], *, percent: bool = True, places: int = 
     return "/".join(f"{scale * value:.{places}f}" for value in values)
 
 
+NOT_CONVERGED = "*"  # beside a value of which a fit had not converged
+
+
 def value_text(
     mean: float, low: float, high: float, *, percent: bool = True, places: int = 1
 ) -> str:

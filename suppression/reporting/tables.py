@@ -14,7 +14,7 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.spec import published_settings
 from suppression.metrics.intervals import verdict
 from suppression.reporting import retention
-from suppression.reporting.numbers import OVER_INSTANCES, told, values_text
+from suppression.reporting.numbers import NOT_CONVERGED, OVER_INSTANCES, told, values_text
 from suppression.reporting.summary import (
     FEWEST_SEEDS,
     Line,
@@ -29,7 +29,6 @@ VERDICT = (
     "further run of ours (over seeds, and for the test pictures); inside, agrees if that interval "
     "is at most 5 points either way, else cannot tell"
 )
-NOT_CONVERGED = "*"
 WORDS = {
     "not applicable": "n/a",
     "failed": "failed",
