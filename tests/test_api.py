@@ -76,7 +76,7 @@ def test_experiments_is_a_small_table_of_all_recipes():
     assert [each["name"] for each in found] == names("experiments")
     by_name = {each["name"]: each for each in found}
     assert by_name["digit_size"]["title"] == "Digit size"
-    assert by_name["digit_size"]["recorded"] == "evening, laptop"
+    assert by_name["digit_size"]["recorded"] == "laptop, evening"
     lines = repr(found).splitlines()
     assert len(lines) == len(found) + 1
     assert lines[0].split() == ["name", "title", "recorded"]
@@ -110,8 +110,9 @@ def test_what_is_stored_is_a_result_without_training(smoke, monkeypatch):
     )
     result = sup.run("digit_size", scale="smoke", tau=0.2, store=smoke)
     assert isinstance(result, Result)
-    assert len(result.answers) == 8
-    assert {row["method"] for row in result.rows} == {"untrained", "simclr", "supervised"}
+    assert len(result.answers) == 12
+    methods = {"untrained", "random_features", "pixels", "simclr", "supervised"}
+    assert {row["method"] for row in result.rows} == methods
     assert result.failed_cells == []
     assert result.figure_path == smoke / "results" / "digit_size.smoke.png"
     assert result.figure_path.read_bytes().startswith(b"\x89PNG")

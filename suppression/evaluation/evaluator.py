@@ -18,6 +18,7 @@ from suppression.evaluation.probes import switched_on
 from suppression.evaluation.readouts import Readout, about_features
 from suppression.evaluation.spec import SHARED, ProbeSettings
 from suppression.methods import Method
+from suppression.models.pixels import RawPixels
 from suppression.notes import Note, ignore
 
 VERSION = 2  # part of a record's name: 2 tells the majority's guess, and the mean over all bits
@@ -78,7 +79,7 @@ def check(kind: str, scenes: Scenes, settings: ProbeSettings, encoder: nn.Module
     check_features(kind, scenes, settings.features or [])
     layers = [*encoder.layers, "z"]  # type: ignore[misc]
     for layer in settings.layers:
-        if layer not in layers:
+        if layer not in layers and not isinstance(encoder, RawPixels):  # told by `ask`
             raise unknown(f"{type(encoder).__name__} has no layer", layer, layers)
     for probe in switched_on(settings):
         probe.check(kind, scenes, settings, encoder)
@@ -119,11 +120,17 @@ def ask(
     method.eval()  # one loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
     probes = switched_on(settings)
+    layers = [layer for layer in settings.layers if layer != "z" or method.has_z]
+    if isinstance(method.encoder, RawPixels):
+        lacking = [layer for layer in layers if layer not in method.encoder.layers]
+        layers = [layer for layer in layers if layer not in lacking]
+        if lacking:
+            note(f"raw pixels are no network, so {', '.join(lacking)} is not probed")
     asked = Asked(
         scenes=scenes.probed(),
         whole=scenes,
         method=method,
-        layers=[layer for layer in settings.layers if layer != "z" or method.has_z],
+        layers=layers,
         pools=pools,
         device=device,
         settings=settings,

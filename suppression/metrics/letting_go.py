@@ -30,8 +30,8 @@ def lets_go(nats: float, *, negatives: int, tau: float) -> float:
         Derived here, from `incentive`.
 
     Example:
-        >>> print(f"{lets_go(2.10, negatives=510, tau=0.2):.2f} bits")
-        4.00 bits
+        >>> print(f"{lets_go(2.10, negatives=510, tau=0.2):.1f} bits")
+        4.0 bits
     """
     expect.positive("lets_go", nats=nats, tau=tau)
     expect.whole("lets_go", least=1, negatives=negatives)

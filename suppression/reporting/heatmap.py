@@ -15,6 +15,7 @@ from suppression.reporting.summary import Line, Point, Summary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WIDEST = 18.0  # inches
 LEGIBLE = 0.79  # points an inch of width: so text is 9 px where the figure is 830 px wide
 COLOURS = "cividis"  # made for colour-blind readers (Nunez et al. 2018)
 
@@ -32,11 +33,15 @@ def heatmap(summary: Summary, title: str) -> Figure:
     shown = shown_lines(summary)
     with_halves = bool(plan.recipe.retention) and len(plan.axis) >= MIN_POSITIONS
     height = 0.42 * len(summary.arms) + 2.6
-    width = (1.75 * len(plan.axis) + 5.5) * len(shown)
-    made = Figure(figsize=(width, height), layout="constrained")
-    axes = made.subplots(1, len(shown), squeeze=False)[0]
-    for ax, line in zip(axes, shown, strict=True):
+    width = 1.75 * len(plan.axis) + 5.5
+    across = max(1, min(len(shown), int(WIDEST / width)))
+    down = -(-len(shown) // across)
+    made = Figure(figsize=(width * across, height * down), layout="constrained")
+    axes = made.subplots(down, across, squeeze=False).flatten()
+    for ax, line in zip(axes, shown, strict=False):
         draw_panel(ax, summary, line, with_halves)
+    for ax in axes[len(shown) :]:
+        ax.axis("off")
     made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
     return made
 

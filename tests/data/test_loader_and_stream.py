@@ -66,7 +66,9 @@ def test_scenes_limit_what_they_are_trained_on_and_not_what_is_held_out():
 def test_a_source_that_is_not_there_is_named(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="no source of digits 'mnits'; did you mean 'mnist'"):
         load_pool(SMALL, "mnits")
-    with pytest.raises(UserError, match="no source of digits 'photos'; there are: digits, mnist"):
+    with pytest.raises(
+        UserError, match="no source of digits 'photos'; there are: digits, digits_by_writer, mnist"
+    ):
         load_pool(SMALL, "photos")
     with pytest.raises(MissingSource, match="train-images-idx3-ubyte"):
         load_pool(SMALL, "mnist", root=str(tmp_path))

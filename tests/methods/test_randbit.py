@@ -267,6 +267,8 @@ def test_every_held_out_picture_is_asked_once_as_it_is():
         for image, label in zip(pool.images.tolist(), pool.labels.tolist(), strict=True)
         for image in [torch.tensor(image)]
     )
+    units = row.pop("units")
+    assert (units.right.sum(), len(units.instances)) == (right, 330)
     assert row == {
         "feature": "class",
         "probe": "online",

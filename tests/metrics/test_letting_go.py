@@ -53,9 +53,9 @@ def test_more_negatives_hold_a_feature_longer_and_a_gain_that_is_not_there_never
         lets_go(0, negatives=NT_XENT, tau=0.2)
 
 
-@pytest.mark.parametrize("tau", [0.1, 0.05])
-def test_other_temperatures_are_foretold_within_a_bit_and_a_half(nats, tau):
-    """No law: both are foretold too low, by more than their intervals are wide."""
+@pytest.mark.parametrize("tau", [0.1])  # at 0.05 the record cannot tell where half is left
+def test_another_temperature_is_foretold_within_a_bit_and_a_half(nats, tau):
+    """No law: it is foretold too low."""
     measured = half_bits("random_bits", f"simclr, tau {tau}")
     foretold = lets_go(nats, negatives=NT_XENT, tau=tau)
     left = incentive(measured, batch=BATCH, tau=tau)

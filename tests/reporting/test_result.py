@@ -81,7 +81,7 @@ def test_a_result_prints_title_table_and_verdict(result, plan):
 
 def test_the_html_has_table_verdict_and_a_figure(result):
     page = result._repr_html_()
-    assert f"<h4>{html.escape(result.plan.recipe.title)}</h4>" in page
+    assert f"<h4>{html.escape(result.title)}</h4>" in page
     assert html.escape(result.verdict()) in page
     assert html.escape(result.table(width=100)) in page
     picture = page[page.index("<svg") : page.index("</svg>") + len("</svg>")]
