@@ -33,6 +33,7 @@ from suppression.evaluation.probes import (
     subjects,
     switched_on,
 )
+from suppression.evaluation.readouts import Readout
 from suppression.experiment.keys import dumps
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import LEADING, Row, from_csv, to_csv, with_arms
@@ -48,6 +49,7 @@ Facts = dict[str, Any]
 
 # In the order in which they are renamed.
 ENDINGS = ("csv", UNITS, "pictures.png", "svg", "json")
+READOUTS = [name for name, probe in PROBES.items() if issubclass(probe, Readout)]
 SUMMED = ("csv", UNITS, "pictures.png")
 
 
@@ -215,9 +217,10 @@ def check_names(row: Row, plan: Plan) -> None:
         raise UserError(f"it is of the experiment {row['experiment']!r}")
     known = {
         "feature": [*plan.card.features, *subjects(plan.probe, plan.card.features)],
-        "scenes": [*plan.card.scenes, *SCENES, "alone", "together"],
         "probe": list(PROBES),
     }
+    if row["probe"] in READOUTS:  # others may name what they ask of scenes
+        known["scenes"] = [*plan.card.scenes, *SCENES, "alone", "together"]
     for name, words in known.items():
         word = str(row[name])
         if word and word not in words and not re.fullmatch("bit[0-9]+", word):
