@@ -17,7 +17,7 @@ from suppression.metrics.retention import incentive
 from suppression.reporting.heatmap import heatmap
 from suppression.reporting.numbers import NOT_CONVERGED
 from suppression.reporting.retention import halves
-from suppression.reporting.styles import Style, styles
+from suppression.reporting.styles import Style, basis, styles
 from suppression.reporting.summary import (
     Line,
     Point,
@@ -36,7 +36,7 @@ THIN = 0.9
 OVER_INSTANCES = "over instances alone"  # of a drawn interval
 DODGE = 0.008  # of the axis, between neighbouring arms
 MOST_COLUMNS = 4
-MOST_ARMS = 12
+MOST_COLOURS = 12
 LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
 GUESS = (0, (1, 3))  # a line of sparse dots
 WIDEST = 16.4  # inches: so 13 points are 9 px where the figure is 830 px wide
@@ -59,7 +59,8 @@ def figure(summary: Summary) -> Figure:
 
     recipe = summary.plan.recipe
     title = f"{recipe.title} ({scale_text(summary)})"
-    if recipe.matrix or len(summary.arms) > MOST_ARMS:
+    colours = {basis(arm) for arm in summary.arms}
+    if recipe.matrix or len(colours) > MOST_COLOURS:
         return heatmap(summary, title)
     grid = arranged(panel_lines(summary))
     width = min(max(6.5 * len(grid[0]), 10), WIDEST)

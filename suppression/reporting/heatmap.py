@@ -86,7 +86,8 @@ def draw_panel(ax: Any, summary: Summary, line: Line, with_halves: bool) -> None
     if with_halves:
         x = len(plan.axis) - 0.4
         ax.text(x, -0.75, "half is left at", fontsize=legible(ax, 13), ha="left", va="center")
-    subject = f"{line.feature}: {summary.scenes_text(line.scenes)}; {line.of.label}"
+    layer = f", {line.layer_text}" if summary.several_layers and line.layer_text else ""
+    subject = f"{line.feature}{layer}: {summary.scenes_text(line.scenes)}; {line.of.label}"
     if not all(point.converged for points in rows for point in points):
         subject += f"; {NOT_CONVERGED} a readout's fit had not converged"
     ax.set_title(fill(subject, 80) + "\n", fontsize=legible(ax, 14))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -293,6 +295,7 @@ def test_a_readout_from_outside_that_tells_no_units_has_none():
     x = torch.zeros(4, 1)
     held = {True: {"h": x}, False: {"h": x}}
     labels = {True: torch.arange(4), False: torch.arange(4)}
-    (row,) = answers([Guess()], ["h"], held, labels, np.arange(4))
+    asked = SimpleNamespace(layers=["h"], told_apart=lambda labels, names, **_: names)
+    (row,) = answers([Guess()], asked, "class", held, labels, np.arange(4))
     assert "units" not in row
     assert row["cases"] == 4
