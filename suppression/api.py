@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,10 +145,7 @@ def record(name: str, *, scale: str = "laptop") -> Recorded:
         raise UserError(f"{name} has no record of the {scale} scale; there is {', '.join(scales)}")
     planned = make_plan(name, scale=scale)
     rows, made = records.read_record(path.parent, planned)
-    there = {row["arm"] for row in rows}
-    arms = [arm for arm in planned.every_arm if arm.label in there]
-    others = [arm for arm in planned.every_arm if arm.label not in there]
-    return Recorded(replace(planned, arms=arms, unasked=others), [], recorded=rows, made=made)
+    return Recorded(records.plan_of(planned, rows), [], recorded=rows, made=made)
 
 
 def recorded_scales(path: Path) -> list[str]:

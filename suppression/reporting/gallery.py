@@ -9,7 +9,7 @@ from suppression.data import SOURCES
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card, load_recipe
 from suppression.reporting.figures import figure, saved
-from suppression.reporting.records import Facts, read_record
+from suppression.reporting.records import Facts, plan_of, read_record
 from suppression.reporting.summary import Summary, summarise
 from suppression.reporting.tables import (
     caption,
@@ -86,7 +86,7 @@ def recorded(folder: Path, name: str, scale: str) -> tuple[Summary, list[Facts]]
     """What a record shows, and how it was made."""
     plan = make_plan(str(folder / f"{name}.toml"), scale=scale)
     rows, made = read_record(folder, plan)
-    return summarise(plan, rows), made
+    return summarise(plan_of(plan, rows), rows), made
 
 
 def how_made(made: Facts) -> str:

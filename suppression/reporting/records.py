@@ -10,6 +10,7 @@ the units, and drawn anew by every report.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
@@ -128,6 +129,14 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return rows, made
+
+
+def plan_of(plan: Plan, rows: list[Row]) -> Plan:
+    """The plan with the arms that a record has; others of the recipe were not asked for."""
+    there = {row["arm"] for row in rows}
+    arms = [arm for arm in plan.every_arm if arm.label in there]
+    others = [arm for arm in plan.every_arm if arm.label not in there]
+    return dataclasses.replace(plan, arms=arms, unasked=others)
 
 
 def read(path: Path) -> bytes:
