@@ -32,14 +32,18 @@ from suppression.losses import (
 )
 from suppression.methods import CPC, METHODS, Autoencoder, InstDisc, SimCLR, Supervised
 from suppression.metrics import (
+    compare,
     contrastive_metrics,
     crossed_interval,
     effective_rank,
+    equivalence,
+    holm,
     incentive,
     lets_go,
     mean_interval,
     participation_ratio,
     retention,
+    sign_flip,
     threshold,
     verdict,
     wilson,
@@ -218,6 +222,11 @@ NUMBERS = {
     "batch": (lambda: incentive(1, batch=1, tau=0.2), "batch = 1"),
     "tau": (lambda: incentive(1, batch=8, tau=0), "tau = 0"),
     "bits": (lambda: incentive(-5000, batch=8, tau=0.2), "bits = -5000"),
+    "a margin": (lambda: equivalence([0.1, 0.2, 0.3], 0), "margin = 0", "above 0"),
+    "margins": (lambda: compare([[1, 2, 3]], []), "1 comparisons have 0 margins"),
+    "a difference": (lambda: compare([[1, 2, NAN]], [3]), "differences has nan"),
+    "differences": (lambda: sign_flip(1.0), "differences is 1.0", "list of numbers"),
+    "p": (lambda: holm([0.1, 1.5]), "p = 1.5", "[0, 1]"),
     "nats": (lambda: lets_go(0, negatives=8, tau=0.2), "nats = 0"),
     "lengths": (lambda: threshold([0, 1, 2], [1.0, 0.5]), "3 positions and 2 values"),
 }

@@ -10,6 +10,7 @@ when they are first asked for, as they need torch and a table of results does no
 
 from typing import TYPE_CHECKING, Any
 
+from suppression.metrics.contrasts import Comparison, compare, equivalence, holm, letters, sign_flip
 from suppression.metrics.crossed import Crossed, crossed_interval
 from suppression.metrics.intervals import mean_interval, verdict, wilson
 from suppression.metrics.letting_go import lets_go
@@ -24,17 +25,23 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Comparison",
     "Crossed",
     "Threshold",
     "Units",
+    "compare",
     "contrastive_metrics",
     "crossed_interval",
     "effective_rank",
+    "equivalence",
+    "holm",
     "incentive",
     "lets_go",
+    "letters",
     "mean_interval",
     "participation_ratio",
     "retention",
+    "sign_flip",
     "threshold",
     "verdict",
     "wilson",

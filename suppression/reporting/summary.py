@@ -29,6 +29,7 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row
 from suppression.experiment.run import Run
 from suppression.experiment.spec import Published, published_settings
+from suppression.metrics.contrasts import FEWEST_SEEDS
 from suppression.metrics.crossed import NO_WIDTH, Crossed
 from suppression.metrics.units import Units
 
@@ -44,7 +45,6 @@ Where = tuple[str, str, str, str | None]  # feature, scenes, probe and layer of 
 # told in its place.
 IntervalKind = Literal["seeds and instances", "seeds", "instances", "none"]
 NO_BOUNDS = (math.nan, math.nan)
-FEWEST_SEEDS = 3  # that have an interval: that of two is 13 times as wide as they are apart
 ONE_PICTURE = 5e-4  # half of it, of a thousand: no share is known better from seeds alone
 KEPT = 4096  # intervals of accuracies that are kept: a table is drawn twice a second while it fills
 
