@@ -10,6 +10,7 @@ from typing import Any
 from suppression.evaluation.spec import ProbeSettings
 from suppression.experiment import files
 from suppression.experiment.arms import Arm
+from suppression.experiment.contrasts import Registered, registered
 from suppression.experiment.grid import (
     asked_for,
     cells_of,
@@ -46,6 +47,7 @@ class Plan:
         before: The cells that others build on, by key, each behind what it builds on itself.
         written_controls: The recipe's controls, pinned as their arms are; arms may have more
             parameters than these.
+        contrasts: The recipe's contrasts that stand at this scale, whatever is pinned.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Plan:
     pinned: dict[str, Any]
     before: Mapping[str, Run] = field(default_factory=dict)
     written_controls: list[dict[str, Any]] = field(default_factory=list)
+    contrasts: list[Registered] = field(default_factory=list)
 
     @property
     def every_arm(self) -> list[Arm]:
@@ -155,6 +158,7 @@ def make_plan(
         pinned=pinned_everywhere(settings, asked),
         before=prerequisites.runs,
         written_controls=controls_of(settings),
+        contrasts=registered(settings),
     )
 
 

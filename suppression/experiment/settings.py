@@ -48,6 +48,7 @@ class Settings:
         seeds: The seeds of the whole axis.
         end_seeds: The seeds of its two ends.
         probe: What the trained networks are asked.
+        places: The axis at every scale, whatever is pinned, where the recipe has contrasts.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Settings:
     seeds: list[int]
     end_seeds: list[int]
     probe: ProbeSettings
+    places: Mapping[str, list[Any]]
 
     @property
     def axis_is_probed(self) -> bool:
@@ -136,6 +138,7 @@ def read_settings(
         seeds=pinned.get("seed") or list(range(number)),
         end_seeds=pinned.get("seed") or list(range(end_seeds or number)),
         probe=probe,
+        places=places_at_every_scale(name, recipe, of_scales) if recipe.contrasts else {},
     )
 
 
@@ -280,3 +283,13 @@ def places(
     if not given:
         raise UserError(f"{name}: [scale.{scale}] gives no values of its axis {recipe.axis}")
     return list(dict.fromkeys(given))
+
+
+def places_at_every_scale(
+    name: str, recipe: Recipe, of_scales: Mapping[str, Scale]
+) -> dict[str, list[Any]]:
+    """The axis as each scale has it."""
+    found = {}
+    for scale, each in of_scales.items():
+        found[scale] = places(name, recipe, scale, each.probe, each.common.get(recipe.axis))
+    return found

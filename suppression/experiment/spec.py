@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,52 @@ class Retention(Strict):
     log2: bool = False
 
 
+class Contrast(Strict):
+    """A difference that is asked about: between two arms at one place, or two places of one arm.
+
+    Args:
+        name: What it is called on pages, each once.
+        a: The arm that is called higher or lower: its method and all parameters that it sets.
+        b: The arm that it is held against; `a` itself if there is none.
+        at: The place of the axis: a value, or `first` or `last` for its ends at every scale. None
+            where the arms set the axis's parameter themselves.
+        at_b: The place that `at` is held against, for two places of one arm.
+        feature: What is read.
+        margin: Differences within +-margin do not matter; in the unit of tables, so in points for
+            percentages.
+        scenes: On which scenes it is read.
+        probe: By which readout.
+        layer: Of which layer; the first one that is probed if None.
+        measure: Which column of the rows; the recipe's if None.
+        after_the_record: Whether it was written down after the numbers were known.
+    """
+
+    name: str
+    a: dict[str, Any]
+    b: dict[str, Any] | None = None
+    at: float | str | None = None
+    at_b: float | str | None = None
+    feature: str
+    margin: float
+    scenes: str = "together"
+    probe: str = "linear"
+    layer: str | None = None
+    measure: str | None = None
+    after_the_record: bool = False
+
+    @model_validator(mode="after")
+    def holds_one_thing_against_another(self) -> Contrast:
+        if (self.b is None) == (self.at_b is None):
+            raise ValueError(
+                "give either b, another arm at the same place, or at_b, another place of the arm"
+            )
+        if self.at_b is not None and self.at is None:
+            raise ValueError("at_b is the place that at is held against: give at")
+        if not 0 < self.margin < math.inf:
+            raise ValueError(f"margin = {self.margin:g} is not above 0, and finite")
+        return self
+
+
 class Card(Strict):
     """A data set.
 
@@ -143,6 +190,7 @@ class Recipe(Strict):
         seeds: How many.
         probe: What the trained networks are asked.
         scale: What each scale sets.
+        contrasts: The differences that are asked about, a family.
         published: The published table.
         note: What a reader should know.
     """
@@ -164,8 +212,21 @@ class Recipe(Strict):
     seeds: int = Field(1, ge=1, le=MOST_SEEDS)
     probe: ProbeSettings = ProbeSettings()
     scale: dict[str, dict[str, Any]] = Field(min_length=1)
+    contrasts: list[Contrast] = []
     published: Published | None = None
     note: str = ""
+
+    @model_validator(mode="after")
+    def contrasts_have_names_of_their_own(self) -> Recipe:
+        names: list[str] = []
+        for i, each in enumerate(self.contrasts):
+            if each.name in names:
+                raise ValueError(
+                    f"contrasts[{i}].name = '{each.name}' is that of "
+                    f"contrasts[{names.index(each.name)}]"
+                )
+            names.append(each.name)
+        return self
 
     @property
     def every_arm(self) -> list[dict[str, Any]]:

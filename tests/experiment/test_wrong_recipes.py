@@ -40,6 +40,34 @@ simclr = { samples = 256 }
 seeds = 1
 probe = { train = 200, test = 100 }
 
+[scale.laptop]
+size2 = [6, 24]
+
+[[contrasts]]
+name = "sharing"
+a = { method = "supervised" }
+b = { method = "simclr", tau = 0.2 }
+at = 12
+feature = "first"
+margin = 3
+
+[[contrasts]]
+name = "size"
+a = { method = "simclr", tau = 0.2 }
+at = "last"
+at_b = "first"
+feature = "first"
+probe = "named"
+margin = 3.5
+
+[[contrasts]]
+name = "at another scale"
+a = { method = "simclr", tau = 0.2 }
+at = 24
+at_b = 6
+feature = "first"
+margin = 3
+
 [published]
 source = "nowhere"
 axis = [20, 40]
@@ -96,6 +124,48 @@ WRONG = [
         "has no feature 'fisrt'; did you mean 'first'",
     ),
     ('reference = "size1" }', 'reference = "size1", scenes = "x" }', "there are no scenes 'x'"),
+    (
+        'name = "size"',
+        'name = "sharing"',
+        r"contrasts\[1\].name = 'sharing' is that of contrasts\[0",
+    ),
+    ("at_b = 6\n", "", r"contrasts\[2\]: give either b, another arm at the same place, or at_b"),
+    ("at = 12", "at_b = 12", r"contrasts\[0\]: give either b, another arm"),
+    ("at = 24\n", "", r"contrasts\[2\]: at_b is the place that at is held against: give at"),
+    ("margin = 3.5", "margin = 0", r"contrasts\[1\]: margin = 0 is not above 0"),
+    ("margin = 3.5", "margin = inf", r"contrasts\[1\]: margin = inf is not above 0, and finite"),
+    ("margin = 3.5", 'margin = "3"', r"contrasts\[1\].margin = '3' is no number"),
+    ("margin = 3.5", "", r"contrasts\[1\].margin is missing"),
+    (
+        "margin = 3.5",
+        "margni = 3.5",
+        r"\[contrasts\[1\]\] has no key 'margni'; did you mean 'margin'",
+    ),
+    ('a = { method = "supervised" }', 'a = { method = "simclr" }', "did you mean 'simclr, tau"),
+    ('b = { method = "simclr", tau = 0.2 }', "b = { tau = 0.2 }", r"\[0\].b names no method"),
+    (
+        'b = { method = "simclr", tau = 0.2 }',
+        "b = { tua = 0.2 }",
+        r"\[0\].b: two_digits has no par",
+    ),
+    ('b = { method = "simclr", tau = 0.2 }', "b = { tau = [1, 2] }", r"\[0\].b: tau has 2 values"),
+    ("at = 12", "at = 13", r"contrasts\[0\].at: size2 has no place '13'; did you mean '12'?"),
+    ("at_b = 6", "at_b = 7", r"contrasts\[2\].at_b: size2 has no place '7'"),
+    ('at = "last"', 'at = "lats"', "size2 has no place 'lats'; did you mean 'last'"),
+    (
+        'at = 12\nfeature = "first"',
+        'at = 12\nfeature = "frist"',
+        r"contrasts\[0\].feature: there is no feature 'frist'; did you mean 'first'",
+    ),
+    (
+        'probe = "named"',
+        'probe = "name"',
+        r"contrasts\[1\].probe: there is no probe 'name'; did you",
+    ),
+    ('probe = "named"', 'probe = "mlp"', r"contrasts\[1\].probe: mlp is not asked: give probe.mlp"),
+    ('probe = "named"', 'scenes = "x"', r"contrasts\[1\].scenes: there are no scenes 'x'"),
+    ('probe = "named"', 'layer = "z"', r"contrasts\[1\].layer: there is no layer 'z'"),
+    ('probe = "named"', 'measure = "z"', r"contrasts\[1\].measure: there is no measure 'z'"),
     ('{ method = "untrained" }', "{ method = [3] }", r"arms\[1\] names no method"),
     ('controls = [{ method = "supervised" }]', "controls = [{}]", r"controls\[0\] names no method"),
     ('[pretrain.start]\nmethod = "simclr"', "[pretrain.start]\nmethod = {}", r"\[pretrain.start\]"),
