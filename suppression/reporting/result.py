@@ -14,7 +14,7 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row, long_rows, select
 from suppression.experiment.run import Run
 from suppression.metrics.units import without_units
-from suppression.reporting import tables, verdict
+from suppression.reporting import claims, tables, verdict
 from suppression.reporting.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -84,6 +84,20 @@ class Result:
     def verdict(self) -> str:
         """What was found, in one or two sentences made by the rules of `reporting.verdict`."""
         return verdict.verdict(self.summary)
+
+    def contrasts(self) -> list[dict[str, Any]]:
+        """The contrasts that the recipe registers: a dict each, with its word.
+
+        `word` is `higher`, `lower`, `no difference` (within +-`margin`) or `cannot tell`, of `a`
+        against `b`, by the rule of `metrics.contrasts`; `difference`, `low`, `high` and `margin`
+        are in the unit of the table. Contrasts that were not measured have no `seeds`.
+
+        Example:
+            >>> import suppression as sup
+            >>> contrast = sup.record("digit_size").contrasts()[0]  # doctest: +SKIP
+            >>> contrast["name"], contrast["word"], contrast["seeds"]  # doctest: +SKIP
+        """
+        return claims.rows(self.summary)
 
     def caption(self) -> str:
         """What a reader of the table must know: scale, seeds, intervals, readout, guessing."""

@@ -208,7 +208,7 @@ def threshold_text(asked: Retention, found: Retained, *, published: bool = False
     if at is None:
         first, *_, last = (found[x].crossed.mean for x in sorted(found))
         if first >= 0.5 > last:
-            return "cannot be told"
+            return "cannot tell"
         return f"not within {min(found):g} to {max(found):g}"
     if at.kind == "bracket":
         text = f"between {at.low:g} and {at.high:g}"

@@ -3,11 +3,12 @@
 The rules, for the feature whose retention the recipe asks for (else the first one shown, beside
 what competes with it):
 
-- An arm *falls* along the axis if the 95 % interval of the difference between the two ends,
-  paired by seed, lies below 0; *rises* if it lies above; else it *cannot be told*. That interval
-  is by the rule of all intervals (`summary.Interval`): over seeds and instances from three seeds
-  on; of two seeds there is none, so that nothing is told; of one seed over instances alone, paired
-  by instance, or, where these were not kept, the ends' own intervals must not touch.
+- An arm *falls* along the axis, is *lower* at its end, if the 95 % interval of the difference
+  between the two ends, paired by seed, lies below 0; it *rises*, is *higher*, if that lies above;
+  else one *cannot tell*. That interval is by the rule of all intervals (`summary.Interval`): over
+  seeds and instances from three seeds on; of two seeds there is none, so that nothing is told; of
+  one seed over instances alone, paired by instance, or, where these were not kept, the ends' own
+  intervals must not touch.
 - The *control holds* if supervised training reads the feature at the far end better than every
   arm that falls: its lower bound is above their upper bounds. Then the feature was there to be
   learned. Without a control that holds, a fall says nothing of suppression. Where the recipe
@@ -16,6 +17,9 @@ what competes with it):
   end with the competitor redrawn for the second view: the same pictures, but for what the views
   share. The difference is told from 0 as that of the ends is. Only recipes with such a control
   are asked this; there it decides, and what supervised training reads is told beside.
+- Then the contrasts that the recipe registers, in the four words of `metrics.contrasts`: corrected
+  for their number, so that one may be *cannot tell* where the sentence before, which is of one
+  difference by itself, says more.
 """
 
 from __future__ import annotations
@@ -26,12 +30,14 @@ from typing import Literal
 
 from suppression.experiment.arms import Arm
 from suppression.methods import METHODS
+from suppression.reporting import claims
 from suppression.reporting.numbers import values_text
 from suppression.reporting.retention import line_of, reference_of
 from suppression.reporting.summary import Line, Point, Summary, difference
 from suppression.reporting.tables import scenes_text
 
-Outcome = Literal["falls", "rises", "cannot be told"]
+Outcome = Literal["higher", "lower", "cannot tell"]  # at the end than at the start
+VERBS: dict[Outcome, str] = {"lower": "falls", "higher": "rises"}
 CONTROL = "supervised"
 COMPETING = "together"  # scenes that show the feature and what competes with it
 FEW = {1: " (one seed)", 2: " (two seeds)"}
@@ -52,7 +58,7 @@ def verdict(summary: Summary) -> str:
     """One or two sentences: what fell, from where to where, whether the control held."""
     if not summary.rows:
         return "Nothing was measured."
-    sentences = findings(summary)
+    sentences = [*findings(summary), claims.in_short(summary)]
     if summary.failed:
         sentences.append(f"{len(summary.failed)} cells failed.")
     return " ".join(filter(None, sentences))
@@ -68,7 +74,7 @@ def findings(summary: Summary) -> list[str]:
     trained = [change for change in made if is_of_the_claim(summary, change.arm)]
     if not trained:
         return [best_and_worst(summary)]
-    falling = [change for change in trained if change.outcome == "falls"]
+    falling = [change for change in trained if change.outcome == "lower"]
     sentences = [changes_text(summary, line, trained)]
     if falling and claims_suppression(summary):
         redrawn = [redrawn_text(summary, line, change) for change in falling]
@@ -118,8 +124,8 @@ def changed(summary: Summary, arm: Arm, line: Line) -> Change | None:
 def outcome_of(start: Point, end: Point) -> Outcome:
     apart = difference(end, start)
     if apart.high < 0:
-        return "falls"
-    return "rises" if apart.low > 0 else "cannot be told"
+        return "lower"
+    return "higher" if apart.low > 0 else "cannot tell"
 
 
 def changes_text(summary: Summary, line: Line, changes: list[Change]) -> str:
@@ -131,15 +137,14 @@ def changes_text(summary: Summary, line: Line, changes: list[Change]) -> str:
     for change in changes:
         start, end = number(change.start), number(change.end)
         places = f"{axis} {change.start.x} to {change.end.x}"
-        if change.outcome == "cannot be told":
+        if change.outcome == "cannot tell":
             parts.append(
                 f"{change.arm.label} reads {start} {where} at the first and {end} at the last "
-                f"place of {places}, which cannot be told apart"
+                f"place of {places}: cannot tell whether it falls"
             )
         else:
-            parts.append(
-                f"{change.arm.label} {change.outcome} from {start} to {end} {where}, {places}"
-            )
+            verb = VERBS[change.outcome]
+            parts.append(f"{change.arm.label} {verb} from {start} to {end} {where}, {places}")
     seeds = min(min(change.start.n, change.end.n) for change in changes)
     few = FEW.get(seeds, "")
     return f"{'; '.join(parts)}{few}."
@@ -147,13 +152,15 @@ def changes_text(summary: Summary, line: Line, changes: list[Change]) -> str:
 
 def many_text(summary: Summary, where: str, changes: list[Change]) -> str:
     axis, plan = summary.plan.recipe.axis, summary.plan
-    outcomes: tuple[Outcome, ...] = ("falls", "rises", "cannot be told")
     parts = []
-    for outcome in outcomes:
+    for outcome, verb in VERBS.items():
         names = [change.arm.label for change in changes if change.outcome == outcome]
         if names:
-            verb = outcome if len(names) == 1 else outcome.removesuffix("s")
+            verb = verb if len(names) == 1 else verb.removesuffix("s")
             parts.append(f"{len(names)} {verb} ({'; '.join(names)})")
+    untold = [change.arm.label for change in changes if change.outcome == "cannot tell"]
+    if untold:
+        parts.append(f"cannot tell of {len(untold)} ({'; '.join(untold)})")
     return (
         f"Of {len(changes)} arms, read {where} from {axis} {plan.axis[0]} to {plan.axis[-1]}: "
         f"{', '.join(parts)}."
@@ -175,7 +182,7 @@ def control_text(summary: Summary, line: Line, falling: list[Change], *, decides
     follows = ", so nothing can be said of suppression" if decides else ""
     if math.isnan(best.low) or any(map(math.isnan, ends)):
         return (
-            f"Whether the control holds cannot be told: supervised training reads {number(best)} "
+            f"Cannot tell whether the control holds: supervised training reads {number(best)} "
             f"there, and not all of these values have an interval{follows}."
         )
     if best.low > max(ends):
@@ -191,15 +198,13 @@ def redrawn_text(summary: Summary, line: Line, change: Change) -> str:
         return ""
     redrawn = summary.point(arm, line, change.end.x)
     if not redrawn.n:
-        return (
-            f"{arm.label} was not trained there, so it cannot be told whether what is shared "
-            "suppresses."
-        )
+        return f"{arm.label} was not trained there: cannot tell whether what is shared suppresses."
     outcome = outcome_of(change.end, redrawn)
     where = f"With the competitor redrawn for the second view {change.arm.label} reads"
-    if outcome == "rises":
-        return f"{where} {number(redrawn)} there: what is shared suppresses."
-    told = "which is less" if outcome == "falls" else "which cannot be told from it"
+    few = FEW.get(min(change.end.n, redrawn.n), "")
+    if outcome == "higher":
+        return f"{where} {number(redrawn)} there: what is shared suppresses{few}."
+    told = "which is less" if outcome == "lower" else f"cannot tell whether that is more{few}"
     return f"{where} {number(redrawn)} there, {told}: nothing can be said of suppression."
 
 
@@ -220,7 +225,7 @@ def best_and_worst(summary: Summary) -> str:
         return f"{text}."
     apart = best.low > worst.high
     text += f"; lowest: {number(worst)}, {where_text(summary, worst)}"
-    return f"{text}." if apart else f"{text}; these two cannot be told apart."
+    return f"{text}." if apart else f"{text}; cannot tell which of the two is more."
 
 
 def where_text(summary: Summary, point: Point) -> str:

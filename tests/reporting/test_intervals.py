@@ -138,7 +138,7 @@ def test_a_difference_is_paired_by_seed_and_instance(planned):
     assert found.mean == pytest.approx(end.mean - start.mean)
     assert found.high - found.low < 0.6 * (end.high - end.low)
     assert start.high > end.low  # the points' own intervals overlap
-    assert outcome_of(start, end) == "rises"
+    assert outcome_of(start, end) == "higher"
     assert difference(start, end).high == pytest.approx(-found.low)
 
 
@@ -158,10 +158,10 @@ def test_two_seeds_tell_no_difference_and_one_seed_tells_that_of_its_instances(p
     more = [pictures_told(0.8, (seed, "more")) for seed in range(2)]
     less = [pictures_told(0.4, (seed, "less")) for seed in range(2)]
     both = point_of(planned, less), point_of(planned, more)
-    assert outcome_of(*both) == "cannot be told"
+    assert outcome_of(*both) == "cannot tell"
     one = point_of(planned, less[:1]), point_of(planned, more[:1])
     assert difference(one[1], one[0]).kind == "instances"
-    assert outcome_of(*one) == "rises"
+    assert outcome_of(*one) == "higher"
 
 
 # --- what is left --------------------------------------------------------------------------------
