@@ -26,7 +26,7 @@ def command(argv: list[str]) -> int:
 
 
 def write_pages() -> None:
-    """The figures of experiments/, the galleries, and the README's result."""
+    """The figures of experiments/, the galleries, and what is generated in other pages."""
     from suppression.reporting import gallery
 
     top = HERE.parent
@@ -43,6 +43,11 @@ def write_pages() -> None:
     }
     if (experiments / "digit_size.laptop.csv").exists():
         pages[readme] = gallery.with_result(readme.read_text(encoding="utf-8"), experiments)
+    for path in sorted(experiments.glob("*.toml")):
+        own = path.with_suffix(".md")
+        if own.exists():
+            text = own.read_text(encoding="utf-8")
+            pages[own] = gallery.recipe_page(text, experiments, path.stem)
     for path, page in pages.items():
         replace(path, page.encode())
         print(f"written: {path}")

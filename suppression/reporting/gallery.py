@@ -6,9 +6,12 @@ import inspect
 from pathlib import Path
 
 from suppression.data import SOURCES
+from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card, load_recipe
+from suppression.reporting.claims import page_section
 from suppression.reporting.figures import figure, saved
+from suppression.reporting.quoted import filled
 from suppression.reporting.records import Facts, plan_of, read_record
 from suppression.reporting.summary import Summary, summarise
 from suppression.reporting.tables import (
@@ -24,6 +27,10 @@ from suppression.reporting.verdict import verdict
 from suppression.writing import replace
 
 MARKS = ("<!-- result: written by `python -m suppression.report` -->", "<!-- /result -->")
+CONTRASTS = (
+    "<!-- contrasts: written by `python -m suppression.report` -->",
+    "<!-- /contrasts -->",
+)
 GENERATED = (
     "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
 )
@@ -136,7 +143,7 @@ def redraw(folder: Path) -> list[Path]:
 
 
 def with_result(readme: str, folder: Path) -> str:
-    """The README with the line of the claim, at both recorded scales, between its marks."""
+    """The README with the line of the claim at both recorded scales, and its marked numbers."""
     before, _, rest = readme.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
     parts = []
@@ -144,7 +151,41 @@ def with_result(readme: str, folder: Path) -> str:
         if (folder / f"digit_size.{scale}.csv").exists():
             parts.append(result_section(*recorded(folder, "digit_size", scale)))
     found = "\n".join(parts)
-    return f"{before}{MARKS[0]}\n{found}{MARKS[1]}{after}"
+    page = f"{before}{MARKS[0]}\n{found}{MARKS[1]}{after}"
+    try:
+        return filled(page, folder)
+    except UserError as error:
+        raise UserError(f"README.md, {error}") from error
+
+
+def recipe_page(page: str, folder: Path, name: str) -> str:
+    """A recipe's own page: its contrasts, and the numbers in it that are marked."""
+    try:
+        return filled(with_contrasts(page, folder, name), folder)
+    except UserError as error:
+        raise UserError(f"{folder / name}.md, {error}") from error
+
+
+def with_contrasts(page: str, folder: Path, name: str) -> str:
+    """A recipe's own page with its registered contrasts, at every recorded scale.
+
+    They stand between their marks, which are added at the end where there are none.
+    """
+    parts = []
+    for scale in load_recipe(str(folder / f"{name}.toml")).scale:
+        if (folder / f"{name}.{scale}.csv").exists():
+            summary, _ = recorded(folder, name, scale)
+            if summary.plan.contrasts:
+                parts.append(page_section(summary))
+    if not parts:
+        return page
+    start, end = CONTRASTS
+    if start not in page:
+        page = f"{page.rstrip()}\n\n{start}\n{end}\n"
+    before, _, rest = page.partition(start)
+    _, _, after = rest.partition(end)
+    found = "\n".join(parts)
+    return f"{before}{start}\n{found}{end}{after}"
 
 
 def result_section(summary: Summary, runs: list[Facts]) -> str:

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from suppression import report
-from suppression.reporting.gallery import datasets_page, experiments_page, redraw, with_result
+from suppression.errors import UserError
+from suppression.reporting.gallery import (
+    CONTRASTS,
+    datasets_page,
+    experiments_page,
+    recipe_page,
+    redraw,
+    with_result,
+)
 
 TOP = Path(__file__).parent.parent.parent
 
@@ -28,6 +36,29 @@ def test_the_result_in_the_readme_is_current():
     readme = (TOP / "README.md").read_text()
     assert "<!-- result:" in readme
     assert readme == with_result(readme, TOP / "experiments")
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "experiments").glob("*.md")), ids=lambda p: p.stem)
+def test_the_contrasts_and_the_marked_numbers_of_a_page_are_current(path):
+    if path.with_suffix(".toml").exists():
+        page = path.read_text()
+        assert page == recipe_page(page, path.parent, path.stem)
+
+
+def test_a_page_without_a_place_for_its_contrasts_gets_them_at_its_end(tmp_path):
+    for kind in ("toml", "laptop.csv", "laptop.json"):
+        shutil.copy(TOP / "experiments" / f"losses.{kind}", tmp_path)
+    page = recipe_page("# losses\n\nWhat was found.\n", tmp_path, "losses")
+    assert page.startswith(f"# losses\n\nWhat was found.\n\n{CONTRASTS[0]}\n## Registered contr")
+    assert page.endswith(f"{CONTRASTS[1]}\n")
+    assert "- *margin or NT-Xent, 4 bits*: simclr, loss margin 73.4 %, simclr 80.3 %, of" in page
+    assert recipe_page(page, tmp_path, "losses") == page
+
+
+def test_a_fault_of_a_mark_is_told_with_its_page(tmp_path):
+    shutil.copy(TOP / "experiments" / "losses.toml", tmp_path)
+    with pytest.raises(UserError, match=r"losses.md, line 1, <!--= .* cannot be read"):
+        recipe_page("3<!--= losses.laptop simclr -->", tmp_path, "losses")
 
 
 def test_a_recorded_figure_is_drawn_anew_from_its_rows(tmp_path):
