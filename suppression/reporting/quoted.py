@@ -10,7 +10,7 @@ The words of a mark choose rows of the csv, one a seed, and say what is told of 
 
 - `NAME.SCALE`: the record.
 - `column=value`, or `column=value,value`: rows whose column has it; `column=`, rows that have
-  nothing there. A method's name by itself is `method=NAME`.
+  nothing there; a space in it is written `_`. A method's name by itself is `method=NAME`.
 - a column of scores, like `nmi`, is read in place of `accuracy`.
 - `mean` (if nothing is said), `low` and `high` (of the 95 % t-interval over seeds, or of the one
   seed's own), `least`, `most`, and `seeds`, how many there are.
@@ -133,24 +133,21 @@ def value_of(words: Sequence[str], folder: Path) -> float:
         UserError: for a word that is none, and for rows that there are not, or too many of.
     """
     chosen = read(words)
+    scale = 100 if MEASURES[chosen.column].percent else 1
     rows = rows_by_seed(chosen, folder)
-    values = {seed: score(row, chosen.column) for seed, row in rows.items()}
+    values = {seed: scale * score(row, chosen.column) for seed, row in rows.items()}
     if chosen.less is not None:
         off = rows_by_seed(chosen.less, folder)
-        values = {
-            seed: value - score(off[seed], chosen.column)
-            for seed, value in values.items()
-            if seed in off
-        }
+        values = {}
+        for seed in rows:
+            if seed in off:
+                apart = score(rows[seed], chosen.column) - score(off[seed], chosen.column)
+                values[seed] = scale * apart
         if not values:
             raise UserError("the two have no seed in common")
-    if chosen.statistic == "seeds":
-        return len(values)
     if chosen.statistic in ("low", "high") and len(values) == 1:
-        found = bound_of_one(chosen, next(iter(rows.values())))
-    else:
-        found = STATISTICS[chosen.statistic](list(values.values()))
-    return found * (100 if MEASURES[chosen.column].percent else 1)
+        return scale * bound_of_one(chosen, next(iter(rows.values())))
+    return STATISTICS[chosen.statistic](list(values.values()))
 
 
 def read(words: Sequence[str]) -> Selection:
@@ -214,7 +211,7 @@ def is_same(value: str, wanted: str) -> bool:
     try:
         return float(value) == float(wanted)
     except ValueError:
-        return value == wanted
+        return wanted in (value, value.replace(" ", "_"))
 
 
 def score(row: Row, column: str) -> float:

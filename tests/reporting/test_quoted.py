@@ -24,7 +24,7 @@ simclr,1,class,0.2,4,0.45,0.40,0.50,
 simclr,2,class,0.2,4,0.41,0.36,0.46,
 simclr,0,class,0.05,4,0.60,0.55,0.65,
 untrained,0,class,,4,0.30,0.25,0.35,
-untrained,0,mask,,4,,,,0.125
+untrained,0,within image,,4,,,,0.125
 """
 OFF, ON = [0.90, 0.92, 0.97], [0.40, 0.45, 0.41]
 
@@ -60,7 +60,7 @@ def test_a_difference_is_paired_by_seed(folder):
 
 def test_one_seed_has_its_own_interval_and_other_scores_are_read_by_their_column(folder):
     assert told(folder, "untrained high") == 35
-    assert value_of(["mine.laptop", "feature=mask", "nmi"], folder) == 12.5
+    assert value_of(["mine.laptop", "feature=within_image", "nmi"], folder) == 12.5
 
 
 @pytest.mark.parametrize(
