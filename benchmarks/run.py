@@ -20,6 +20,7 @@ import parts
 import program
 import scenes
 import step
+import words
 from paired import CPU, Found, table
 
 from suppression.execution import environment
@@ -48,6 +49,7 @@ SECTIONS = {
     "challenges": Section(challenges.challenges, 1, ("faiss-cpu", "matplotlib")),
     "gpu": Section(gpu.gpu, 3),
     "statistics": Section(intervals.statistics, 1, ("numpy", "scipy")),
+    "words": Section(words.words, 1, ("numpy", "scipy")),
 }
 
 

@@ -19,6 +19,7 @@ from suppression.reporting.tables import scenes_text
 
 WORDS: tuple[Word, ...] = ("higher", "lower", "no difference", "cannot tell")
 SEEDS = {1: "one seed", 2: "two seeds"}
+POWER = "../benchmarks/README.md#words"
 LEAST_P = 0.001  # smaller ones are told as such
 
 
@@ -189,7 +190,7 @@ def page_section(summary: Summary) -> str:
     head = (
         f"{len(told)} differences, paired by seed, with 95 % t-intervals over seeds, each by "
         "itself. A word is by the p after Holm's correction over all of them, so it may be *cannot "
-        f"tell* where an interval leaves 0 out.{when}"
+        f"tell* where an interval leaves 0 out ([what so many seeds can tell]({POWER})).{when}"
     )
     title = f"## Registered contrasts, {summary.plan.scale} scale"
     return "\n".join([title, "", head, "", *lines]) + "\n"
