@@ -90,7 +90,7 @@ def run(
         **pins: Parameters of the recipe's cells; a list makes a cell of each value.
 
     Returns:
-        The result, with `table()`, `plot()`, `rows`, `to_pandas()` and `verdict()`.
+        The result, with `table()`, `plot()`, `rows`, `to_pandas()`, `verdict()` and `contrasts()`.
 
     Raises:
         UserError: for anything that is not there or out of range, with the nearest right name.
