@@ -168,7 +168,8 @@ def in_brief(claim: Claim) -> str:
     """Its name, and its difference where the word says something."""
     if claim.word == "cannot tell":
         return claim.name
-    return f"{claim.name} ({amount(claim).replace(' (', ', ')})"
+    within = f", within ±{claim.found.margin:g}" if claim.word == "no difference" else ""
+    return f"{claim.name} ({amount(claim).replace(' (', ', ')}{within})"
 
 
 def capital(text: str) -> str:

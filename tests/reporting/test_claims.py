@@ -114,7 +114,7 @@ def test_the_verdict_ends_in_the_same_words(plan, summary):
     assert short == (
         "Registered contrasts. Higher: redrawn or shared (30.2 points, 27.5 to 33.0). "
         "Lower: large or equal (49.2 points, 46.5 to 52.0). "
-        "No difference: supervised (0.0 points, -0.2 to 0.2). Not measured: 1 of 4."
+        "No difference: supervised (0.0 points, -0.2 to 0.2, within ±3). Not measured: 1 of 4."
     )
     assert verdict(summary).endswith(short)
 
