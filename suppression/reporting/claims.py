@@ -179,15 +179,12 @@ def capital(text: str) -> str:
 def page_section(summary: Summary) -> str:
     """The contrasts of a record, a line each, and by which rule they are told."""
     told = claims(summary)
-    late = [claim for claim in told if claim.contrast.asked.after_the_record]
     lines = [f"- {sentence(summary, claim)}" for claim in told]
+    late = [claim for claim in told if claim.contrast.asked.after_the_record]
     when = ""
     if late:
-        which = "They were" if len(late) > 1 else "It was"
-        if len(late) < len(told):
-            which = f"{len(late)} of them {'were' if len(late) > 1 else 'was'}"
-        describe = "they describe" if len(late) > 1 else "it describes"
-        when = f" {which} registered after the record was made: {describe} it."
+        which = "all" if len(late) == len(told) else f"{len(late)} of them"
+        when = f" Registered after the record was made, which they describe: {which}."
     head = (
         f"{len(told)} differences, paired by seed, with 95 % t-intervals over seeds, each by "
         "itself. A word is by the p after Holm's correction over all of them, so it may be *cannot "

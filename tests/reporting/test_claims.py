@@ -94,7 +94,7 @@ def test_a_page_says_what_was_read_the_word_and_its_numbers(summary):
     title, _, head, _, *lines = page_section(summary).splitlines()
     assert title == "## Registered contrasts, smoke scale"
     assert head.startswith("4 differences, paired by seed")
-    assert head.endswith("1 of them was registered after the record was made: it describes it.")
+    assert head.endswith("Registered after the record was made, which they describe: 1 of them.")
     assert lines[0].startswith(
         "- *redrawn or shared*: simclr, tau 0.2, competitor redrawn 71.8 %, simclr, tau 0.2 "
         "41.5 %, of 'first' (together, named) at size2 12: **higher** by 30.2 points (27.5 to 33.0;"
