@@ -210,7 +210,7 @@ def test_a_data_set_is_registered():
         ("method", "loose", NoScenes, "has no forward$"),
         ("dataset", "loose", NoScenes, "has no factors, but factor; is that to be factors?"),
         ("dataset", "mine", Mine, "has no factors$"),
-        ("remedy", "idle", Idle, "has no one of batch, .*, but embedding; .* embeddings?"),
+        ("remedy", "idle", Idle, "has no one of sample, .*, but embedding; .* embeddings?"),
         ("remedy", "mine", Mine, "is not derived from suppression.methods.remedies.base.Remedy"),
         ("methods", "mine", Mine, "there is no kind of plug-in 'methods'; did you mean 'method'?"),
     ],

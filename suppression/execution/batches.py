@@ -19,6 +19,8 @@ from suppression.errors import UserError
 from suppression.execution.context import Context
 from suppression.execution.store import Store
 from suppression.experiment.run import Run
+from suppression.methods import Method
+from suppression.methods.remedies import Remedy, Stream
 from suppression.notes import Note, ignore
 from suppression.seeding import torch_rng
 from suppression.training.loop import Batch
@@ -223,12 +225,22 @@ def is_among(numbers: Tensor, pool: Pool) -> Tensor:
     return none.index_fill_(0, numbers, value=True)
 
 
-def training_batches(run: Run, pool: Pool, device: torch.device) -> Callable[[int], Batch]:
+def training_batches(
+    run: Run, pool: Pool, device: torch.device, method: Method | None = None
+) -> Callable[[int], Batch]:
     """A function `draw(step)` that returns batch number `step`: both views, targets, local crops.
 
     Batches are drawn from the first `instances` of the pool, or those of them that have a label.
     They depend on the cell's seed and the step alone, so a training can go on from any step.
+
+    Args:
+        run: The cell.
+        pool: All training instances.
+        device: Where they are, and the batches are wanted.
+        method: What is trained; one of its remedies may choose which scenes meet in a batch.
     """
+    assert method is not None or not run.remedies, "remedies may choose what meets in a batch"
+    chooser = chooser_of(method)
     dataset, views, training = run.dataset, run.augmentation, run.training
     assert views is not None
     assert training is not None
@@ -248,6 +260,8 @@ def training_batches(run: Run, pool: Pool, device: torch.device) -> Callable[[in
         elif training.order:
             numbers = numbers_in_epoch(run, len(pool), step, device)
             drawn = dataset.of_instances(numbers, pool)
+        elif chooser is not None:
+            drawn = chooser.sample(Stream(dataset, pool, rng, run.seed, step), training.batch)
         else:
             drawn = dataset.factors(training.batch, rng, pool)
         x1, x2, *local = two_views(dataset, views, drawn, pool, rng)
@@ -256,6 +270,14 @@ def training_batches(run: Run, pool: Pool, device: torch.device) -> Callable[[in
         return x1, x2, hide(drawn, dataset.targets(drawn, pool)), *local
 
     return draw
+
+
+def chooser_of(method: Method | None) -> Remedy | None:
+    """The method's remedy that chooses which scenes meet in a batch, if it has one."""
+    for remedy in getattr(method, "remedies", ()):
+        if "sample" in remedy.changes():
+            return remedy
+    return None
 
 
 def numbers_in_epoch(run: Run, n: int, step: int, device: torch.device) -> Tensor:

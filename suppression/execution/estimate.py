@@ -63,7 +63,7 @@ def pace_name(run: Run, device: torch.device, threads: int | None) -> str:
     training, views = run.training, run.augmentation
     assert training is not None
     assert views is not None
-    parts = [run.kind, run.method, f"batch={training.batch}", training.optimiser]
+    parts = [run.kind, run.method, *run.remedies, f"batch={training.batch}", training.optimiser]
     parts += [training.precision, f"canvas={run.dataset.canvas}", f"view={run.view_side}"]
     if views.local:
         parts.append(f"local={views.local}x{views.small(run.view_side).view}")

@@ -71,7 +71,7 @@ def fit(
         try:
             train(
                 trained,
-                training_batches(run, pool, place),
+                training_batches(run, pool, place, trained),
                 training=run.training,
                 device=place,
                 bf16=run.training.precision == "bf16",

@@ -181,7 +181,7 @@ def train_cell(
     trace: list[Row] = []
     training = run.training
     if training is not None:
-        draw = training_batches(run, pool, device)
+        draw = training_batches(run, pool, device, method)
         for text in method.notes(max(run.dataset.spaces(pool))):
             tell("note", text)
         bf16 = training.precision == "bf16"

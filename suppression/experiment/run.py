@@ -209,6 +209,8 @@ class Run:
             value = self.parameters.get(name)
             for without_effect in by_value.get(value or "", ()):
                 found[without_effect] = f"{name} = {value}"
+        for remedy in self.remedies:
+            found.update(dict.fromkeys(REMEDIES[remedy].idle, f"remedy = {remedy}"))
         for name, without_effects in Augmentation.idle.items():
             if self.augmentation is not None and not self.parameters[name]:
                 found.update(dict.fromkeys(without_effects, f"{name} is off"))

@@ -71,6 +71,7 @@ def check_training(run: Run, method: Method, augmentation: Augmentation) -> None
         raise UserError(str(error)) from error
     if training.order:
         dataset.of_instances(torch.arange(0), UNSEEN)
+    check_remedies(run, method)
     for name in ("view", "local_view"):
         given = getattr(augmentation, name)
         if given is not None and given > dataset.canvas:
@@ -90,6 +91,22 @@ def check_training(run: Run, method: Method, augmentation: Augmentation) -> None
             f"{run.method} tells a finite set of pictures apart: give images, or the order in "
             "which the source's instances come"
         )
+
+
+def check_remedies(run: Run, method: Method) -> None:
+    """UserError where the scenes lack what a remedy needs, or come in an order of their own."""
+    assert run.training is not None
+    for remedy in getattr(method, "remedies", ()):
+        try:
+            remedy.check_scenes(run.dataset)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        if "sample" in remedy.changes() and (run.training.images or run.training.order):
+            given = "images" if run.training.images else "order"
+            raise UserError(
+                f"remedy {remedy.name} chooses among scenes that are drawn anew; {given} = "
+                f"{run.get(given)} says which ones come: give one of the two"
+            )
 
 
 def untrained_method(run: Run, before: Mapping[str, Run], width: int | None = None) -> Method:

@@ -35,7 +35,15 @@ class Projected(Method):
     """
 
     has_z = True
-    hooks: ClassVar[tuple[str, ...]] = ("batch", "views", "embeddings", "loss")
+    hooks: ClassVar[tuple[str, ...]] = (
+        "sample",
+        "batch",
+        "views",
+        "head",
+        "embeddings",
+        "loss",
+        "penalty",
+    )
     idle: ClassVar = {
         "head": {
             "linear": ("head_layers", "head_width"),
@@ -63,6 +71,9 @@ class Projected(Method):
         self.remedies: Any = nn.ModuleList()  # empty unless `with_remedies` puts some there
 
     def project(self, h: Tensor) -> Tensor:
+        for remedy in self.remedies:
+            if "head" in remedy.changes():
+                return remedy.head(h, self)
         return self.head(h)
 
     def embed(self, x: Tensor) -> Tensor:
@@ -96,6 +107,8 @@ class Projected(Method):
         """The batch (x1, x2, y, *local) as the remedies leave it."""
         batch = (x1, x2, y, *local)
         for remedy in self.remedies:
+            remedy.before_step(self)
+        for remedy in self.remedies:
             batch = remedy.batch(*batch)
         for remedy in self.remedies:
             batch = remedy.views(*batch)
@@ -110,16 +123,29 @@ class Projected(Method):
                 return remedy.loss(z1, z2, y, self)
         return self.pair(z1, z2, y)
 
+    def remedied_loss(self, loss: Tensor, x: Tensor, h: Tensor, z: Tensor) -> Tensor:
+        """The loss of a batch with what the remedies add; arguments are those of `penalty`."""
+        for remedy in self.remedies:
+            if "penalty" in remedy.changes():
+                loss = loss + remedy.penalty(x, h, z)
+        return loss
+
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> Tensor:
         x1, x2, y, *local = self.remedied_batch(x1, x2, y, *local)
-        z1, z2, *small = self.embed_views(x1, x2, *local)
+        x = torch.cat([x1, x2])
+        h = self.encoder(x)
+        z = self.project(h).float()
+        z1, z2 = z.chunk(2)
+        small: tuple[Tensor, ...] = ()
+        if local:
+            small = self.embed(torch.cat(local)).chunk(len(local))
         if self.watch:
             self.metrics = self.contrast(z1, z2)
         losses = [self.remedied_pair(z1, z2, y)]
         for z_local in small:
             losses.append(self.remedied_pair(z1, z_local, y))
             losses.append(self.remedied_pair(z2, z_local, y))
-        return torch.stack(losses).mean()
+        return self.remedied_loss(torch.stack(losses).mean(), x, h, z)
 
     def after_step(self, progress: float) -> None:
         for remedy in self.remedies:

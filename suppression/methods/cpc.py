@@ -62,7 +62,7 @@ class CPC(Projected):
     """
 
     version = 2  # 1 had odd patches, which shared a row of pixels with the one after next
-    hooks = ("batch", "views")
+    hooks = ("sample", "batch", "views")
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ class RandBit(SimCLR):
     """
 
     version = 1
-    hooks = ("batch", "views")
+    hooks = ("sample", "batch", "views")
     labelled = True
     has_classifier = True
     takes_local = False

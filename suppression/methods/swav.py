@@ -47,7 +47,7 @@ class SwAV(Projected):
         >>> method.after_step(progress=0.5)
     """
 
-    hooks = ("batch", "views")
+    hooks = ("sample", "batch", "views")
 
     def __init__(
         self,

@@ -150,7 +150,7 @@ BROKEN_METHODS = {
     ),
     "no gradient": (toy(forward=_of(lambda self, x: x.mean())), "a loss without gradient"),
     "none in the encoder": (
-        toy(SimCLR, embed=lambda self, x: self.project(self.encoder(x).detach()).float()),
+        toy(SimCLR, project=lambda self, h: SimCLR.project(self, h.detach())),
         "no gradient reaches the encoder",
     ),
     "fails": (
@@ -166,7 +166,10 @@ BROKEN_METHODS = {
         toy(SimCLR, after_step=lambda self, progress: None),
         "does not call the remedies' after_step",
     ),
-    "hears more": (toy(SimCLR, hooks=("batch", "views", "loss")), "calls embeddings, which hooks"),
+    "hears more": (
+        toy(SimCLR, hooks=("batch", "views", "head", "loss", "penalty")),
+        "calls embeddings, which hooks",
+    ),
 }
 
 

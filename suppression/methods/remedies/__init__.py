@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from suppression.methods import Method
 from suppression.methods._projection import Projected
-from suppression.methods.remedies.base import HOOKS, Remedy, name_of
+from suppression.methods.remedies.base import HOOKS, Clocked, Remedy, Stream, name_of
 from suppression.methods.remedies.feature_modification import IFM
+from suppression.methods.remedies.shared_feature import SharedFeature
 
 REMEDIES: dict[str, type[Remedy]] = {
+    "groups": SharedFeature,
     "ifm": IFM,
 }
 
@@ -54,8 +56,22 @@ not; it goes with: simclr, continued
                 )
             changed_by[hook] = remedy
     if isinstance(method, Projected):
-        method.remedies.extend(remedies)
+        for remedy in remedies:
+            remedy.attach(method)
+            if "head" in remedy.changes():
+                method.head.requires_grad_(False)  # it is not used any more
+            method.remedies.append(remedy)
     return method
 
 
-__all__ = ["HOOKS", "IFM", "REMEDIES", "Remedy", "name_of", "with_remedies"]
+__all__ = [
+    "HOOKS",
+    "IFM",
+    "REMEDIES",
+    "Clocked",
+    "Remedy",
+    "SharedFeature",
+    "Stream",
+    "name_of",
+    "with_remedies",
+]

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
+from suppression.data import Pool, Scenes
+from suppression.data.base import Factors
 from suppression.methods import METHODS, Method
 from suppression.methods._projection import Projected
+from suppression.seeding import torch_rng
 
-HOOKS = ("batch", "views", "embeddings", "loss")
+HOOKS = ("sample", "batch", "views", "head", "embeddings", "loss", "penalty")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Where the scenes of one step come from, for remedies that choose which ones meet.
+
+    Args:
+        scenes: The generator.
+        pool: The instances.
+        rng: The random numbers of this step.
+        seed: The cell's seed.
+        step: The number of this step.
+    """
+
+    scenes: Scenes
+    pool: Pool
+    rng: torch.Generator
+    seed: int
+    step: int
+
+    def draw(self, n: int, rng: torch.Generator | None = None) -> Factors:
+        """The factors of n new scenes, by the step's random numbers unless others are given."""
+        return self.scenes.factors(n, rng or self.rng, self.pool)
+
+    def pictures(self, factors: Factors) -> Tensor:
+        """The scenes as a probe sees them, whole and not augmented, (n, channels, s, s)."""
+        return self.scenes.append(self.scenes.render(factors, self.pool), factors)
+
+    def named_rng(self, *names: object) -> torch.Generator:
+        """Random numbers that depend on the cell's seed and these names, not on the step."""
+        return torch_rng("sample", self.seed, *names, device=self.rng.device)
 
 
 class Remedy(nn.Module):
@@ -18,21 +54,26 @@ class Remedy(nn.Module):
     A remedy overrides one hook or several; each of them does nothing by default. Where a step
     passes them, in this order:
 
-    1. `batch`: which pictures meet in a batch.
-    2. `views`: what the pictures show.
-    3. `embeddings`: the projections of a pair of views, before their loss.
-    4. `loss`: the loss of a pair of views.
-    5. `after_step`: schedules and averages, once the weights are updated.
+    1. `sample`: which scenes meet in a batch, chosen by their factors before they are rendered.
+    2. `batch`: which pictures of a batch stay.
+    3. `views`: what the pictures show.
+    4. `head`: the projection of representations.
+    5. `embeddings`: the projections of a pair of views, before their loss.
+    6. `loss`: the loss of a pair of views.
+    7. `penalty`: what is added to the loss of the batch.
 
-    Not every method passes all of them: `Projected.hooks` names those that it does. Two remedies
-    cannot change the same one of the first four. A remedy may have weights of its own; they are
-    trained and stored with the method's. Its keyword-only parameters are its settings, as a
-    method's are. `suppression.testing.check_remedy` says whether the contract is kept.
+    `attach` comes before the first step, `before_step` and `after_step` around each: for weights
+    that depend on the method, for schedules and averages. Not every method passes all hooks:
+    `Projected.hooks` names those that it does. Two remedies cannot change the same one of the
+    seven. A remedy may have weights of its own; they are trained and stored with the method's.
+    Its keyword-only parameters are its settings, as a method's are.
+    `suppression.testing.check_remedy` says whether the contract is kept.
 
     Attributes:
         name: How the command line calls it.
         version: Part of a result's key; goes up when the same parameters give other numbers.
         needs: What a method must have, in words that follow "needs": for the message of `check`.
+        idle: Parameters of the method that have no effect beside the remedy.
 
     Example:
         >>> import torch
@@ -57,6 +98,34 @@ class Remedy(nn.Module):
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
     needs: ClassVar[str] = "a projection"
+    idle: ClassVar[tuple[str, ...]] = ()
+
+    def attach(self, method: Any) -> None:
+        """Make what depends on the method: its widths, its channels, its encoder.
+
+        Called once, when the remedy is composed with it. Random numbers are torch's global ones,
+        as for a method's weights.
+        """
+
+    def check_scenes(self, scenes: Scenes) -> None:
+        """ValueError where the scenes lack what the remedy needs; called before training."""
+
+    def sample(self, stream: Stream, n: int) -> Factors:
+        """Choose the scenes that meet in a batch, before they are rendered.
+
+        It must depend on the stream alone, so that a training can go on from any step.
+
+        Args:
+            stream: Where scenes come from.
+            n: How many are wanted.
+
+        Returns:
+            The factors of n scenes.
+        """
+        return stream.draw(n)
+
+    def before_step(self, method: Any) -> None:
+        """Set what follows from the remedy's state, before the method sees a batch."""
 
     def batch(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> tuple[Tensor, ...]:
         """Leave out or reorder pictures, the same ones in every view.
@@ -75,6 +144,13 @@ class Remedy(nn.Module):
     def views(self, x1: Tensor, x2: Tensor, y: Tensor, *local: Tensor) -> tuple[Tensor, ...]:
         """Change what the views show; arguments and what is returned are those of `batch`."""
         return x1, x2, y, *local
+
+    def head(self, h: Tensor, method: Any) -> Tensor:
+        """The projections (n, d) of representations (n, h_dim), in place of the method's head.
+
+        Probes of z see it, too.
+        """
+        return method.head(h)
 
     def embeddings(self, z1: Tensor, z2: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Change the projections (n, d) of a pair of views before their loss.
@@ -99,11 +175,21 @@ class Remedy(nn.Module):
         """
         return method.pair(z1, z2, y)
 
+    def penalty(self, x: Tensor, h: Tensor, z: Tensor) -> Tensor:
+        """What is added to the loss of a batch, a scalar.
+
+        Args:
+            x: The global views, the first ones before the second ones, (2n, c, s, s).
+            h: Their representations, (2n, h_dim).
+            z: Their projections, (2n, d).
+        """
+        return z.new_zeros(())
+
     def after_step(self, progress: float, method: Any) -> None:
         """Move schedules and averages on.
 
         A training that is resumed has the weights and buffers back, and nothing else: what is
-        set here must follow from `progress`, or be a buffer.
+        kept here must be a buffer, or `Clocked`'s progress.
 
         Args:
             progress: Share of the training that is done, in (0, 1].
@@ -112,7 +198,7 @@ class Remedy(nn.Module):
 
     @classmethod
     def changes(cls) -> tuple[str, ...]:
-        """The hooks that this remedy overrides, of batch, views, embeddings and loss."""
+        """The hooks that this remedy overrides, of `HOOKS`."""
         return tuple(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Remedy, hook))
 
     @classmethod
@@ -129,6 +215,27 @@ class Remedy(nn.Module):
             f"remedy {self.name} needs {self.needs}, which {name_of(method)} has not; "
             f"it goes with: {', '.join(going)}"
         )
+
+
+class Clocked(Remedy):
+    """A remedy that knows how much of the training is done, also after it was resumed.
+
+    Attributes:
+        progress: The share that was done before this step, in [0, 1].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress = 0.0
+
+    def after_step(self, progress: float, method: Any) -> None:
+        self.progress = progress
+
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor(self.progress, dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.progress = float(state)
 
 
 def name_of(method: Method) -> str:

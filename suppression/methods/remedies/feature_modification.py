@@ -7,12 +7,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from suppression.losses.contrastive import Scaling, positives
-from suppression.methods import Method
-from suppression.methods.remedies.base import Remedy, name_of
+from suppression.methods.remedies._nt_xent import OfNTXent
 from suppression.methods.simclr import SimCLR
 
 
-class IFM(Remedy):
+class IFM(OfNTXent):
     """Half the loss is NT-Xent, half is NT-Xent on pairs made harder in feature space.
 
     Each anchor's positive is moved away from it, and each negative towards it, by `epsilon` along
@@ -46,34 +45,12 @@ class IFM(Remedy):
     """
 
     name = "ifm"
-    needs = "NT-Xent of cosines at a temperature"
 
     def __init__(self, *, epsilon: float = 0.1) -> None:
         if not 0 <= epsilon <= 1:
             raise ValueError(f"epsilon = {epsilon} is not in 0 to 1, a difference of cosines")
         super().__init__()
         self.epsilon = epsilon
-
-    @classmethod
-    def goes_with(cls, kind: type[Method]) -> bool:
-        if not super().goes_with(kind):
-            return False
-        return issubclass(kind, SimCLR) and kind.pair is SimCLR.pair
-
-    def check(self, method: Method) -> None:
-        super().check(method)
-        if not isinstance(method, SimCLR):
-            return
-        if method.loss is not None:
-            raise ValueError(
-                f"remedy ifm needs {self.needs}; this {name_of(method)} has loss = "
-                f"{method.loss}: it goes with simclr without a loss of another kind"
-            )
-        if not method.norm:
-            raise ValueError(
-                f"remedy ifm needs {self.needs}; this {name_of(method)} compares inner products "
-                "(norm = off): it goes with simclr where norm is left on"
-            )
 
     def loss(self, z1: Tensor, z2: Tensor, y: Tensor, method: SimCLR) -> Tensor:
         hard = perturbed_nt_xent(
