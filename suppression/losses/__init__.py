@@ -17,17 +17,27 @@ tensor to call `backward()` on:
 
 from suppression.losses.contrastive import info_nce, nt_xent
 from suppression.losses.distribution import mean_logsumexp, sliced_wasserstein
+from suppression.losses.hyperspherical import dhel, kcl
+from suppression.losses.negatives import decoupled_nt_xent, hard_nt_xent
 from suppression.losses.pairwise import pairwise
 from suppression.losses.prototypes import sinkhorn, swapped
+from suppression.losses.sigmoid import sigmoid_loss
+from suppression.losses.spectral import spectral_contrastive
 from suppression.losses.supcon import sup_con
 
 __all__ = [
+    "decoupled_nt_xent",
+    "dhel",
+    "hard_nt_xent",
     "info_nce",
+    "kcl",
     "mean_logsumexp",
     "nt_xent",
     "pairwise",
+    "sigmoid_loss",
     "sinkhorn",
     "sliced_wasserstein",
+    "spectral_contrastive",
     "sup_con",
     "swapped",
 ]
