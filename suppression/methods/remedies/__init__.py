@@ -7,12 +7,36 @@ from collections.abc import Sequence
 from suppression.methods import Method
 from suppression.methods._projection import Projected
 from suppression.methods.remedies.base import HOOKS, Clocked, Remedy, Stream, name_of
+from suppression.methods.remedies.covariance import Covariance
+from suppression.methods.remedies.decoupled import DCL, DCLW
+from suppression.methods.remedies.directclr import DirectCLR
 from suppression.methods.remedies.feature_modification import IFM
+from suppression.methods.remedies.hard_negatives import HCL, Debiased
+from suppression.methods.remedies.head_weights import HeadWeights
+from suppression.methods.remedies.hyperspherical import DHEL, KCL
+from suppression.methods.remedies.reconstruction import LTD, Reconstruction
 from suppression.methods.remedies.shared_feature import SharedFeature
+from suppression.methods.remedies.sigmoid import SigLIP
+from suppression.methods.remedies.spectral import Spectral
+from suppression.methods.remedies.temperature import TemperatureSchedule
 
 REMEDIES: dict[str, type[Remedy]] = {
     "groups": SharedFeature,
     "ifm": IFM,
+    "dhel": DHEL,
+    "kcl": KCL,
+    "dcl": DCL,
+    "dclw": DCLW,
+    "hcl": HCL,
+    "debiased": Debiased,
+    "tau_schedule": TemperatureSchedule,
+    "head_weights": HeadWeights,
+    "directclr": DirectCLR,
+    "siglip": SigLIP,
+    "spectral": Spectral,
+    "covariance": Covariance,
+    "reconstruction": Reconstruction,
+    "ltd": LTD,
 }
 
 
@@ -65,13 +89,27 @@ not; it goes with: simclr, continued
 
 
 __all__ = [
+    "DCL",
+    "DCLW",
+    "DHEL",
+    "HCL",
     "HOOKS",
     "IFM",
+    "KCL",
+    "LTD",
     "REMEDIES",
     "Clocked",
+    "Covariance",
+    "Debiased",
+    "DirectCLR",
+    "HeadWeights",
+    "Reconstruction",
     "Remedy",
     "SharedFeature",
+    "SigLIP",
+    "Spectral",
     "Stream",
+    "TemperatureSchedule",
     "name_of",
     "with_remedies",
 ]

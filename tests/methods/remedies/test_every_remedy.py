@@ -12,11 +12,12 @@ from suppression.errors import UserError
 from suppression.execution.batches import load_pools, training_batches
 from suppression.experiment.builders import build_method
 from suppression.experiment.remedy_card import load_remedy_card, remedy_cards
-from suppression.experiment.schema import cell_parameters, schema
+from suppression.experiment.schema import schema
 from suppression.experiment.validation import check_cell
-from suppression.methods import METHODS
-from suppression.methods.remedies import REMEDIES
-from suppression.testing.methods import parameters_with_owner
+from suppression.methods import METHODS, SimCLR
+from suppression.methods.remedies import REMEDIES, with_remedies
+from suppression.models import ResNet
+from suppression.testing.methods import _build_method, parameters_with_owner
 from suppression.training.loop import Training, train
 
 CPU = torch.device("cpu")
@@ -109,20 +110,69 @@ def test_its_parameters_are_flags_columns_and_part_of_the_key(name, cell_of):
 def test_methods_that_it_does_not_go_with_are_refused_with_those_that_go(name, cell_with):
     cls = REMEDIES[name]
     going = [kind for kind in METHODS if cls.goes_with(METHODS[kind])]
-    for method in ("supervised", "autoencoder"):
-        assert method not in going
-        told = f"remedy {name} needs .*, which {method} has not; it goes with: {', '.join(going)}"
-        with pytest.raises(UserError, match=told):
-            build_method(cell_with(method).replace(remedy=name))
+    assert "supervised" not in going
+    for method in set(METHODS) - set(going):
+        told = f"remedy {name} needs .*, which {method} has not; it goes with: {', '.join(going)}$"
+        with pytest.raises(ValueError, match=told):
+            with_remedies(_build_method(METHODS[method]), [cls()])
+    with pytest.raises(UserError, match=f"remedy {name} needs .*, which supervised has not"):
+        build_method(cell_with("supervised").replace(remedy=name))
 
 
-@pytest.mark.parametrize("name", REMEDIES)
-def test_what_it_leaves_idle_is_a_parameter_of_a_method_and_changes_nothing(name, cell_of):
-    cls = REMEDIES[name]
-    cell = cell_of(name)
-    for parameter in cls.idle:
-        assert parameter in cell_parameters(cell.kind, cell.method)
+# Another value than the default, of what is idle beside a remedy and of a remedy's own.
+OTHER = {
+    "scaling": "repository",
+    "head": "linear",
+    "head_bn": "off",
+    "head_layers": 3,
+    "head_width": 24,
+    "z_dim": 8,
+    "tau": 0.7,
+    "b": -3.0,
+    "d0": 0.5,
+    "kappa": 1.1,
+    "decoder_width": 4,
+}
+SEEN_ELSEWHERE = ("group_by",)  # by what draws batches, not by the method
+
+
+def outcome(name, own=None, **parameters):
+    """The losses of three steps, and the encoder's weights after them."""
+    torch.manual_seed(0)
+    encoder = ResNet(width=4, stem=1, channels=1)
+    method = with_remedies(SimCLR(encoder, **parameters), [REMEDIES[name](**(own or {}))])
+    trained = [weight for weight in method.parameters() if weight.requires_grad]
+    losses = []
+    for step in range(3):
+        x1, x2 = torch.rand(2, 16, 1, 16, 16, generator=torch.Generator().manual_seed(step))
+        loss = method(x1, x2, torch.zeros(16, 10))
+        losses.append(loss.item())
+        gradients = torch.autograd.grad(loss, trained, allow_unused=True)
+        for weight, gradient in zip(trained, gradients, strict=True):
+            if gradient is not None:
+                weight.data.sub_(gradient, alpha=0.05)
+        method.after_step((step + 1) / 4)
+    return losses, encoder.conv1.weight.tolist()
+
+
+def with_simclr():
+    return [name for name, cls in REMEDIES.items() if cls.goes_with(SimCLR)]
+
+
+@pytest.mark.parametrize("name", with_simclr())
+def test_what_it_leaves_idle_changes_nothing_and_is_told(name, cell_with):
+    cell = cell_with("simclr").replace(remedy=name)
+    for parameter in REMEDIES[name].idle:
         assert cell.idle()[parameter] == f"remedy = {name}"
+        assert outcome(name, **{parameter: OTHER[parameter]}) == outcome(name)
+
+
+@pytest.mark.parametrize("name", with_simclr())
+def test_each_of_its_own_parameters_changes_something(name):
+    for parameter, (declared, _) in parameters_with_owner(REMEDIES[name]).items():
+        if parameter not in SEEN_ELSEWHERE:
+            other = OTHER.get(parameter) or declared.default * 0.5
+            assert outcome(name, {parameter: other}) != outcome(name), parameter
 
 
 @pytest.mark.parametrize("name", REMEDIES)
