@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from suppression.methods import Method
 from suppression.methods._projection import Projected
+from suppression.methods.remedies.adversarial_mask import AdversarialMask
 from suppression.methods.remedies.base import HOOKS, Clocked, Remedy, Stream, name_of
 from suppression.methods.remedies.covariance import Covariance
 from suppression.methods.remedies.decoupled import DCL, DCLW
@@ -19,6 +20,7 @@ from suppression.methods.remedies.shared_feature import SharedFeature
 from suppression.methods.remedies.sigmoid import SigLIP
 from suppression.methods.remedies.spectral import Spectral
 from suppression.methods.remedies.temperature import TemperatureSchedule
+from suppression.methods.remedies.viewmaker import Viewmaker
 
 REMEDIES: dict[str, type[Remedy]] = {
     "groups": SharedFeature,
@@ -37,6 +39,8 @@ REMEDIES: dict[str, type[Remedy]] = {
     "covariance": Covariance,
     "reconstruction": Reconstruction,
     "ltd": LTD,
+    "viewmaker": Viewmaker,
+    "adversarial_mask": AdversarialMask,
 }
 
 
@@ -98,6 +102,7 @@ __all__ = [
     "KCL",
     "LTD",
     "REMEDIES",
+    "AdversarialMask",
     "Clocked",
     "Covariance",
     "Debiased",
@@ -110,6 +115,7 @@ __all__ = [
     "Spectral",
     "Stream",
     "TemperatureSchedule",
+    "Viewmaker",
     "name_of",
     "with_remedies",
 ]

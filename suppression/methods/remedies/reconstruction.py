@@ -49,7 +49,7 @@ class Reconstruction(Remedy, Decoding):
     name = "reconstruction"
     needs = "an encoder with convolutions, and projections of two views"
 
-    def __init__(self, *, weight_rec: float = 1.0, decoder_width: int = 16) -> None:
+    def __init__(self, *, weight_rec: float = 1.0, decoder_width: int = 4) -> None:
         if not 0 <= weight_rec < math.inf:
             raise ValueError(f"weight_rec = {weight_rec}: a weight is 0 or more")
         check_decoder(decoder_width)
@@ -103,7 +103,7 @@ class LTD(Reconstruction):
 
     name = "ltd"
 
-    def __init__(self, *, eta: float = 0.2, decoder_width: int = 16) -> None:
+    def __init__(self, *, eta: float = 0.2, decoder_width: int = 4) -> None:
         if not 0 < eta < math.inf:
             raise ValueError(f"eta = {eta}: the share that may be left is above 0")
         super().__init__(decoder_width=decoder_width)

@@ -131,7 +131,10 @@ OTHER = {
     "b": -3.0,
     "d0": 0.5,
     "kappa": 1.1,
-    "decoder_width": 4,
+    "decoder_width": 8,
+    "viewmaker_width": 4,
+    "masks": 3,
+    "mask_width": 4,
 }
 SEEN_ELSEWHERE = ("group_by",)  # by what draws batches, not by the method
 

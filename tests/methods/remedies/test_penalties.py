@@ -68,7 +68,7 @@ def test_the_covariance_term_does_not_fall_with_the_length_of_projections():
 def test_reconstruction_is_the_autoencoders_loss_over_that_of_the_mean_picture():
     method = simclr(Reconstruction(weight_rec=2.5))
     (remedy,) = method.remedies
-    other = Autoencoder(method.encoder)
+    other = Autoencoder(method.encoder, decoder_width=4)
     own = {key: value for key, value in other.state_dict().items() if not key.startswith("encoder")}
     assert set(own) == set(remedy.state_dict())
     other.load_state_dict(remedy.state_dict(), strict=False)
