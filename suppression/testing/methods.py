@@ -12,10 +12,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
+from suppression.data import SOURCES, TwoDigits
 from suppression.errors import UserError, unknown
 from suppression.methods import METHODS, Method
 from suppression.methods._projection import Projected
-from suppression.methods.remedies import HOOKS, Remedy, with_remedies
+from suppression.methods.remedies import HOOKS, Remedy, Stream, with_remedies
 from suppression.models import ResNet
 
 CLASSES = 10
@@ -115,6 +116,7 @@ def check_remedy(cls: type[Remedy]) -> None:
 
     Looks at its members and signatures, then composes it with every method that it says it goes
     with, and checks these as `check_method` does; a method without a projection must be refused.
+    One that chooses the scenes of a batch must choose the same ones again.
 
     Args:
         cls: The class, derived from `suppression.methods.remedies.Remedy`.
@@ -142,6 +144,8 @@ def check_remedy(cls: type[Remedy]) -> None:
                 ) from refusal
 
         _check_training(f"{cls.__name__} on {name}", build, kind)
+        if "sample" in cls.changes():
+            _check_sample(cls.__name__, build)
     try:
         cls().check(_build_method(METHODS["supervised"]))
     except ValueError as refusal:
@@ -382,6 +386,29 @@ def _check_training(name: str, build: Callable[[], Method], cls: type[Method]) -
             f"{name}: its state_dict does not hold all of it: the loss was {before.item()}, and is "
             f"{after.item()} once the state is loaded into a new one"
         )
+
+
+def _check_sample(name: str, build: Callable[[], Method]) -> None:
+    """UserError unless a remedy chooses so many scenes, and the same ones for the same step."""
+    scenes = TwoDigits(canvas=SIDE, size1=5, size2=8)
+    pool = SOURCES["digits"](train=True)
+    found = []
+    for _ in range(2):
+        method: Any = build()
+        rng = torch.Generator().manual_seed(0)
+        drawn = method.remedies[0].sample(Stream(scenes, pool, rng, seed=0, step=3), BATCH)
+        found.append(drawn)
+        for factor, value in drawn.items():
+            if len(value) != BATCH:
+                raise UserError(
+                    f"{name}: sample gives {len(value)} of the factor {factor}, not {BATCH}"
+                )
+    for factor, value in found[0].items():
+        if not torch.equal(value, found[1][factor]):
+            raise UserError(
+                f"{name}: sample gives another {factor} at the second call; it may depend on the "
+                "stream alone, so that a training can go on from any step"
+            )
 
 
 def _has_gradient(weights: Iterable[Tensor]) -> bool:

@@ -233,6 +233,14 @@ BROKEN_REMEDIES = {
         _remedy(loss=lambda self, z1, z2, y, method: method.pair(z1, z2, y).detach()),
         "Toy on simclr: forward returns a loss without gradient",
     ),
+    "few scenes": (
+        _remedy(sample=lambda self, stream, n: stream.draw(n - 1)),
+        "sample gives 15 of the factor .*, not 16",
+    ),
+    "chance": (
+        _remedy(sample=lambda self, stream, n: stream.draw(n, torch.default_generator)),
+        "sample gives another .* at the second call",
+    ),
     "takes all": (_remedy(check=_takes_all), "check takes supervised, which has no projection"),
     "of two minds": (_remedy(check=_of_two_minds), "goes_with takes decoupled, check refuses it"),
     "silent": (_remedy(check=_silent), "refuses a method without naming those that go: no"),
