@@ -8,6 +8,7 @@ from suppression.methods import Method
 from suppression.methods._projection import Projected
 from suppression.methods.remedies.adversarial_mask import AdversarialMask
 from suppression.methods.remedies.base import HOOKS, Clocked, Remedy, Stream, name_of
+from suppression.methods.remedies.clusters import Clusters
 from suppression.methods.remedies.covariance import Covariance
 from suppression.methods.remedies.decoupled import DCL, DCLW
 from suppression.methods.remedies.directclr import DirectCLR
@@ -24,6 +25,7 @@ from suppression.methods.remedies.viewmaker import Viewmaker
 
 REMEDIES: dict[str, type[Remedy]] = {
     "groups": SharedFeature,
+    "clusters": Clusters,
     "ifm": IFM,
     "dhel": DHEL,
     "kcl": KCL,
@@ -104,6 +106,7 @@ __all__ = [
     "REMEDIES",
     "AdversarialMask",
     "Clocked",
+    "Clusters",
     "Covariance",
     "Debiased",
     "DirectCLR",

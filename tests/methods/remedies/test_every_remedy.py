@@ -57,7 +57,8 @@ class Memory:
 @pytest.mark.parametrize("name", REMEDIES)
 def test_a_step_is_finite_and_changes_the_encoder(name, cell_of, context):
     cell = cell_of(name)
-    check_cell(cell)
+    if not METHODS[cell.method].builds_on:
+        check_cell(cell)
     method = build_method(cell)
     before = copy.deepcopy(method.encoder.state_dict())
     method.train()
