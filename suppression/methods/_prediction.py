@@ -32,7 +32,7 @@ class Predicted(Projected):
         predictor_bn: Batch norms of the predictor, as `head_bn` of the head.
     """
 
-    hooks = ("sample", "batch", "views")
+    hooks = ("batch", "views")
     idle = Projected.idle | {
         "predictor": {
             "identity": ("predictor_layers", "predictor_width"),

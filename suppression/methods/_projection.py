@@ -21,8 +21,9 @@ class Projected(Method):
     DINO's bottleneck) and more.
 
     Remedies (`suppression.methods.remedies`) may change what a method does at the places named
-    in `hooks`. A subclass with a `forward` of its own calls `remedied_batch` first, sets `hooks`
-    to what it calls, and hands on `after_step`.
+    in `hooks`; `sample` is among them where pictures are compared with others of their batch. A
+    subclass with a `forward` of its own calls `remedied_batch` first, sets `hooks` to what it
+    calls, and hands on `after_step`.
 
     Args:
         encoder: The network to be trained.

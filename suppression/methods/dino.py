@@ -51,7 +51,7 @@ class DINO(Projected):
         >>> method.after_step(progress=0.5)
     """
 
-    hooks = ("sample", "batch", "views")
+    hooks = ("batch", "views")
     centre: Tensor
 
     def __init__(

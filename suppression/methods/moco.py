@@ -55,7 +55,7 @@ class MoCo(Projected):
         >>> method.after_step(progress=0.5)
     """
 
-    hooks = ("sample", "batch", "views")
+    hooks = ("batch", "views")
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ class SwAV(Projected):
         >>> method.after_step(progress=0.5)
     """
 
-    hooks = ("sample", "batch", "views")
+    hooks = ("batch", "views")
 
     def __init__(
         self,

@@ -88,6 +88,9 @@ not; it goes with: simclr, continued
     if isinstance(method, Projected):
         for remedy in remedies:
             remedy.attach(method)
+            for weight in method.parameters():
+                remedy.to(weight.device)
+                break
             if "head" in remedy.changes():
                 method.head.requires_grad_(False)  # it is not used any more
             method.remedies.append(remedy)

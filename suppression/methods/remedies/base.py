@@ -54,7 +54,8 @@ class Remedy(nn.Module):
     A remedy overrides one hook or several; each of them does nothing by default. Where a step
     passes them, in this order:
 
-    1. `sample`: which scenes meet in a batch, chosen by their factors before they are rendered.
+    1. `sample`: which scenes meet in a batch, chosen by their factors before they are rendered;
+       of methods that compare pictures with others of their batch.
     2. `batch`: which pictures of a batch stay.
     3. `views`: what the pictures show.
     4. `head`: the projection of representations.

@@ -49,5 +49,6 @@ class HeadWeights(Remedy):
         self.kappa = kappa
 
     def head(self, h: Tensor, method: Any) -> Tensor:
-        i = torch.arange(h.shape[1], device=h.device, dtype=h.dtype)
+        exact = torch.promote_types(h.dtype, torch.float32)  # h is in bf16 under autocast
+        i = torch.arange(h.shape[1], device=h.device, dtype=exact)
         return h * torch.exp(-math.log(self.kappa) * i)

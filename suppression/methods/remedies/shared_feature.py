@@ -44,6 +44,7 @@ class SharedFeature(Remedy):
     """
 
     name = "groups"
+    needs = "pictures that are compared with others of their batch"
 
     def __init__(self, *, group_by: tuple[str, ...] | None = None) -> None:
         super().__init__()

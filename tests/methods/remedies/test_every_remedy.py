@@ -74,6 +74,20 @@ def test_a_step_is_finite_and_changes_the_encoder(name, cell_of, context):
 
 
 @pytest.mark.parametrize("name", REMEDIES)
+def test_a_step_does_not_wait_for_the_device_and_runs_in_bf16(name, cell_of, context, no_host_sync):
+    cell = cell_of(name)
+    method = build_method(cell).train()
+    batch = training_batches(cell, load_pools(cell, context, CPU)[True], CPU, method)(0)
+    with no_host_sync():
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = method(*batch)
+        loss.backward()
+        method.after_step(0.5)
+    assert loss.dtype == torch.float32
+    assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("name", REMEDIES)
 def test_a_resumed_training_ends_in_the_same_bits(name, cell_of, context):
     cell = cell_of(name)
     pool = load_pools(cell, context, CPU)[True]

@@ -48,6 +48,12 @@ def test_weights_fall_by_kappa_from_one_coordinate_to_the_next():
         torch.testing.assert_close(z[:, i], expected, rtol=1e-9, atol=0)
 
 
+def test_weights_are_exact_also_where_h_is_in_bf16():
+    z = HeadWeights(kappa=1.01).head(torch.ones(1, 128, dtype=torch.bfloat16), None)
+    assert z.dtype == torch.float32
+    assert z[0, -1].item() == pytest.approx(1.01**-127, rel=1e-5)
+
+
 @pytest.mark.parametrize(("kappa", "last"), [(1.01, 0.28), (1.05, 0.002)])
 def test_the_last_weight_at_the_width_of_our_networks_is_that_of_the_card(kappa, last):
     z = HeadWeights(kappa=kappa).head(torch.ones(1, 128), None)

@@ -115,6 +115,16 @@ def test_scenes_that_lack_the_factor_or_have_groups_of_one_are_refused(scenes, g
         SharedFeature(group_by=given).check_scenes(scenes)
 
 
+@pytest.mark.parametrize("name", ["moco", "byol", "swav", "instdisc"])
+def test_negatives_from_elsewhere_or_none_are_refused_with_the_methods_that_go(name, cell_with):
+    told = (
+        f"remedy groups needs pictures that are compared with others of their batch, which {name} "
+        "has not; it goes with: simclr, cpc, "
+    )
+    with pytest.raises(UserError, match=told):
+        build_method(cell_with(name).replace(remedy="groups"))
+
+
 def test_a_cell_is_refused_before_it_is_trained(cell):
     with pytest.raises(UserError, match="has no feature 'colour'"):
         check_cell(cell.replace(remedy="groups", group_by=["colour"]))
