@@ -44,6 +44,15 @@ def check_decoder(width: int) -> None:
 
 
 def channels_of(encoder: nn.Module) -> int:
-    """How many channels the pictures have that an encoder takes."""
-    convolutions = [each for each in encoder.modules() if isinstance(each, nn.Conv2d)]
-    return convolutions[0].in_channels
+    """How many channels the pictures have that an encoder takes.
+
+    Raises:
+        ValueError: The encoder has no convolution, which would say it.
+    """
+    for each in encoder.modules():
+        if isinstance(each, nn.Conv2d):
+            return each.in_channels
+    raise ValueError(
+        f"{type(encoder).__name__} has no convolution, so it does not say how many channels its "
+        "pictures have; an encoder with one is wanted, such as ResNet(channels=1)"
+    )

@@ -13,10 +13,12 @@ from suppression.methods import Autoencoder, SimCLR
 from suppression.methods.remedies import (
     IFM,
     LTD,
+    AdversarialMask,
     Covariance,
     DirectCLR,
     Reconstruction,
     TemperatureSchedule,
+    Viewmaker,
     with_remedies,
 )
 from suppression.models import ResNet
@@ -152,6 +154,18 @@ def test_what_changes_different_things_is_combined_by_adding_up():
     harder = IFM(epsilon=0.2).loss(z1, z2, y, SimCLR(method.encoder, tau=1.0))
     term = Covariance(mu=2.0).penalty(None, None, torch.cat([z1, z2]))
     torch.testing.assert_close(found.detach(), harder + term)
+
+
+@pytest.mark.parametrize("remedy", [Reconstruction(), Viewmaker(), AdversarialMask()])
+def test_an_encoder_that_does_not_say_its_channels_is_refused(remedy):
+    class Flat(nn.Module):
+        h_dim = 4
+
+        def forward(self, x):
+            return x.flatten(1)
+
+    with pytest.raises(ValueError, match="Flat has no convolution, so it does not say how many"):
+        with_remedies(SimCLR(Flat()), [remedy])
 
 
 def test_two_remedies_that_add_a_penalty_are_refused():
