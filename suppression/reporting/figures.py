@@ -12,38 +12,59 @@ from typing import TYPE_CHECKING, Any
 from suppression.data.plain import plain_words
 from suppression.evaluation.probes import AXES, PROBES, switched_on
 from suppression.experiment.arms import Arm
-from suppression.experiment.plan import Plan
-from suppression.metrics.retention import incentive
+from suppression.reporting.axis import Axis, are_columns
 from suppression.reporting.heatmap import heatmap
 from suppression.reporting.numbers import NOT_CONVERGED
-from suppression.reporting.retention import halves
-from suppression.reporting.styles import Style, basis, styles
-from suppression.reporting.summary import (
-    Line,
-    Point,
-    Summary,
-    as_published,
-    published_at,
-    published_row,
+from suppression.reporting.panel import (
+    GUESS,
+    LEFT_TO_GAIN,
+    MARKER,
+    ONE_SEED,
+    PUBLISHED,
+    TWO_SEEDS,
+    UNCONVERGED,
+    draw_arm,
+    draw_incentive,
+    of_other_pictures,
+    published_points,
+    published_values,
 )
+from suppression.reporting.styles import (
+    FLOORS,
+    PAIRED,
+    PALETTE,
+    WITHOUT,
+    colours,
+    styles,
+    unpaired,
+)
+from suppression.reporting.summary import Line, Summary, as_published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-HEADROOM = 1.08
-THIN = 0.9
-OVER_INSTANCES = "over instances alone"  # of a drawn interval
-DODGE = 0.008  # of the axis, between neighbouring arms
-MOST_COLUMNS = 4
-MOST_COLOURS = 12
-LEFT_TO_GAIN = (0, (1, 1))  # a line of fine dots
-GUESS = (0, (1, 3))  # a line of sparse dots
-WIDEST = 16.4  # inches: so 13 points are 9 px where the figure is 830 px wide
-LETTERS = 7.6  # of 15 points in an inch of a panel
-INCHES_A_LETTER = 0.105  # of 13 points, about
-UNCONVERGED = "not converged"  # the id of a mark
+WIDTH = 8.3  # inches; a page shows 100 px of each
+ROW = 2.5  # inches that a row of panels is high
+MOST_COLUMNS = 3
+MOST_COLOURS = len(PALETTE) + len(FLOORS)  # more arms are drawn as fields
+INCHES_A_LETTER = 0.068  # of a panel's title
+INCHES_A_SMALL_LETTER = 0.058  # of the legend
+# A point is 1.39 px of a page; the smallest text has 9 px.
+FONTS: dict[str, Any] = {
+    "font.size": 7.5,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7.5,
+    "figure.titlesize": 10,
+}
+SVG: dict[str, Any] = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
 WITHOUT_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+# The place of the published values of other pictures, among the lines.
+ELSEWHERE = Line("published", "on other pictures")
+FEATURE_MARKERS = "x+12"
 
 Grid = list[list[Line | None]]
 
@@ -53,29 +74,32 @@ def figure(summary: Summary) -> Figure:
     """A panel a feature and kind of scenes; `heatmap` for a matrix, and for many arms.
 
     Error bars are the table's intervals, crosses the published values, vertical lines where
-    half is left.
+    half is left. Published values of other pictures have a panel of their own.
     """
+    import matplotlib
     from matplotlib.figure import Figure
 
-    recipe = summary.plan.recipe
-    title = f"{recipe.title} ({scale_text(summary)})"
-    colours = {basis(arm) for arm in summary.arms}
-    if recipe.matrix or len(colours) > MOST_COLOURS:
-        return heatmap(summary, title)
-    grid = arranged(panel_lines(summary))
-    width = min(max(6.5 * len(grid[0]), 10), WIDEST)
-    size = (width, 4.6 * len(grid) + 1.2)
-    made = Figure(figsize=size, layout="constrained")
-    axes = made.subplots(len(grid), len(grid[0]), squeeze=False, sharey=not recipe.panels)
-    drawn = draw_panels(axes, grid, summary)
-    handles, labels = legend(drawn, summary)
-    across = int(made.get_figwidth() / (0.9 + INCHES_A_LETTER * max(map(len, labels))))
-    columns = max(1, min(len(labels), 3, across))
-    made.legend(
-        handles, labels, loc="outside lower center", ncols=columns, fontsize=13, frameon=False
-    )
-    made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
+    title = f"{summary.plan.recipe.title} ({scale_text(summary)})"
+    with matplotlib.rc_context(FONTS):
+        if is_fields(summary):
+            return heatmap(summary, title, WIDTH)
+        grid = with_published(arranged(panel_lines(summary)), summary)
+        made = Figure(figsize=(WIDTH, ROW * len(grid)), layout="constrained")
+        axes = made.subplots(len(grid), len(grid[0]), squeeze=False)
+        drawn = draw_panels(axes, grid, summary)
+        handles, labels = legend(drawn, summary)
+        across = int(WIDTH / (0.6 + INCHES_A_SMALL_LETTER * max(map(len, labels))))
+        columns = max(1, min(len(labels), across))
+        made.set_figheight(ROW * len(grid) + 0.3 + 0.16 * math.ceil(len(labels) / columns))
+        place = "outside lower center"
+        made.legend(handles, labels, loc=place, ncols=columns, frameon=False)
+        made.suptitle(title)
     return made
+
+
+def is_fields(summary: Summary) -> bool:
+    """Whether a field is drawn for each arm and place, and no lines."""
+    return summary.plan.recipe.matrix or colours(summary.arms) > MOST_COLOURS
 
 
 def panel_lines(summary: Summary) -> list[Line]:
@@ -116,16 +140,43 @@ def arranged(shown: list[Line]) -> Grid:
     complete = all(line is not None for row in grid for line in row)
     if len(kinds) > 1 and complete:
         return grid
-    across = min(len(shown), MOST_COLUMNS if len(shown) > 6 else 3)
-    if len(shown) == 4:
-        across = 2
+    across = 2 if len(shown) == 4 else min(len(shown), MOST_COLUMNS)
     padded: list[Line | None] = [*shown, *[None] * (-len(shown) % across)]
     return [padded[i : i + across] for i in range(0, len(padded), across)]
+
+
+def with_published(grid: Grid, summary: Summary) -> Grid:
+    """The grid with a place for published values of other pictures, where there are any."""
+    if not elsewhere(summary):
+        return grid
+    if None in grid[-1]:
+        first = grid[-1].index(None)
+        return [*grid[:-1], [*grid[-1][:first], ELSEWHERE, *grid[-1][first + 1 :]]]
+    if len(grid) == 1 and len(grid[0]) < MOST_COLUMNS:
+        return [[*grid[0], ELSEWHERE]]
+    if len(grid) == 1 and len(grid[0]) == MOST_COLUMNS:
+        return [grid[0][:2], [grid[0][2], ELSEWHERE]]
+    return [*grid, [ELSEWHERE, *[None] * (len(grid[0]) - 1)]]
+
+
+def elsewhere(summary: Summary) -> list[tuple[Arm, Line, list[float]]]:
+    """The rows of a published table of other pictures that stand beside arms of ours."""
+    if not of_other_pictures(summary.plan):
+        return []
+    found = []
+    for line in panel_lines(summary):
+        for arm in summary.arms:
+            row = published_values(summary, arm, line)
+            if row is not None:
+                found.append((arm, line, row))
+    return found
 
 
 def draw_panels(axes: Any, grid: Grid, summary: Summary) -> list[Any]:
     """Draw a panel a line; the panels that are not empty."""
     look = styles(summary.plan.every_arm)
+    axis = Axis.of(summary)
+    letters = int(WIDTH / len(grid[0]) / INCHES_A_LETTER) - 6
     drawn = []
     for row, lines in zip(axes, grid, strict=True):
         left = None
@@ -134,20 +185,70 @@ def draw_panels(axes: Any, grid: Grid, summary: Summary) -> list[Any]:
                 ax.axis("off")
                 left = None
                 continue
-            for k, arm in enumerate(summary.arms):
-                shift = k - (len(summary.arms) - 1) / 2
-                draw_arm(ax, summary, arm, line, shift, look[arm.label])
-            decorate(ax, summary, line)
-            if left is None or left.of.label != line.of.label:
-                ax.set_ylabel(line.of.label, fontsize=14)
+            if line == ELSEWHERE:
+                draw_elsewhere(ax, summary, letters)
+            else:
+                for arm in summary.arms:
+                    draw_arm(ax, summary, axis, arm, line, look[arm.label])
+                decorate(ax, summary, axis, line, letters)
+            if left is None or line == ELSEWHERE or left.of.label != line.of.label:
+                ax.set_ylabel(fill(line.of.label, 34))
             left = line
             drawn.append(ax)
-    recipe = summary.plan.recipe
-    if not recipe.panels and not Line("", "", measure=recipe.measure).of.guess:
-        top = max(ax.dataLim.ymax for ax in drawn)
-        for ax in drawn:  # they share one axis, which reaches as far as the highest panel
-            ax.set_ylim(0, HEADROOM * max(top, 0) or 1)
+        set_heights(row, lines)
     return drawn
+
+
+def set_heights(row: Any, lines: list[Line | None]) -> None:
+    """Give panels of one row and one measure the same height, over all that they show."""
+    tops: dict[str, float] = {}
+    for ax, line in zip(row, lines, strict=True):
+        if line is not None and line != ELSEWHERE:
+            tops[line.of.label] = max(tops.get(line.of.label, 0), ax.dataLim.ymax)
+    for ax, line in zip(row, lines, strict=True):
+        if line is None or line == ELSEWHERE:
+            continue
+        if line.of.guess:
+            ax.set_ylim(-3, 104)  # a marker at either end is whole
+        else:
+            ax.set_ylim(0, 1.08 * tops[line.of.label] or 1)
+
+
+def draw_elsewhere(ax: Any, summary: Summary, letters: int) -> None:
+    """The published values of other pictures, along the published axis."""
+    published = summary.plan.recipe.published
+    if published is None:
+        return
+    look = styles(summary.plan.every_arm)
+    found = elsewhere(summary)
+    features = list(dict.fromkeys(line.feature for _, line, _ in found))
+    own = {x for i, x in enumerate(published.axis) if any(is_there(row[i]) for *_, row in found)}
+    places = [x for x in published.axis if x in own]
+    between = "none" if are_columns(summary.plan) else ":"
+    for k, (arm, line, row) in enumerate(found):
+        style = look[arm.label]
+        marker = FEATURE_MARKERS[features.index(line.feature) % len(FEATURE_MARKERS)]
+        shift = 0.5 * ((k + 0.5) / len(found) - 0.5)
+        told = [(x, value) for x, value in zip(published.axis, row, strict=True) if is_there(value)]
+        at = [places.index(x) + shift for x, _ in told]
+        values = [value for _, value in told]
+        line_ = {"linewidth": 0.8, "linestyle": between, "markersize": MARKER, "label": PUBLISHED}
+        ax.plot(at, values, color=style.colour, marker=marker, **line_)
+    ax.set_xlim(-0.5, len(places) - 0.5)
+    ticks = [x if isinstance(x, str) else f"{x:g}" for x in places]
+    ax.set_xticks(range(len(places)), ticks)
+    if not any(isinstance(x, str) for x in places):
+        ax.set_xlabel(fill(summary.plan.recipe.axis_label or summary.plan.recipe.axis, letters))
+    title = f"published, on ImageNet ({published.source.split(' (')[0].split(':')[0]})"
+    if len(features) > 1:
+        named = [f"{FEATURE_MARKERS[i % 4]} {name}" for i, name in enumerate(features)]
+        title += f"; {', '.join(named)}"
+    ax.set_title(fill(title, letters))
+    ax.grid(alpha=0.25)
+
+
+def is_there(value: float) -> bool:
+    return not math.isnan(value)
 
 
 def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
@@ -155,89 +256,85 @@ def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
     from matplotlib.lines import Line2D
 
     recipe, headline = summary.plan.recipe, summary.headline
-    look: dict[str, Any]
-    by_label: dict[str, Any] = {}
+    look = styles(summary.plan.every_arm)
+    there, marks = set(), set()
     for ax in drawn:  # an arm may not be asked in every panel
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            by_label[label] = handle
-    labels = [arm.label for arm in summary.arms if arm.label in by_label]
-    handles = [by_label[label] for label in labels]
+        there.update(ax.get_legend_handles_labels()[1])
+        marks.update(str(artist.get_label()) for artist in ax.lines)
+    handles: list[Any] = []
+    labels: list[str] = []
 
-    def add(label: str, **look: Any) -> None:
-        handles.append(Line2D([], [], color="black", **look))
-        labels.append(label)
+    def add(label: str, **more: Any) -> None:
+        if label not in labels:
+            handles.append(Line2D([], [], markersize=MARKER, **{"color": "black", **more}))
+            labels.append(label)
 
+    arms = [arm for arm in summary.arms if arm.label in there]
+    for arm in arms:
+        style = look[arm.label]
+        line = "-" if PAIRED in arm and style.line == WITHOUT else style.line
+        if are_columns(summary.plan):
+            line = "none"
+        text = unpaired(arm).label
+        add(text, color=style.colour, marker=style.marker, linestyle=line, linewidth=1.3)
+    for arm in arms:
+        if PAIRED in arm:
+            line = WITHOUT if arm.settings[PAIRED] == 0 else "-"
+            add(f"{PAIRED} {arm.settings[PAIRED]}", linestyle=line, linewidth=1.3)
     if Line("", "", measure=recipe.measure).of.guess:
         add("guessing", linestyle=GUESS, linewidth=1)
-    if any(has_published(ax) for ax in drawn):
+    if ONE_SEED in marks:
+        text = "one seed (line: 95 % over test pictures alone)"
+        add(text, marker="o", markerfacecolor="white", linestyle="none")
+    if TWO_SEEDS in marks:
+        add("two seeds, and their mean", marker=".", linestyle="none")
+    if PUBLISHED in marks:
         label = "published, in the arm's colour"
         if headline is not None and headline != as_published(summary.plan, headline):
             scenes = as_published(summary.plan, headline).scenes
             label = f"published ({scenes}), in the arm's colour"
-        add(label, marker="x", linestyle="none", markersize=8)
+        add(label, marker="x", linestyle="none")
     for probe in switched_on(summary.plan.probe):
         if probe.shown.panel_of and recipe.measure in probe.measures:
-            look = {"marker": "o", "markerfacecolor": "white", "linestyle": "--"}
-            add(probe.shown.legend, markersize=8, **look)
+            add(probe.shown.legend, marker="+", linestyle="--", linewidth=0.8)
     if any(text.get_gid() == UNCONVERGED for ax in drawn for text in ax.texts):
-        look = {"marker": f"${NOT_CONVERGED}$", "linestyle": "none", "markersize": 9}
-        add("a readout's fit had not converged", **look)
+        add("a readout's fit had not converged", marker=f"${NOT_CONVERGED}$", linestyle="none")
     if any(ax.patches for ax in drawn):
-        add("half is left; band: 95 % interval or bracket", linestyle="-.", linewidth=1.5)
-    if any(each.get_gid() == OVER_INSTANCES for ax in drawn for each in ax.lines):
-        add("interval over pictures alone, of one network", linestyle="-", linewidth=THIN)
+        add("half is left; band: 95 % interval or bracket", linestyle="-.", linewidth=1)
     if recipe.incentive:
-        add(
-            "left to gain for NT-Xent (closed form, right axis)",
-            linestyle=LEFT_TO_GAIN,
-            linewidth=1.5,
-        )
+        text = "left to gain for NT-Xent (closed form, right axis)"
+        add(text, linestyle=LEFT_TO_GAIN, linewidth=1)
     return handles, labels
 
 
-def has_published(ax: Any) -> bool:
-    return any("published" in str(artist.get_label()) for artist in ax.get_children())
-
-
-def decorate(ax: Any, summary: Summary, line: Line) -> None:
+def decorate(ax: Any, summary: Summary, axis: Axis, line: Line, letters: int) -> None:
     """Title, axes, the line of guessing, and why a place has no value."""
     plan, recipe = summary.plan, summary.plan.recipe
     known = known_level(summary, line)
     if not math.isnan(known):
         ax.axhline(known, color="black", linewidth=1, linestyle=GUESS)
-    ax.set_title(fill(panel_title(summary, line), letters(ax)), fontsize=15)
-    if line.of.guess:
-        ax.set_ylim(-2, 102)
-    else:
-        ax.set_ylim(0, HEADROOM * max(ax.dataLim.ymax, 0) or 1)
-    if recipe.axis_log:
+    ax.set_title(fill(panel_title(summary, line), letters))
+    if axis.is_log:
         ax.set_xscale("log", base=2)
-    places = [place(plan, x) for x in plan.axis]
-    words = [str(x) for x in plan.axis]
-    if has_published(ax) and "published_at" not in recipe.scale[plan.scale]:
-        for x in recipe.published.axis if recipe.published else []:
-            if isinstance(x, (int, float)) and x not in places:
-                places.append(x)
-                words.append(f"{x:g}")
-    ax.set_xticks(places, words)
-    ax.update_datalim([(x, 0) for x in places])  # those without a value, too
+    ticks = {axis.where[x]: text for x, text in axis.labels.items()}
+    if not of_other_pictures(plan):
+        for arm in summary.arms:
+            for x, _ in published_points(summary, arm, line):
+                ticks.setdefault(axis.where.get(x, x), f"{x:g}")
+    ax.set_xticks(list(ticks), list(ticks.values()))
+    places = [(x, 0) for x in axis.where.values()]  # those without a value, too
+    ax.update_datalim(places, updatey=False)
     ax.autoscale_view(scaley=False)
+    if are_columns(plan):
+        ax.set_xlim(-0.5, 1.5)
     ax.minorticks_off()
-    ax.tick_params(labelsize=13, labelbottom=True)
-    ax.set_xlabel(fill(recipe.axis_label or recipe.axis, letters(ax)), fontsize=14)
+    ax.tick_params(labelbottom=True)
+    label = recipe.axis_label or recipe.axis
+    ax.set_xlabel(fill(f"{label}{why_not_asked(summary, line)}", letters))
     ax.grid(alpha=0.25)
-    if recipe.axis not in AXES:
-        for x in plan.axis:
-            if not summary.asked_at(line, x):
-                tell_why(ax, plan, x)
     asked = recipe.retention[0] if recipe.incentive else None
     if asked and (line.feature, line.scenes) == (asked.feature, asked.scenes):
         draw_incentive(ax, plan)
-
-
-def letters(ax: Any) -> int:
-    """How many letters of a title fit above a panel."""
-    return int(LETTERS * ax.get_figure().get_figwidth() / ax.get_gridspec().ncols)
 
 
 def known_level(summary: Summary, line: Line) -> float:
@@ -256,158 +353,16 @@ def panel_title(summary: Summary, line: Line) -> str:
     return f"{line.feature}{layer}: {subject}{tag}"
 
 
-def tell_why(ax: Any, plan: Plan, x: Any) -> None:
-    """Why the feature is not asked for at this place."""
-    why = fill(plan.card.absent.removeprefix("n/a: ") or "not asked for", 16)
-    side = {plan.axis[0]: "left", plan.axis[-1]: "right"}.get(x, "center")
-    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-    at = place(plan, x)
-    ax.text(at, 50, why, ha=side, va="center", fontsize=13, color="#555555", bbox=behind, zorder=1)
-
-
-def place(plan: Plan, x: Any) -> float:
-    """Where x stands on the drawn axis: words stand one after another."""
-    return plan.axis.index(x) if isinstance(x, str) else x
-
-
-def moved(plan: Plan, x: Any, shift: float) -> float:
-    """A little beside x, or intervals at one place would hide each other."""
-    places = [place(plan, each) for each in plan.axis]
-    first, last = min(places), max(places)
-    if plan.recipe.axis_log:
-        return place(plan, x) * (last / first) ** (DODGE * shift)
-    return place(plan, x) + DODGE * (last - first) * shift
-
-
-def draw_arm(ax: Any, summary: Summary, arm: Arm, line: Line, shift: float, style: Style) -> None:
-    """The measured points with their intervals, the mlp readout, published values, half left."""
+def why_not_asked(summary: Summary, line: Line) -> str:
+    """At which places the feature is not asked for, and why: " (0: nothing can be hidden)"."""
     plan = summary.plan
-    look: dict[str, Any] = {"linestyle": style.line, "label": arm.label}
-    if not style.is_filled:
-        look["markerfacecolor"] = "white"
-    draw_points(ax, plan, summary.measured(arm, line), shift, style, look)
-    look = {"markerfacecolor": "white", "linestyle": "--", "alpha": 0.8}
-    for other in summary.lines:
-        beside = Line(line.feature, line.scenes, other.probe, line.measure, line.layer)
-        if other == beside and other.in_panel_of == line.probe:
-            draw_points(ax, plan, summary.measured(arm, other), shift, style, look)
-    draw_published(ax, summary, arm, line, shift, style)
-    for half in halves(summary, line, arm):
-        ax.axvspan(half.low, half.high, color=style.colour, alpha=0.12, linewidth=0)
-        if half.fitted:
-            ax.axvline(half.value, color=style.colour, linestyle="-.", linewidth=1.5)
-
-
-def draw_points(
-    ax: Any, plan: Plan, points: list[Point], shift: float, style: Style, look: dict[str, Any]
-) -> None:
-    if not points:
-        return
-    x = [moved(plan, point.x, shift) for point in points]
-    mean = [point.unit * point.mean for point in points]
-    bars = []
-    for point in points:
-        is_thin = point.interval == "instances"
-        bars.append((math.nan, math.nan) if is_thin else bar(point))
-    ax.errorbar(
-        x,
-        mean,
-        [[below for below, _ in bars], [above for _, above in bars]],
-        color=style.colour,
-        marker=style.marker,
-        linewidth=2,
-        markersize=8,
-        capsize=4,
-        **look,
-    )
-    for at, point in zip(x, points, strict=True):
-        if point.interval == "instances":  # thin, without caps: nothing is said of other seeds
-            (thin,) = ax.plot(
-                [at, at],
-                [point.unit * point.low, point.unit * point.high],
-                color=style.colour,
-                linewidth=THIN,
-                label="_interval",
-            )
-            thin.set_gid(OVER_INSTANCES)
-    mark_unconverged(ax, plan, points, shift)
-
-
-def mark_unconverged(ax: Any, plan: Plan, points: list[Point], shift: float) -> None:
-    """A mark beside values of which a fit had not converged."""
-    for point in points:
-        if not point.converged:
-            at = (moved(plan, point.x, shift), point.unit * point.mean)
-            mark = ax.annotate(
-                NOT_CONVERGED, at, xytext=(6, 2), textcoords="offset points", fontsize=16
-            )
-            mark.set_gid(UNCONVERGED)
-
-
-def bar(point: Point) -> tuple[float, float]:
-    """How far an error bar reaches below and above the mean; NaN where there is no interval."""
-    below, above = point.mean - point.low, point.high - point.mean
-    if math.isnan(below) or math.isnan(above):
-        return math.nan, math.nan
-    return max(0.0, point.unit * below), max(0.0, point.unit * above)
-
-
-def draw_published(
-    ax: Any, summary: Summary, arm: Arm, line: Line, shift: float, style: Style
-) -> None:
-    plan, published = summary.plan, summary.plan.recipe.published
-    is_headline = line == summary.headline
-    if published is None:
-        return
-    beside = Line(line.feature, line.scenes, published.probe, line.measure)
-    if is_headline:
-        beside = as_published(plan, line)
-    row = published_row(plan, arm, beside)
-    if row is None:
-        return
-    ours = {published_at(plan, x): x for x in plan.axis}
-    has_columns = "published_at" in plan.recipe.scale[plan.scale]
-    places, values = [], []
-    for at, value in zip(published.axis, row, strict=True):
-        x = ours.get(at, None if has_columns else at)
-        if x is not None and (x in plan.axis or not isinstance(x, str)):
-            places.append(moved(plan, x, shift))
-            values.append(value)
-    ax.plot(
-        places,
-        values,
-        color=style.colour,
-        marker="x",
-        linestyle="none",
-        markersize=8,
-        alpha=0.7,
-        label="_published",
-    )
-
-
-def draw_incentive(ax: Any, plan: Plan) -> None:
-    """The closed form of what is left to gain, for every temperature and batch of the arms."""
-    look = styles(plan.every_arm)
-    beside = ax.twinx()
-    top = max(plan.axis)
-    bits = [top * i / 100 for i in range(101)]
-    for arm in plan.every_arm:
-        if "tau" in arm:
-            batch = arm.get("batch", usual_batch(plan))
-            left = [incentive(b, batch=batch, tau=arm.settings["tau"]) for b in bits]
-            colour = look[arm.label].colour
-            beside.plot(bits, left, color=colour, linestyle=LEFT_TO_GAIN, linewidth=1.5)
-    beside.set_ylim(bottom=0)
-    beside.set_ylabel("left to gain, nats", fontsize=14)
-    beside.tick_params(labelsize=13)
-
-
-def usual_batch(plan: Plan) -> int | None:
-    """The batch of the first cell that has one."""
-    for cell in [*plan.cells, *plan.other_cells]:
-        if cell.training is not None:
-            return cell.training.batch
-    return None
+    if plan.recipe.axis in AXES:
+        return ""
+    places = [str(x) for x in plan.axis if not summary.asked_at(line, x)]
+    if not places:
+        return ""
+    why = plan.card.absent.removeprefix("n/a: ") or "not asked for"
+    return f" ({', '.join(places)}: {why})"
 
 
 def scale_text(summary: Summary) -> str:
@@ -434,36 +389,31 @@ def number_of_seeds(summary: Summary) -> str:
 
 
 def saved(made: Figure, kind: str) -> bytes:
-    """The figure as png, jpg, svg or pdf; equal rows give equal bytes."""
+    """The figure as png, jpg, svg or pdf; equal rows give equal bytes.
+
+    An SVG says in words what is drawn: its title, and what its panels and colours are.
+    """
     import matplotlib
 
     out = io.BytesIO()
-    told = in_words(made)
-    style: Any = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
-    with plain_words(), matplotlib.rc_context(style):
+    with plain_words(), matplotlib.rc_context(SVG):
         made.savefig(out, format=kind, dpi=110, metadata=WITHOUT_DATE.get(kind))
-    if kind != "svg":
-        return out.getvalue()
-    head, svg, rest = out.getvalue().partition(b"<svg ")
-    opening, end, drawing = rest.partition(b">\n")
-    return b"".join([head, svg, opening, end, told.encode(), drawing])
+    return with_words(out.getvalue(), made) if kind == "svg" else out.getvalue()
 
 
-def in_words(made: Figure) -> str:
-    """Title and description of an svg, for those who do not see it."""
-    title, panels = "", []
-    if made._suptitle is not None:  # type: ignore[attr-defined]
-        title = made._suptitle.get_text()  # type: ignore[attr-defined]
+def with_words(svg: bytes, made: Figure) -> bytes:
+    """The SVG with `<title>` and `<desc>` as its first elements, where readers look for them."""
+    panels = []
     for ax in made.axes:
-        about = " ".join(ax.get_title().split())
-        if about:
-            axes = [text for text in (ax.get_xlabel(), ax.get_ylabel()) if text]
-            panels.append(" ".join(f"{about} ({'; '.join(axes)})".split()))
-    lines = []
-    for each in made.legends:
-        lines += [text.get_text() for text in each.get_texts()]
-    told = f"Panels: {'. '.join(panels)}."
-    if lines:
-        told += f" Drawn: {'; '.join(lines)}."
-    told += " The numbers stand in the csv file of the same name."
-    return f" <title>{escape(title)}</title>\n <desc>{escape(told)}</desc>\n"
+        title = " ".join(ax.get_title().split())
+        along = " ".join(ax.get_xlabel().split())
+        measured = " ".join(ax.get_ylabel().split())
+        axes = " over ".join(text for text in (measured, along) if text)
+        panels.append(": ".join(text for text in (title, axes) if text))
+    labels = [text.get_text() for each in made.legends for text in each.get_texts()]
+    said = [text for text in panels if text]
+    title = made.get_suptitle() or (said or ["figure"])[0]
+    words = "; ".join(said) + (f". Legend: {'; '.join(labels)}" if labels else "")
+    added = f" <title>{escape(title)}</title>\n <desc>{escape(words or title)}</desc>\n"
+    start = svg.index(b">", svg.index(b"<svg")) + 1
+    return svg[:start] + b"\n" + added.encode() + svg[start:].lstrip(b"\n")

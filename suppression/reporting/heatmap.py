@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -9,88 +10,176 @@ from typing import TYPE_CHECKING, Any
 from suppression.experiment.arms import Arm
 from suppression.metrics.retention import MIN_POSITIONS
 from suppression.reporting import retention
-from suppression.reporting.numbers import NOT_CONVERGED, value_text
+from suppression.reporting.numbers import NOT_CONVERGED, told
 from suppression.reporting.summary import Line, Point, Summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDEST = 18.0  # inches
-LEGIBLE = 0.79  # points an inch of width: so text is 9 px where the figure is 830 px wide
 COLOURS = "cividis"  # made for colour-blind readers (Nunez et al. 2018)
+FIELD = 0.85  # inches that a field is wide, at least
+ROW = 0.34  # inches that a field of two lines is high
+INCHES_A_LETTER = 0.068  # of a panel's title
+LABELS = 1.4  # inches that the arms' names and the scale take
 
 
-def heatmap(summary: Summary, title: str) -> Figure:
-    """A panel a line, with the value written into each field.
+def heatmap(summary: Summary, title: str, width: float) -> Figure:
+    """A panel a line, with the value and the number of seeds written into each field.
 
-    Arms stand in the order of their mean over the axis, best first, or, in a matrix, of the
-    recipe. A matrix is dark at its least value and bright at its greatest. Beside each arm
-    stands where half is left, if the axis has places enough for a fit.
+    Arms stand in the order of their mean over the first panel's axis, best first, or, in a
+    matrix, in that of the recipe; one that is the same both ways is a triangle in the order of its
+    means. Colours go from chance to all that is possible, in a matrix to its greatest value.
+    Beside each arm stands where half is left, if the axis has places enough for a fit.
     """
     from matplotlib.figure import Figure
 
     plan = summary.plan
     shown = shown_lines(summary)
+    arms = in_order(summary, shown[0])
+    both_ways = operations(summary, shown[0])
     with_halves = bool(plan.recipe.retention) and len(plan.axis) >= MIN_POSITIONS
-    height = 0.42 * len(summary.arms) + 2.6
-    width = 1.75 * len(plan.axis) + 5.5
-    across = max(1, min(len(shown), int(WIDEST / width)))
-    down = -(-len(shown) // across)
-    made = Figure(figsize=(width * across, height * down), layout="constrained")
-    axes = made.subplots(down, across, squeeze=False).flatten()
-    for ax, line in zip(axes, shown, strict=False):
-        draw_panel(ax, summary, line, with_halves)
+    across = max(1, min(len(shown), int((width - LABELS) / (FIELD * len(plan.axis)))))
+    down = math.ceil(len(shown) / across)
+    height = ROW * len(both_ways or arms) + 1.7
+    made = Figure(figsize=(width, height * down + 0.2), layout="constrained")
+    axes = made.subplots(down, across, squeeze=False, sharey=True).flatten()
+    letters = int((width - LABELS) / across / INCHES_A_LETTER)
     for ax in axes[len(shown) :]:
         ax.axis("off")
-    made.suptitle(title, fontsize=min(17, 95 * made.get_figwidth() / len(title)))
+    for ax, line in zip(axes, shown, strict=False):
+        bottom, top = limits(summary, line, arms)
+        if both_ways:
+            draw_triangle(ax, summary, line, both_ways, (bottom, top))
+            order = "in the order of their means, best first"
+        else:
+            draw_panel(ax, summary, line, arms, with_halves, (bottom, top))
+            order = "" if plan.recipe.matrix else ordered_by(summary, shown[0])
+        layer = f", {line.layer_text}" if summary.several_layers and line.layer_text else ""
+        subject = f"{line.feature}{layer}: {summary.scenes_text(line.scenes)}; {line.of.label}"
+        if not all(point.converged for arm in arms for point in summary.measured(arm, line)):
+            subject += f"; {NOT_CONVERGED} a readout's fit had not converged"
+        ax.set_title(fill(f"{subject}{'; ' * bool(order)}{order}", letters) + "\n")
+        draw_scale(made, ax, line, (bottom, top), floors(summary, line) if both_ways else [])
+    made.suptitle(title)
     return made
 
 
-def legible(ax: Any, points: float) -> float:
-    """The size of text, larger where the figure is so wide that it would be too small."""
-    return max(points, LEGIBLE * ax.get_figure().get_figwidth())
+def ordered_by(summary: Summary, line: Line) -> str:
+    of = f" of '{line.scenes}'" if len(shown_lines(summary)) > 1 else ""
+    return f"arms by the mean over the axis{of}, best first"
 
 
 def shown_lines(summary: Summary) -> list[Line]:
-    """The lines whose retention the recipe asks for; all of its measure where it asks for none."""
+    """The lines whose retention the recipe asks for, each also with all visible.
+
+    All of the recipe's measure where it asks for none.
+    """
     recipe = summary.plan.recipe
-    asked = [retention.line_of(summary, each) for each in recipe.retention]
+    asked = []
+    for each in recipe.retention:
+        line = retention.line_of(summary, each)
+        asked += [line, dataclasses.replace(line, scenes="together")]
     of_measure = []
     for line in summary.lines:
         if line.measure == recipe.measure and line.in_panel_of is None:
             of_measure.append(line)
-    return asked or of_measure
+    return [line for line in dict.fromkeys(asked) if line in summary.lines] or of_measure
 
 
-def draw_panel(ax: Any, summary: Summary, line: Line, with_halves: bool) -> None:
+def operations(summary: Summary, line: Line) -> list[Any]:
+    """The places of a matrix that is the same both ways, in the order of their means.
+
+    Empty where it is none: its arms have to be the axis's places in another parameter.
+    """
     plan = summary.plan
-    arms = in_order(summary, line)
-    rows = [summary.along(arm, line) for arm in arms]
-    bottom, top = limits(summary, line, rows)
-    for i, points in enumerate(rows):
-        for j, point in enumerate(points):
-            if point.n:
-                shade = (point.mean - bottom) / (top - bottom) if top > bottom else 0.0
-                draw_field(ax, i, j, point, shade)
+    arms = {row_name(summary, arm): arm for arm in summary.arms if not arm.is_floor}
+    if not plan.recipe.matrix or set(arms) != {str(x) for x in plan.axis}:
+        return []
+    means = {}
+    for x in plan.axis:
+        points = summary.along(arms[str(x)], line)
+        for y, point in zip(plan.axis, points, strict=True):
+            if summary.point(arms[str(y)], line, x).by_seed != point.by_seed:
+                return []
+        means[x] = mean_over_axis([point for point in points if point.n])
+    return sorted(plan.axis, key=lambda x: -means[x])
+
+
+def row_name(summary: Summary, arm: Arm) -> str:
+    """The value that sets an arm of a matrix apart; its label where several do."""
+    own = [value for name, value in arm.settings.items() if name != "method"]
+    return str(own[0]) if len(own) == 1 else arm.label
+
+
+def draw_triangle(
+    ax: Any, summary: Summary, line: Line, places: list[Any], ends: tuple[float, float]
+) -> None:
+    """Each pair once, and on the diagonal each place by itself."""
+    arms = {row_name(summary, arm): arm for arm in summary.arms}
+    for i, one in enumerate(places):
+        for j, other in enumerate(places[: i + 1]):
+            draw_field(ax, i, j, summary.point(arms[str(one)], line, other), ends)
+    frame(ax, summary, places, [str(x) for x in places], len(places))
+
+
+def draw_panel(
+    ax: Any,
+    summary: Summary,
+    line: Line,
+    arms: list[Arm],
+    with_halves: bool,
+    ends: tuple[float, float],
+) -> None:
+    plan = summary.plan
+    for i, arm in enumerate(arms):
+        for j, point in enumerate(summary.along(arm, line)):
+            draw_field(ax, i, j, point, ends)
         if with_halves:
-            text = half_text(summary, line, arms[i])
-            ax.text(len(plan.axis) - 0.4, i, text, ha="left", va="center", fontsize=legible(ax, 12))
-    ax.set_xlim(-0.5, len(plan.axis) + 1.3 * with_halves - 0.5)
-    ax.set_ylim(len(arms) - 0.5, -0.5)
-    ax.set_xticks(range(len(plan.axis)), [str(x) for x in plan.axis])
-    ax.set_yticks(range(len(arms)), [arm.label for arm in arms])
-    ax.tick_params(labelsize=legible(ax, 13), length=0)
+            text = half_text(summary, line, arm)
+            ax.text(len(plan.axis) - 0.4, i, text, ha="left", va="center")
+    if with_halves:
+        ax.text(len(plan.axis) - 0.4, -0.75, "half is left at", ha="left", va="center")
+    frame(ax, summary, plan.axis, [arm.label for arm in arms], len(plan.axis) + with_halves)
+
+
+def frame(ax: Any, summary: Summary, places: list[Any], rows: list[str], width: int) -> None:
+    """Names beside the fields, and no lines around them."""
+    ax.set_xlim(-0.5, width - 0.5)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xticks(range(len(places)), [str(x) for x in places])
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
     for edge in ax.spines.values():
         edge.set_visible(False)
-    ax.set_xlabel(plan.recipe.axis_label or plan.recipe.axis, fontsize=legible(ax, 14))
-    if with_halves:
-        x = len(plan.axis) - 0.4
-        ax.text(x, -0.75, "half is left at", fontsize=legible(ax, 13), ha="left", va="center")
-    layer = f", {line.layer_text}" if summary.several_layers and line.layer_text else ""
-    subject = f"{line.feature}{layer}: {summary.scenes_text(line.scenes)}; {line.of.label}"
-    if not all(point.converged for points in rows for point in points):
-        subject += f"; {NOT_CONVERGED} a readout's fit had not converged"
-    ax.set_title(fill(subject, 80) + "\n", fontsize=legible(ax, 14))
+    ax.set_xlabel(summary.plan.recipe.axis_label or summary.plan.recipe.axis)
+
+
+def draw_scale(
+    made: Figure, ax: Any, line: Line, ends: tuple[float, float], marks: list[tuple[str, Point]]
+) -> None:
+    """What the colours mean, from chance on, with the floors that stand in no field."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    unit = 100 if line.of.percent else 1
+    colours = ScalarMappable(Normalize(unit * ends[0], unit * ends[1]), COLOURS)
+    bar = made.colorbar(colours, ax=ax, location="bottom", shrink=0.7, aspect=40, pad=0.02)
+    bar.set_label(f"{line.of.label}, from {'chance' if line.of.guess else 0} on")
+    bar.outline.set_visible(False)
+    for name, point in marks:
+        at = point.unit * point.mean
+        bar.ax.plot([at], [1.35], marker="v", color="black", markersize=4, clip_on=False)
+        bar.ax.text(at, 1.9, f"{name} {point_text(point)}", ha="center", va="bottom", clip_on=False)
+
+
+def floors(summary: Summary, line: Line) -> list[tuple[str, Point]]:
+    """The arms that learned nothing, which are the same at all places, with their first points."""
+    found = []
+    for arm in summary.arms:
+        points = summary.measured(arm, line)
+        if arm.is_floor and points:
+            found.append((arm.label, points[0]))
+    return found
 
 
 def in_order(summary: Summary, line: Line) -> list[Arm]:
@@ -105,26 +194,40 @@ def mean_over_axis(points: list[Point]) -> float:
     return sum(point.mean for point in points) / len(points)
 
 
-def limits(summary: Summary, line: Line, rows: list[list[Point]]) -> tuple[float, float]:
-    """The values that are darkest and brightest."""
+def limits(summary: Summary, line: Line, arms: list[Arm]) -> tuple[float, float]:
+    """The values that are darkest and brightest: chance, and the greatest that there is."""
     values = []
-    for points in rows:
-        values += [point.mean for point in points if point.n]
-    if summary.plan.recipe.matrix:
-        return min(values), max(values)
-    return 0.0, 1.0 if line.of.percent else max(values)
+    for arm in arms:
+        values += [point.mean for point in summary.measured(arm, line)]
+    chance = summary.guess(line.feature, line.probe, line.measure) if line.of.guess else 0.0
+    bottom = 0.0 if math.isnan(chance) else chance
+    is_share = line.of.percent and not summary.plan.recipe.matrix
+    return bottom, 1.0 if is_share else max(values)
 
 
-def draw_field(ax: Any, i: int, j: int, point: Point, shade: float) -> None:
+def draw_field(ax: Any, i: int, j: int, point: Point, ends: tuple[float, float]) -> None:
+    """A field in the colour of its mean, with the number and how many seeds it is of."""
     from matplotlib import colormaps
 
-    colour = colormaps[COLOURS](shade)
-    ax.fill_between([j - 0.5, j + 0.5], i - 0.5, i + 0.5, color=colour, linewidth=0)
-    percent = point.line.of.percent
-    text = value_text(point.mean, point.low, point.high, percent=percent)
-    text += "" if point.converged else NOT_CONVERGED
+    if not point.n:
+        if point.status == "not applicable":
+            ax.text(j, i, "n/a", ha="center", va="center", color="#595959")
+        return
+    bottom, top = ends
+    shade = min(max((point.mean - bottom) / (top - bottom), 0), 1) if top > bottom else 0.0
+    ax.fill_between(
+        [j - 0.5, j + 0.5], i - 0.5, i + 0.5, color=colormaps[COLOURS](shade), linewidth=0
+    )
     ink = "black" if shade > 0.5 else "white"
-    ax.text(j, i, text, ha="center", va="center", fontsize=legible(ax, 12), color=ink)
+    seeds = f"{point.n} seed{'s' * (point.n > 1)}"
+    ax.text(j, i, f"{point_text(point)}\n{seeds}", ha="center", va="center", color=ink)
+
+
+def point_text(point: Point) -> str:
+    """A point's mean and interval as in the tables."""
+    bounds = point.low, point.high, point.interval
+    text = told(point.mean, *bounds, point.values, percent=point.line.of.percent)
+    return text if point.converged else text + NOT_CONVERGED
 
 
 def half_text(summary: Summary, line: Line, arm: Arm) -> str:

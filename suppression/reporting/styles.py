@@ -1,87 +1,111 @@
-"""How arms are drawn: an arm looks the same in every figure, and neighbours can be told apart.
-
-Colours have a contrast of 3 or more on white (WCAG's for graphics), and those that stand side by
-side differ for deuteranopes, too; markers and lines differ besides. Both are tested.
-"""
+"""The look of arms: one colour by what an arm is, the same in every figure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from suppression.experiment.arms import Arm
+from suppression.experiment.arms import COMPETITOR, Arm
 
 
 class Style(NamedTuple):
-    """A colour, a marker, a line, and whether markers are filled."""
-
     colour: str
     marker: str
     line: str
-    is_filled: bool = True
 
 
-GREEN, VERMILION, BLUE = "#009E73", "#D55E00", "#0072B2"  # Okabe and Ito's
-BROWN, PURPLE, VIOLET, BLACK = "#7A3B00", "#B8578F", "#5B3FA0", "#000000"
-SKY = "#3A91C9"  # theirs, but darker: on white it had a contrast of 2
-GREY, LIGHT_GREY = "#555555", "#8A8A8A"
-
-# By what an arm is, whichever recipe it stands in.
-FIXED = {
-    "supervised": Style(BLUE, "s", "-"),
-    "untrained": Style(GREY, "^", ":"),
-    "random_features": Style(LIGHT_GREY, ">", ":"),
-    "pixels": Style(BLACK, ".", ":"),
-    "simclr": Style(GREEN, "v", "-"),
-    "simclr, tau 0.2": Style(GREEN, "v", "-"),
-    "simclr, tau 0.1": Style(BROWN, "D", "-"),
-    "simclr, tau 0.05": Style(VERMILION, "o", "-"),
-    "byol": Style(PURPLE, "P", "-"),
-    "supcon": Style(SKY, "X", "-"),
+# Each pair is 20 or more apart in CIE L*a*b* as deuteranopes see it (Machado et al. 2009), and each
+# has a contrast of 3 or more on white. Markers differ, too.
+FLOORS = {
+    "untrained": Style("#767676", "^", ":"),
+    "random_features": Style("#000000", ">", ":"),
+    "pixels": Style("#3B3B3B", "s", ":"),
 }
-# Of all others, in this order; then the same with other markers, dashed.
-OTHERS = [
-    Style(VERMILION, "o", "-"),
-    Style(VIOLET, "d", "-"),
-    Style(PURPLE, "P", "-"),
-    Style(BLACK, "*", "-"),
-    Style(SKY, "X", "-"),
-    Style(GREEN, "v", "-"),
-    Style(BROWN, "D", "-"),
-]
-DASHED = [
-    style._replace(marker=marker, line="--")
-    for style, marker in zip(OTHERS, "phH8<>^", strict=True)
-]
+BLUE = Style("#0072B2", "s", "-")
+VERMILION = Style("#D55E00", "o", "-")
+PURPLE = Style("#702070", "v", "-")
+GREEN = Style("#304000", "D", "-")
+LAVENDER = Style("#8F80FF", "P", "-")
+PINK = Style("#EF50CF", "X", "-")
+ROSE = Style("#FF5080", "d", "-")
+INDIGO = Style("#20309F", "p", "-")
+BROWN = Style("#9F6030", "h", "-")
+# In the order in which arms that set more take them; those that have a meaning come last.
+PALETTE = (PINK, INDIGO, BROWN, LAVENDER, ROSE, PURPLE, GREEN, VERMILION, BLUE)
+BY_TAU = {0.2: VERMILION, 0.1: PURPLE, 0.05: GREEN}
+
+# By method and temperature; None is the method as it is by default.
+KNOWN: dict[tuple[str, float | None], Style] = {
+    **{("simclr", tau): style for tau, style in BY_TAU.items()},
+    **{("randbit", tau): style for tau, style in BY_TAU.items()},
+    **{("continued", tau): style for tau, style in BY_TAU.items()},
+    ("simclr", None): VERMILION,  # its default is 0.2
+    ("supervised", None): BLUE,
+    ("byol", None): LAVENDER,
+    ("swav", None): PINK,
+    ("simsiam", None): ROSE,
+    ("supcon", None): INDIGO,
+}
+# By label, arms that set more and stand in several recipes.
+IN_SEVERAL = {"finetune, start untrained, tune linear, lr 0.1": BROWN}
+PAIRED = "bits"  # arms that differ in it alone are one colour, with bits and without
+WITHOUT = "--"  # the line of an arm without bits
+REDRAWN = Style("", "*", "-.")  # of a control, in the colour of what it is the control of
 
 
 def styles(arms: Iterable[Arm]) -> dict[str, Style]:
-    """The look of each arm by its label; the same whichever of them are asked for.
+    """The look of each arm by its label.
 
-    A control has the colour of what it is a control of, and an arm beside bits that of the same
-    arm without: its line is dashed, its markers are hollow.
+    A plain arm's follows from its method and temperature. One that sets more has the first colours
+    that no plain arm of the figure has, in the order of labels.
     """
-    ordered = sorted(arms, key=lambda arm: arm.label)
-    taken = {FIXED[basis(arm)] for arm in ordered if basis(arm) in FIXED}
-    colours = {style.colour for style in taken}
-    free = [style for style in OTHERS if style.colour not in colours]
-    rest = [style for style in OTHERS + DASHED if style not in free and style not in taken]
-    others = iter((free + rest) * (len(ordered) + 1))
-    by_basis: dict[str, Style] = {}
-    found: dict[str, Style] = {}
-    for arm in ordered:
-        if basis(arm) not in by_basis:
-            by_basis[basis(arm)] = FIXED.get(basis(arm)) or next(others)
-        style = by_basis[basis(arm)]
-        if arm.shared != arm:
-            style = style._replace(marker="*", line="-.")
-        if arm.get("bits"):
-            style = style._replace(line="--", is_filled=False)
-        found[arm.label] = style
-    return found
+    arms = list(arms)
+    kinds = {kind.label: kind for kind in map(identity, arms)}
+    found = {label: plain_style(kind) for label, kind in kinds.items()}
+    taken = [style.colour for style in found.values() if style is not None]
+    free = [style for style in PALETTE if style.colour not in taken] or list(PALETTE)
+    apart = sorted(label for label, style in found.items() if style is None)
+    for i, label in enumerate(apart):
+        found[label] = free[i % len(free)]
+    look = {}
+    for arm in arms:
+        style = found[identity(arm).label]
+        assert style is not None
+        look[arm.label] = in_condition(arm, style)
+    return look
 
 
-def basis(arm: Arm) -> str:
-    """What decides an arm's colour: its label without the competitor's state and bits."""
-    settings = {name: value for name, value in arm.shared.settings.items() if name != "bits"}
-    return Arm(settings).label
+def identity(arm: Arm) -> Arm:
+    """The arm without what stands beside it: its bits, or the competitor redrawn."""
+    apart = {PAIRED, *COMPETITOR}
+    return Arm({name: value for name, value in arm.settings.items() if name not in apart})
+
+
+def colours(arms: Iterable[Arm]) -> int:
+    """How many colours these arms need."""
+    return len({identity(arm).label for arm in arms})
+
+
+def plain_style(arm: Arm) -> Style | None:
+    """What an arm's method and temperature say; None where it sets more, or is not known."""
+    told = {name for name, value in arm.settings.items() if value is not None}
+    if arm.method in FLOORS:
+        style = FLOORS[arm.method]
+        return style._replace(marker="<", line="--") if len(told) > 1 else style
+    if told <= {"method", "tau"}:
+        return KNOWN.get((arm.method, arm.get("tau")))
+    return IN_SEVERAL.get(arm.label)
+
+
+def in_condition(arm: Arm, style: Style) -> Style:
+    """The style of an identity for one of its arms."""
+    if arm.shared.label != arm.label:
+        return style._replace(marker=REDRAWN.marker, line=REDRAWN.line)
+    if arm.get(PAIRED) == 0:
+        return style._replace(line=WITHOUT)
+    return style._replace(line="-") if PAIRED in arm else style
+
+
+def unpaired(arm: Arm) -> Arm:
+    """The arm without its bits, as a legend names both of a pair."""
+    return Arm({name: value for name, value in arm.settings.items() if name != PAIRED})

@@ -184,7 +184,7 @@ def test_a_page_has_the_arms_that_were_measured(competing, by_size):
 
 
 def panels(made):
-    return {ax.get_title(): ax for ax in made.axes if ax.get_title()}
+    return {" ".join(ax.get_title().split()): ax for ax in made.axes if ax.get_title()}
 
 
 FIRST = "first: both digits visible, named"
@@ -221,12 +221,10 @@ def test_published_crosses_stand_in_the_panel_of_the_claim_though_they_are_of_di
     assert crosses(drawn[SECOND]) == []
 
 
-def markers(ax, label):
-    """Places, heights and fill of an arm's points, by whether they are named in the legend."""
-    (own,) = [each for each in ax.containers if each.get_label() == label]
-    look = looks(own)
-    same = [each.lines[0] for each in ax.containers if looks(each) == look]
-    return {line.get_markerfacecolor(): line.get_xydata() for line in same}
+def plus_signs(ax, own):
+    """The lines of a probe that stands beside, in an arm's colour."""
+    lines = [each.lines[0] for each in ax.containers]
+    return [each for each in lines if (each.get_color(), each.get_marker()) == (looks(own)[0], "+")]
 
 
 def looks(container):
@@ -246,18 +244,21 @@ def test_a_control_has_the_colour_of_its_arm_and_another_marker(summary):
 
 
 @pytest.mark.parametrize("label", NAMED)
-def test_statistics_anew_are_hollow_in_the_panel_of_digits_alone_and_nowhere_else(summary, label):
+def test_statistics_anew_are_plus_signs_in_the_panel_of_digits_alone_and_nowhere_else(
+    summary, label
+):
     drawn = panels(figure(summary))
-    found = markers(drawn[BY_ITSELF], label)
-    hollow = found.pop("white")
-    (filled,) = found.values()
-    assert hollow[:, 1] == pytest.approx([100 * value for value in ANEW[label].values()])
+    (own,) = [each for each in drawn[BY_ITSELF].containers if each.get_label() == label]
+    filled = own.lines[0].get_xydata()
     assert filled[:, 1] == pytest.approx([100 * value for value in ALONE[label].values()])
-    assert hollow[:, 0] == pytest.approx(list(NAMED[label]), abs=0.2)
+    wanted = [100 * value for value in ANEW[label].values()]
+    beside = [line.get_xydata() for line in plus_signs(drawn[BY_ITSELF], own)]
+    (anew,) = [each for each in beside if each[:, 1] == pytest.approx(wanted)]
+    assert anew[:, 0] == pytest.approx(list(NAMED[label]), abs=0.3)
     for title in (FIRST, SECOND):
-        assert "white" not in markers(drawn[title], label)
-    named = markers(drawn[FIRST], label)
-    (points,) = named.values()
+        assert plus_signs(drawn[title], own) == []
+    (named,) = [each for each in drawn[FIRST].containers if each.get_label() == label]
+    points = named.lines[0].get_xydata()
     assert points[:, 1] == pytest.approx([100 * value for value in NAMED[label].values()])
 
 

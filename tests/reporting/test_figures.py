@@ -6,7 +6,8 @@ import pytest
 
 from suppression.experiment.plan import make_plan
 from suppression.metrics.retention import incentive
-from suppression.reporting.figures import figure, styles
+from suppression.reporting.figures import figure
+from suppression.reporting.styles import styles
 from suppression.reporting.summary import summarise
 from suppression.reporting.tables import layout
 
@@ -50,7 +51,7 @@ def test_a_recipe_may_have_panels_for_other_measures_in_their_own_units(row_of):
     drawn = {}
     for ax in figure(summarise(planned, rows)).axes:
         if ax.get_ylabel():
-            values = drawn.setdefault(ax.get_ylabel(), set())
+            values = drawn.setdefault(" ".join(ax.get_ylabel().split()), set())
             for container in ax.containers:
                 values.update(y for _, y in container.lines[0].get_xydata())
     assert drawn["std of normalised outputs times sqrt(d)"] == {0.25}
@@ -108,9 +109,6 @@ def test_an_arm_looks_the_same_whichever_arms_were_asked_for():
     some = make_plan("random_bits", pins={"method": ["simclr"], "tau": ["0.2"]}).every_arm
     look = styles(every)
     assert {label: look[label] for label in styles(some)} == styles(some)
-    many = make_plan("who_suppresses").every_arm
-    first = list(styles(many).values())[:12]
-    assert len(set(first)) == len(first)
 
 
 def test_more_arms_than_colours_are_drawn_as_fields_with_their_values_written_in(row_of):
@@ -119,12 +117,12 @@ def test_more_arms_than_colours_are_drawn_as_fields_with_their_values_written_in
     for i, cell in enumerate(plan.cells):
         value = 0.9 - i / 200 if cell.parameters["bits"] < 6 else 0.15 + i / 1000
         rows.append(row_of(cell, value, low=value - 0.1, high=value + 0.1))
-    (panel,) = figure(summarise(plan, rows)).axes
+    panel, _ = figure(summarise(plan, rows)).axes
     written = [text.get_text() for text in panel.texts]
     assert len([text for text in written if "[" in text]) >= len(plan.cells)
     row = next(row for row in rows if row["method"] == "byol" and row["bits"] == 4)
     low, high = 100 * row["low"], 100 * row["high"]
-    assert f"{100 * row['accuracy']:.1f} [{low:.0f}, {high:.0f}]" in written
+    assert f"{100 * row['accuracy']:.1f} [{low:.0f}, {high:.0f}]†\n1 seed" in written
     order = [label.get_text() for label in panel.get_yticklabels()]
     sums = dict.fromkeys(order, 0.0)
     for row in rows:
@@ -133,19 +131,114 @@ def test_more_arms_than_colours_are_drawn_as_fields_with_their_values_written_in
     assert len(order) == len(plan.arms) > 12
 
 
-def test_a_matrix_is_drawn_as_fields_in_the_order_of_the_recipe(row_of):
+def test_a_matrix_that_is_the_same_both_ways_is_a_triangle_in_the_order_of_its_means(row_of):
+    plan = make_plan("augmentation_pairs", scale="laptop")
+    worth = {"cutout": 0.01, "jitter": 0.2, "sobel": 0.03, "blur": 0.1, "rotate": 0.04}
+    rows = []
+    for cell in plan.cells:
+        value = 0.2
+        if cell.arm.get("op1"):
+            value += worth[cell.arm.get("op1")] + worth[cell.parameters["op2"]]
+        rows.append(row_of(cell, value, low=value - 0.05, high=value + 0.05))
+    panel, scale = figure(summarise(plan, rows)).axes
+    best_first = sorted(worth, key=lambda name: -worth[name])
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == best_first
+    assert [tick.get_text() for tick in panel.get_yticklabels()] == best_first
+    fields = {}
+    for text in panel.texts:
+        fields[text.get_position()] = text.get_text()
+    assert len(fields) == 5 * 6 / 2
+    for (j, i), text in fields.items():
+        value = 20 + 100 * (worth[best_first[i]] + worth[best_first[j]])
+        assert text.startswith(f"{value:.1f} [")
+        assert text.endswith("1 seed")
+    assert scale.get_xlim() == pytest.approx((10, 60))  # from chance to the greatest
+    assert any("untrained 20.0" in text.get_text() for text in scale.texts)
+
+
+def test_a_matrix_that_is_not_the_same_both_ways_has_all_its_fields(row_of):
     plan = make_plan("augmentation_pairs", scale="laptop")
     rows = []
     for i, cell in enumerate(plan.cells):
         value = 0.3 + i / 100
-        rows.append(row_of(cell, value, low=value - 0.1, high=value + 0.1))
+        if cell.arm.get("op1") != "blur":
+            rows.append(row_of(cell, value, low=value - 0.1, high=value + 0.1))
+    panel, _ = figure(summarise(plan, rows)).axes
+    operations = ["cutout", "jitter", "sobel", "rotate"]
+    shown = [tick.get_text() for tick in panel.get_yticklabels()]
+    assert shown[-4:] == [f"simclr, op1 {name}" for name in operations]
+
+
+def test_one_seed_is_open_two_are_two_dots_and_only_three_have_a_bar(row_of):
+    values = {0: [0.5], 2: [0.4, 0.6], 4: [0.5, 0.6, 0.7]}
+    plan = make_plan("random_bits", seeds=3)
+    rows = []
+    for cell in plan.cells:
+        at = cell.parameters["bits"]
+        if cell.arm.label == "simclr, tau 0.2" and cell.seed < len(values.get(at, [])):
+            rows.append(row_of(cell, values[at][cell.seed]))
+    panel = figure(summarise(plan, rows)).axes[0]
+    hollow = [line for line in panel.lines if line.get_markerfacecolor() == "white"]
+    assert [line.get_ydata().tolist() for line in hollow] == [[50.0]]
+    dots = [line.get_ydata().tolist() for line in panel.lines if line.get_marker() == "."]
+    assert dots == [[40.0, 60.0]]
+    (bars,) = [each for each in panel.containers if each.get_label() == "simclr, tau 0.2"]
+    (segments,) = [each.get_segments() for each in bars.lines[2]]
+    drawn = [each for each in segments if len(each)]
+    assert [each[:, 0] == pytest.approx(4.0, abs=0.3) for each in drawn] == [True]
+
+
+def test_a_place_at_which_nothing_can_be_asked_says_so_below_the_axis_and_upright(
+    planned, along_bits, curves
+):
+    rows = [row for row in along_bits(planned, curves, scenes="alone") if row["bits"]]
+    made = figure(summarise(planned, rows + along_bits(planned, curves)))
+    (panel,) = [ax for ax in made.axes if "hidden" in ax.get_title()]
+    below = " ".join(panel.get_xlabel().split())
+    assert below.endswith("(0: where there are no bits, nothing can be hidden)")
+    for ax in made.axes:
+        assert [text.get_rotation() for text in ax.texts if text.get_rotation()] == []
+
+
+def test_published_values_of_other_pictures_have_axes_of_their_own(row_of):
+    plan = make_plan("losses", seeds=1)
+    rows = [row_of(cell, 0.6) for cell in plan.cells]
+    *ours, theirs = figure(summarise(plan, rows)).axes
+    assert "ImageNet" in theirs.get_title()
+    values = sorted(line.get_ydata()[0] for line in theirs.lines)
+    assert values == [50.9, 51.6, 57.5, 57.9, 63.9]
+    for ax in ours:
+        assert "x" not in {line.get_marker() for line in ax.lines}
+
+
+def test_there_are_ticks_where_there_are_published_points(planned, along_bits, curves):
+    panel = figure(summarise(planned, along_bits(planned, curves))).axes[0]
+    ticks = {float(tick.get_text()) for tick in panel.get_xticklabels()}
+    assert ticks >= {*BITS, 5, 10, 15, 20}
+
+
+def test_a_place_that_repeats_another_one_is_not_drawn_twice(row_of):
+    plan = make_plan("layers", seeds=1)
+    heights = {"block1": 0.3, "block2": 0.4, "block3": 0.5, "block4": 0.6, "h": 0.6, "z": 0.2}
+    rows = []
+    for cell in plan.cells:
+        for layer, height in heights.items():
+            rows.append(row_of(cell, height, feature="first", layer=layer))
     (panel,) = figure(summarise(plan, rows)).axes
-    operations = [tick.get_text() for tick in panel.get_xticklabels()]
-    arms = ["untrained", *(f"simclr, op1 {name}" for name in operations)]
-    assert [tick.get_text() for tick in panel.get_yticklabels()] == arms
-    shades = [float(field.get_facecolor()[0].mean()) for field in panel.collections]
-    texts = [text.get_text() for text in panel.texts if "[" in text.get_text()]
-    values = [float(text.split()[0]) for text in texts]
-    assert len(shades) == len(values) == 6 * 5
-    assert shades.index(max(shades)) == values.index(max(values))
-    assert shades.index(min(shades)) == values.index(min(values))
+    ticks = [tick.get_text() for tick in panel.get_xticklabels()]
+    assert ticks == ["block1", "block2", "block3", "block4 = h", "z"]
+    for bars in panel.containers:
+        assert bars.lines[0].get_ydata() == pytest.approx([30, 40, 50, 60, 20])
+
+
+def test_who_suppresses_size_shows_the_reading_with_both_visible(row_of):
+    plan = make_plan("who_suppresses_size")
+    rows = []
+    for cell in plan.cells:
+        for scenes in ("alone", "together"):
+            rows.append(row_of(cell, 0.5, feature="first", scenes=scenes))
+    titles = [" ".join(ax.get_title().split()) for ax in figure(summarise(plan, rows)).axes]
+    assert [title.split(";")[0] for title in titles if title] == [
+        "first: only the probed digit visible",
+        "first: both digits visible",
+    ]

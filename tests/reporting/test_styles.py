@@ -1,127 +1,110 @@
-"""What every figure keeps: all points inside, one colour an arm, legible, told in words."""
+"""Colours: one for an arm in all recipes, told apart by deuteranopes, readable on white."""
 
 from __future__ import annotations
 
 import itertools
-import re
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
-from skimage.color import deltaE_ciede2000, rgb2lab
 
+from suppression.experiment.arms import Arm
 from suppression.experiment.plan import make_plan
-from suppression.reporting.figures import figure, saved
-from suppression.reporting.gallery import recorded
-from suppression.reporting.styles import FIXED, OTHERS, styles
+from suppression.reporting.styles import FLOORS, PALETTE, colours, identity, styles
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-RECORDS = sorted(path.name.removesuffix(".csv") for path in EXPERIMENTS.glob("*.csv"))
-ON_A_PAGE, LEAST_PX, LEAST_CONTRAST, LEAST_APART = 830, 9, 3, 8
+EXPERIMENTS = Path(__file__).parent.parent.parent / "experiments"
+RECIPES = sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
+APART = 20.0  # of CIE 1976 L*a*b*; 2.3 are just noticeable
+LEAST_CONTRAST = 3.0  # WCAG 2.1, 1.4.11, for what is drawn
+MOST_COLOURS = len(PALETTE) + len(FLOORS)
 
-# Machado, Oliveira and Fernandes 2009, deuteranopia, on linear RGB.
-DEUTERANOPE = np.array(
+# Machado, Oliveira and Fernandes 2009, deuteranopia (severity 1), for linear RGB.
+DEUTERANOPIA = np.array(
     [
         [0.367322, 0.860646, -0.227968],
         [0.280085, 0.672501, 0.047413],
         [-0.011820, 0.042940, 0.968881],
     ]
 )
+# IEC 61966-2-1 (sRGB) to CIE XYZ, and its white.
+TO_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
-def linear(rgb):
-    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+def linear(colour: str) -> np.ndarray:
+    values = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def shown(linear_rgb):
-    kept = np.clip(linear_rgb, 0, 1)
-    return np.where(kept <= 0.0031308, 12.92 * kept, 1.055 * kept ** (1 / 2.4) - 0.055)
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of linear RGB."""
+    ratio = TO_XYZ @ rgb / WHITE
+    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def contrast_on_white(colour):
-    """WCAG 2.2's, 1 to 21."""
-    luminance = linear(np.array(to_rgb(colour))) @ [0.2126, 0.7152, 0.0722]
-    return 1.05 / (luminance + 0.05)
+def apart(one: str, other: str) -> float:
+    """How far two colours are apart for a deuteranope."""
+    seen = [lab(np.clip(DEUTERANOPIA @ linear(each), 0, 1)) for each in (one, other)]
+    return float(np.linalg.norm(seen[0] - seen[1]))
 
 
-def apart_for_deuteranopes(one, other):
-    labs = []
-    for colour in (one, other):
-        seen = shown(DEUTERANOPE @ linear(np.array(to_rgb(colour))))
-        labs.append(rgb2lab(seen[None, None])[0, 0])
-    return float(deltaE_ciede2000(*labs))
+def test_the_oracle_knows_a_pair_that_deuteranopes_confuse():
+    assert lab(linear("#FF0000")) == pytest.approx([53.24, 80.09, 67.20], abs=0.02)
+    assert apart("#009E73", "#8C8C8C") < APART < apart("#D55E00", "#0072B2")
 
 
-@pytest.fixture(scope="module", params=RECORDS)
-def drawn(request):
-    summary, _ = recorded(EXPERIMENTS, *request.param.split("."))
-    return summary, figure(summary)
+def test_all_colours_are_told_apart_by_deuteranopes_and_stand_out_from_white():
+    every = [style.colour for style in [*PALETTE, *FLOORS.values()]]
+    for one, other in itertools.combinations(every, 2):
+        assert apart(one, other) >= APART, (one, other)
+    for colour in every:
+        contrast = 1.05 / (TO_XYZ[1] @ linear(colour) + 0.05)
+        assert contrast >= LEAST_CONTRAST, colour
 
 
-def test_no_recorded_point_lies_outside_its_axes(drawn):
-    for ax in drawn[1].axes:
-        (left, right), (bottom, top) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
-        for line in ax.lines:
-            points = np.array(line.get_xydata(), float)
-            for x, y in points[np.isfinite(points).all(1)]:
-                if line.get_transform() == ax.transData:  # not one across all of the axes
-                    assert left <= x <= right
-                    assert bottom <= y <= top or line.get_gid()
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_arms_of_a_figure_that_are_not_the_same_have_different_colours(recipe):
+    every = make_plan(recipe).every_arm
+    if colours(every) > MOST_COLOURS:
+        return  # fields, without colours
+    owner: dict[str, Arm] = {}
+    look = styles(every)
+    for arm in every:
+        if arm.method in FLOORS:  # a wider one differs in its marker
+            continue
+        first = owner.setdefault(look[arm.label].colour, identity(arm))
+        assert first == identity(arm), (first.label, arm.label)
 
 
-def test_text_is_legible_on_a_page_and_no_sentence_is_turned(drawn):
-    made = drawn[1]
-    scale = ON_A_PAGE / (made.get_figwidth() * 72)  # px of the page a point of the figure
-    for ax in (ax for ax in made.axes if ax.axison):
-        labels = [*ax.get_xticklabels(), *ax.get_yticklabels()]
-        for text in [*ax.texts, ax.title, ax.xaxis.label, ax.yaxis.label, *labels]:
-            if text.get_text():
-                assert text.get_fontsize() * scale >= LEAST_PX, text.get_text()
-        assert all(text.get_rotation() == 0 for text in ax.texts)
+def test_an_arm_has_one_colour_in_all_recipes():
+    seen: dict[str, dict[str, list[str]]] = {}
+    for recipe in RECIPES:
+        every = make_plan(recipe).every_arm
+        if colours(every) > MOST_COLOURS:
+            continue
+        for arm in every:
+            colour = styles(every)[arm.label].colour
+            kind = identity(arm).label
+            seen.setdefault(kind, {}).setdefault(colour, []).append(recipe)
+    assert {kind: found for kind, found in seen.items() if len(found) > 1} == {}
 
 
-def test_a_svg_says_in_words_what_it_shows(drawn):
-    root = ET.fromstring(saved(drawn[1], "svg"))
-    spaces = {"svg": "http://www.w3.org/2000/svg"}
-    assert drawn[0].plan.recipe.title in root.find("svg:title", spaces).text
-    told = root.find("svg:desc", spaces).text
-    for ax in drawn[1].axes:
-        assert " ".join(ax.get_title().split()) in told
-    assert not re.search(r"[0-9]{7}", told)
-
-
-def test_colours_are_seen_on_white():
-    for style in [*FIXED.values(), *OTHERS]:
-        assert contrast_on_white(style.colour) >= LEAST_CONTRAST, style
-
-
-def test_an_arm_has_one_colour_in_all_figures_that_fix_it():
-    for record in RECORDS:
-        look = styles(make_plan(record.split(".")[0]).every_arm)
-        for label, style in look.items():
-            if label in FIXED:
-                assert style == FIXED[label]
-
-
-@pytest.mark.parametrize("name", sorted({record.split(".")[0] for record in RECORDS}))
-def test_neighbours_can_be_told_apart_by_deuteranopes_or_by_marker_and_line(name):
-    plan = make_plan(name)
-    look = styles(plan.every_arm)
-    for one, other in itertools.pairwise(plan.every_arm):
-        mine, theirs = look[one.label], look[other.label]
-        assert mine != theirs
-        if mine.colour != theirs.colour:
-            is_far = apart_for_deuteranopes(mine.colour, theirs.colour) >= LEAST_APART
-            assert is_far or mine.line != theirs.line, (one.label, other.label)
-
-
-def test_an_arm_beside_bits_has_the_colour_of_the_one_without():
+def test_arms_with_bits_and_without_are_a_pair_of_one_colour():
     look = styles(make_plan("heads").every_arm)
-    for label, style in look.items():
-        if label.endswith("bits 0"):
-            beside = look[label.replace("bits 0", "bits 4")]
-            assert beside.colour == style.colour
-            assert beside.marker == style.marker
-            assert (style.is_filled, beside.is_filled) == (True, False)
+    without, beside = look["simclr, head mlp, bits 0"], look["simclr, head mlp, bits 4"]
+    assert (without.colour, without.marker) == (beside.colour, beside.marker)
+    assert without.line != beside.line
+
+
+def test_a_control_has_the_colour_of_what_it_is_the_control_of():
+    look = styles(make_plan("digit_size").every_arm)
+    arm, control = look["simclr, tau 0.05"], look["simclr, tau 0.05, competitor redrawn"]
+    assert arm.colour == control.colour
+    assert arm.marker != control.marker
