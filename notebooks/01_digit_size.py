@@ -54,7 +54,7 @@ sup.evaluate(encoder, scenes, train=1000, test=500)
 # One command trains a network for each size of the second digit, and an untrained and a
 # supervised one beside it. At *smoke* scale that takes seconds and shows only how it works: the
 # verdict says that nothing can be told. The recorded laptop-scale result is in
-# `experiments/README.md`; `sup.run("digit_size", tau=0.2)` repeats it in some minutes.
+# `experiments/digit_size.md`; `sup.run("digit_size", tau=0.2)` repeats it in some minutes.
 
 # %%
 result = sup.run("digit_size", scale="smoke", tau=0.2)

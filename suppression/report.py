@@ -39,15 +39,10 @@ def write_pages() -> None:
     print(f"drawn: {len(drawn)} figures in {experiments}")
     pages = {
         top / "datasets" / "README.md": gallery.datasets_page(top / "datasets"),
-        experiments / "README.md": gallery.experiments_page(experiments),
+        **gallery.experiments_pages(experiments),
     }
     if (experiments / "digit_size.laptop.csv").exists():
         pages[readme] = gallery.with_result(readme.read_text(encoding="utf-8"), experiments)
-    for path in sorted(experiments.glob("*.toml")):
-        own = path.with_suffix(".md")
-        if own.exists():
-            text = own.read_text(encoding="utf-8")
-            pages[own] = gallery.recipe_page(text, experiments, path.stem)
     for path, page in pages.items():
         replace(path, page.encode())
         print(f"written: {path}")

@@ -382,10 +382,12 @@ def net_text(summary: Summary) -> str:
 
 
 def number_of_seeds(summary: Summary) -> str:
-    counts = summary.seeds_a_place
+    """How many seeds a point has: the fewest and the most."""
+    counts = {point.n for point in summary.points if point.n}
     if len(counts) > 1:
-        return f"{counts[0]} to {counts[-1]} seeds a point"
-    return f"{counts[0]} seed{'s' * (counts[0] > 1)}"
+        return f"{min(counts)} to {max(counts)} seeds a point"
+    (count,) = counts
+    return f"{count} seed{'s' * (count > 1)}"
 
 
 def saved(made: Figure, kind: str) -> bytes:

@@ -1,4 +1,5 @@
-"""The generated pages: datasets/README.md, experiments/README.md, and the README's result."""
+"""The generated pages: datasets/README.md, an index and a page a record in experiments/, and the
+README's result."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card, load_recipe
 from suppression.reporting.claims import page_section
-from suppression.reporting.figures import figure, saved
+from suppression.reporting.figures import figure, number_of_seeds, saved
 from suppression.reporting.quoted import filled
 from suppression.reporting.records import Facts, plan_of, read_record
 from suppression.reporting.summary import Summary, summarise
@@ -31,6 +32,7 @@ CONTRASTS = (
     "<!-- contrasts: written by `python -m suppression.report` -->",
     "<!-- /contrasts -->",
 )
+RECORD = ("<!-- record: written by `python -m suppression.report` -->", "<!-- /record -->")
 GENERATED = (
     "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
 )
@@ -67,26 +69,50 @@ def sources_section() -> str:
     return f"## Sources of digits\n\n{table}\n\n{how}\n"
 
 
-def experiments_page(folder: Path) -> str:
+def experiments_pages(folder: Path) -> dict[Path, str]:
+    """The index of experiments/, and of each experiment its own page with what was recorded."""
+    pages = {}
+    lines = []
+    for path in sorted(folder.glob("*.toml")):
+        name, recipe = path.stem, load_recipe(str(path))
+        scales = [scale for scale in recipe.scale if (folder / f"{name}.{scale}.csv").exists()]
+        parts = [f"## What was recorded\n\nThe claim: {recipe.claim.strip()}\n"]
+        known, summaries = [], []
+        for scale in scales:
+            summary, made = recorded(folder, name, scale)
+            parts.append(recorded_section(folder, summary, made))
+            known.append(f"{scale}, {number_of_seeds(summary)}")
+            summaries.append(summary)
+        page = path.with_suffix(".md")
+        lines.append(f"| [{name}]({page.name}) | {recipe.title} | {'; '.join(known)} |")
+        text = page.read_text(encoding="utf-8") if page.exists() else f"# {recipe.title}\n"
+        if scales:
+            text = with_contrasts(text, summaries)
+            text = with_part(text, RECORD, "\n".join(parts))
+        pages[page] = with_numbers(text, folder, page.name)
+    pages[folder / "README.md"] = index(lines)
+    return pages
+
+
+def index(lines: list[str]) -> str:
+    """One screen: an experiment a line."""
     parts = [
         "# Experiments\n",
         GENERATED,
-        "Measured beside published. Run one: `python -m suppression.exp NAME`.\n",
+        "Each has a page with its table, its figure, and what they do not show. "
+        "Run one: `python -m suppression.exp NAME`.\n",
+        "\n".join(["| experiment | asks about | recorded |", "|---|---|---|", *lines]) + "\n",
     ]
-    for path in sorted(folder.glob("*.toml")):
-        name, recipe = path.stem, load_recipe(str(path))
-        parts += [f"## {recipe.title} (`{name}`)\n", f"{recipe.claim.strip()}\n"]
-        if path.with_suffix(".md").exists():
-            parts.append(
-                "How the laptop scale was found, what failed, what is not shown: "
-                f"[{name}.md]({name}.md).\n"
-            )
-        scales = [scale for scale in recipe.scale if (folder / f"{name}.{scale}.csv").exists()]
-        for scale in scales:
-            parts.append(recorded_section(folder, name, scale))
-        if not scales:
-            parts.append("No recorded result yet.\n")
     return "\n".join(parts)
+
+
+def with_part(page: str, marks: tuple[str, str], part: str) -> str:
+    """A page with what is generated between its marks, or, where it has none, at its end."""
+    if marks[0] not in page:
+        page = f"{page.rstrip()}\n\n{marks[0]}\n{marks[1]}\n"
+    before, _, rest = page.partition(marks[0])
+    _, _, after = rest.partition(marks[1])
+    return f"{before}{marks[0]}\n{part}{marks[1]}{after}"
 
 
 def recorded(folder: Path, name: str, scale: str) -> tuple[Summary, list[Facts]]:
@@ -111,10 +137,13 @@ def how_made(made: Facts) -> str:
     )
 
 
-def recorded_section(folder: Path, name: str, scale: str) -> str:
-    """One recorded result: the table, how it was made, the figure."""
-    summary, made = recorded(folder, name, scale)
-    parts = [f"### {scale} scale\n"]
+def recorded_section(folder: Path, summary: Summary, made: list[Facts]) -> str:
+    """One recorded result: the figure, the table, how it was made."""
+    name, scale = summary.plan.name, summary.plan.scale
+    parts = [f"### {scale} scale\n", f"![{name}, {scale} scale]({name}.{scale}.svg)\n"]
+    pictures = f"{name}.{scale}.pictures.png"
+    if (folder / pictures).exists():
+        parts.append(f"![pictures of {name}, {scale} scale]({pictures})\n")
     if summary.headline is not None and summary.headline.probe != "linear":
         parts += [f"{verdict(summary)}\n", headline_markdown(summary)]
     parts.append(markdown(summary))
@@ -123,10 +152,6 @@ def recorded_section(folder: Path, name: str, scale: str) -> str:
             parts.append(page)
     parts.append(caption(summary).replace("\n", "  \n") + "\n")
     parts += [f"{how_made(run)}\n" for run in made]
-    parts.append(f"![{name}, {scale} scale]({name}.{scale}.svg)\n")
-    pictures = f"{name}.{scale}.pictures.png"
-    if (folder / pictures).exists():
-        parts.append(f"![pictures of {name}, {scale} scale]({pictures})\n")
     return "\n".join(parts)
 
 
@@ -144,48 +169,34 @@ def redraw(folder: Path) -> list[Path]:
 
 def with_result(readme: str, folder: Path) -> str:
     """The README with the line of the claim at both recorded scales, and its marked numbers."""
-    before, _, rest = readme.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
     parts = []
     for scale in ("evening", "laptop"):
         if (folder / f"digit_size.{scale}.csv").exists():
             parts.append(result_section(*recorded(folder, "digit_size", scale)))
-    found = "\n".join(parts)
-    page = f"{before}{MARKS[0]}\n{found}{MARKS[1]}{after}"
+    return with_numbers(with_part(readme, MARKS, "\n".join(parts)), folder, "README.md")
+
+
+def with_contrasts(page: str, summaries: list[Summary]) -> str:
+    """A recipe's own page with its registered contrasts, at every recorded scale."""
+    parts = []
+    for summary in summaries:
+        if summary.plan.contrasts:
+            parts.append(page_section(summary))
+    if not parts:
+        return page
+    return with_part(page, CONTRASTS, "\n".join(parts))
+
+
+def with_numbers(page: str, folder: Path, name: str) -> str:
+    """A page whose marked numbers are those of the records.
+
+    Raises:
+        UserError: a mark that no record answers, with the page's name.
+    """
     try:
         return filled(page, folder)
     except UserError as error:
-        raise UserError(f"README.md, {error}") from error
-
-
-def recipe_page(page: str, folder: Path, name: str) -> str:
-    """A recipe's own page: its contrasts, and the numbers in it that are marked."""
-    try:
-        return filled(with_contrasts(page, folder, name), folder)
-    except UserError as error:
-        raise UserError(f"{folder / name}.md, {error}") from error
-
-
-def with_contrasts(page: str, folder: Path, name: str) -> str:
-    """A recipe's own page with its registered contrasts, at every recorded scale.
-
-    They stand between their marks, which are added at the end where there are none.
-    """
-    parts = []
-    for scale in load_recipe(str(folder / f"{name}.toml")).scale:
-        if (folder / f"{name}.{scale}.csv").exists():
-            summary, _ = recorded(folder, name, scale)
-            if summary.plan.contrasts:
-                parts.append(page_section(summary))
-    if not parts:
-        return page
-    start, end = CONTRASTS
-    if start not in page:
-        page = f"{page.rstrip()}\n\n{start}\n{end}\n"
-    before, _, rest = page.partition(start)
-    _, _, after = rest.partition(end)
-    found = "\n".join(parts)
-    return f"{before}{start}\n{found}{end}{after}"
+        raise UserError(f"{name}, {error}") from error
 
 
 def result_section(summary: Summary, runs: list[Facts]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from suppression import report
 from suppression.errors import UserError
 from suppression.reporting.gallery import (
     CONTRASTS,
+    RECORD,
     datasets_page,
-    experiments_page,
-    recipe_page,
+    experiments_pages,
     redraw,
+    with_part,
     with_result,
 )
 
@@ -27,9 +29,30 @@ def test_the_page_of_data_sets_is_current():
     assert page == datasets_page(TOP / "datasets")
 
 
-def test_the_page_of_experiments_is_current():
+def test_the_index_and_the_pages_of_experiments_are_current():
+    pages = experiments_pages(TOP / "experiments")
+    assert len(pages) == 1 + len(list((TOP / "experiments").glob("*.toml")))
+    for path, page in pages.items():
+        assert path.read_text() == page, path.name
+
+
+def test_the_index_of_experiments_is_one_screen_and_its_links_lead_somewhere():
     page = (TOP / "experiments" / "README.md").read_text()
-    assert page == experiments_page(TOP / "experiments")
+    assert len(page.splitlines()) <= 45
+    links = re.findall(r"^\| \[\w+\]\((\w+\.md)\) \|", page, re.M)
+    recipes = sorted(path.stem for path in (TOP / "experiments").glob("*.toml"))
+    assert [link.removesuffix(".md") for link in links] == recipes
+    for link in links:
+        assert (TOP / "experiments" / link).exists()
+
+
+def test_what_people_wrote_stays_around_what_is_generated():
+    page = with_part("# heads\n\nBefore.\n", RECORD, "old\n")
+    assert page.startswith("# heads\n\nBefore.\n\n")
+    page += "\nBehind.\n"
+    anew = with_part(page, RECORD, "new\n")
+    assert anew == page.replace("old\n", "new\n")
+    assert with_part(anew, RECORD, "new\n") == anew
 
 
 def test_the_result_in_the_readme_is_current():
@@ -38,27 +61,25 @@ def test_the_result_in_the_readme_is_current():
     assert readme == with_result(readme, TOP / "experiments")
 
 
-@pytest.mark.parametrize("path", sorted((TOP / "experiments").glob("*.md")), ids=lambda p: p.stem)
-def test_the_contrasts_and_the_marked_numbers_of_a_page_are_current(path):
-    if path.with_suffix(".toml").exists():
-        page = path.read_text()
-        assert page == recipe_page(page, path.parent, path.stem)
-
-
-def test_a_page_without_a_place_for_its_contrasts_gets_them_at_its_end(tmp_path):
+def test_a_page_without_places_for_contrasts_and_record_gets_them_at_its_end(tmp_path):
     for kind in ("toml", "laptop.csv", "laptop.json"):
         shutil.copy(TOP / "experiments" / f"losses.{kind}", tmp_path)
-    page = recipe_page("# losses\n\nWhat was found.\n", tmp_path, "losses")
+    own = tmp_path / "losses.md"
+    own.write_text("# losses\n\nWhat was found.\n")
+    page = experiments_pages(tmp_path)[own]
     assert page.startswith(f"# losses\n\nWhat was found.\n\n{CONTRASTS[0]}\n## Registered contr")
-    assert page.endswith(f"{CONTRASTS[1]}\n")
+    assert page.index(CONTRASTS[1]) < page.index(RECORD[0])
+    assert page.endswith(f"{RECORD[1]}\n")
     assert "- *margin or NT-Xent, 4 bits*: simclr, loss margin 73.4 %, simclr 80.3 %, of" in page
-    assert recipe_page(page, tmp_path, "losses") == page
+    own.write_text(page)
+    assert experiments_pages(tmp_path)[own] == page
 
 
 def test_a_fault_of_a_mark_is_told_with_its_page(tmp_path):
     shutil.copy(TOP / "experiments" / "losses.toml", tmp_path)
+    (tmp_path / "losses.md").write_text("3<!--= losses.laptop simclr -->")
     with pytest.raises(UserError, match=r"losses.md, line 1, <!--= .* cannot be read"):
-        recipe_page("3<!--= losses.laptop simclr -->", tmp_path, "losses")
+        experiments_pages(tmp_path)
 
 
 def test_a_recorded_figure_is_drawn_anew_from_its_rows(tmp_path):
