@@ -25,8 +25,9 @@ ACROSS = 4  # scenes side by side
 IMAGES = 8  # scenes in all
 TILE = 100  # px of a picture, at least
 GAP, BETWEEN = 3, 26  # px between pictures, and between scenes
-LEFT, TOP = 140, 74  # px for names, and for titles
+LEFT, TOP = 190, 96  # px for names, and for titles
 DPI = 110
+LEGIBLE = 0.0075  # points of text a px of width: 9 px and more where the sheet is 830 px wide
 
 Maps = Mapping[str, Mapping[str, Tensor]]  # of each arm, by layer
 
@@ -165,16 +166,17 @@ def laid_out(blocks: list[np.ndarray], title: str, rows: list[str], columns: lis
     ax.imshow(sheet, interpolation="none")
     ax.axis("off")
     high, wide = blocks[0].shape[0], blocks[0].shape[1]
-    ax.text(LEFT, TOP * 0.35, title, fontsize=14, va="center")
+    points = max(12.0, LEGIBLE * width)
+    ax.text(LEFT, TOP * 0.3, title, fontsize=points, va="center")
     for i in range(across):
         for j, name in enumerate(columns):
             x = LEFT + i * (wide + BETWEEN) + wide * (j + 0.5) / len(columns)
-            ax.text(x, TOP - 6, name, fontsize=12, ha="center", va="bottom")
+            ax.text(x, TOP - 6, name, fontsize=points, ha="center", va="bottom")
     for i in range(len(blocks) // across):
         for j, name in enumerate(rows):
             y = TOP + i * (high + BETWEEN) + high * (j + 0.5) / len(rows)
             text = name.replace(", ", "\n")
-            ax.text(LEFT - 8, y, text, fontsize=12, ha="right", va="center")
+            ax.text(LEFT - 8, y, text, fontsize=points, ha="right", va="center")
     return made
 
 

@@ -50,7 +50,7 @@ MOST_COLOURS = len(PALETTE) + len(FLOORS)  # more arms are drawn as fields
 INCHES_A_LETTER = 0.068  # of a panel's title
 INCHES_A_SMALL_LETTER = 0.058  # of the legend
 # A point is 1.39 px of a page; the smallest text has 9 px.
-FONTS: dict[str, Any] = {
+FONTS: Any = {
     "font.size": 7.5,
     "axes.titlesize": 8.5,
     "axes.labelsize": 8,
@@ -59,7 +59,7 @@ FONTS: dict[str, Any] = {
     "legend.fontsize": 7.5,
     "figure.titlesize": 10,
 }
-SVG: dict[str, Any] = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
+SVG: Any = {"svg.hashsalt": "suppression", "svg.fonttype": "none"}
 WITHOUT_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 # The place of the published values of other pictures, among the lines.
@@ -91,8 +91,7 @@ def figure(summary: Summary) -> Figure:
         across = int(WIDTH / (0.6 + INCHES_A_SMALL_LETTER * max(map(len, labels))))
         columns = max(1, min(len(labels), across))
         made.set_figheight(ROW * len(grid) + 0.3 + 0.16 * math.ceil(len(labels) / columns))
-        place = "outside lower center"
-        made.legend(handles, labels, loc=place, ncols=columns, frameon=False)
+        made.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
         made.suptitle(title)
     return made
 
@@ -222,18 +221,22 @@ def draw_elsewhere(ax: Any, summary: Summary, letters: int) -> None:
     look = styles(summary.plan.every_arm)
     found = elsewhere(summary)
     features = list(dict.fromkeys(line.feature for _, line, _ in found))
-    own = {x for i, x in enumerate(published.axis) if any(is_there(row[i]) for *_, row in found)}
-    places = [x for x in published.axis if x in own]
+    places = []
+    for i, x in enumerate(published.axis):
+        if not all(math.isnan(row[i]) for *_, row in found):
+            places.append(x)
     between = "none" if are_columns(summary.plan) else ":"
+    shape: dict[str, Any] = {"linewidth": 0.8, "linestyle": between, "markersize": MARKER}
     for k, (arm, line, row) in enumerate(found):
-        style = look[arm.label]
         marker = FEATURE_MARKERS[features.index(line.feature) % len(FEATURE_MARKERS)]
         shift = 0.5 * ((k + 0.5) / len(found) - 0.5)
-        told = [(x, value) for x, value in zip(published.axis, row, strict=True) if is_there(value)]
-        at = [places.index(x) + shift for x, _ in told]
-        values = [value for _, value in told]
-        line_ = {"linewidth": 0.8, "linestyle": between, "markersize": MARKER, "label": PUBLISHED}
-        ax.plot(at, values, color=style.colour, marker=marker, **line_)
+        at, values = [], []
+        for x, value in zip(published.axis, row, strict=True):
+            if not math.isnan(value):
+                at.append(places.index(x) + shift)
+                values.append(value)
+        colour = look[arm.label].colour
+        ax.plot(at, values, color=colour, marker=marker, label=PUBLISHED, **shape)
     ax.set_xlim(-0.5, len(places) - 0.5)
     ticks = [x if isinstance(x, str) else f"{x:g}" for x in places]
     ax.set_xticks(range(len(places)), ticks)
@@ -247,17 +250,14 @@ def draw_elsewhere(ax: Any, summary: Summary, letters: int) -> None:
     ax.grid(alpha=0.25)
 
 
-def is_there(value: float) -> bool:
-    return not math.isnan(value)
-
-
 def legend(drawn: list[Any], summary: Summary) -> tuple[list[Any], list[str]]:
     """Handles and labels of the arms, and of what else was drawn."""
     from matplotlib.lines import Line2D
 
     recipe, headline = summary.plan.recipe, summary.headline
     look = styles(summary.plan.every_arm)
-    there, marks = set(), set()
+    there: set[str] = set()
+    marks: set[str] = set()
     for ax in drawn:  # an arm may not be asked in every panel
         there.update(ax.get_legend_handles_labels()[1])
         marks.update(str(artist.get_label()) for artist in ax.lines)
@@ -405,17 +405,15 @@ def saved(made: Figure, kind: str) -> bytes:
 
 def with_words(svg: bytes, made: Figure) -> bytes:
     """The SVG with `<title>` and `<desc>` as its first elements, where readers look for them."""
-    panels = []
+    said = []
     for ax in made.axes:
-        title = " ".join(ax.get_title().split())
-        along = " ".join(ax.get_xlabel().split())
-        measured = " ".join(ax.get_ylabel().split())
-        axes = " over ".join(text for text in (measured, along) if text)
-        panels.append(": ".join(text for text in (title, axes) if text))
-    labels = [text.get_text() for each in made.legends for text in each.get_texts()]
-    said = [text for text in panels if text]
-    title = made.get_suptitle() or (said or ["figure"])[0]
-    words = "; ".join(said) + (f". Legend: {'; '.join(labels)}" if labels else "")
-    added = f" <title>{escape(title)}</title>\n <desc>{escape(words or title)}</desc>\n"
+        words = f"{ax.get_title()}: {ax.get_ylabel()} over {ax.get_xlabel()}"
+        if ax.get_title() and ax.axison:
+            said.append(" ".join(words.split()).removesuffix(" over"))
+    for each in made.legends:
+        said += map(str, ("Legend", *(text.get_text() for text in each.get_texts())))
+    title = made.get_suptitle() or "figure"
+    words = "; ".join(said) or title
+    added = f" <title>{escape(title)}</title>\n <desc>{escape(words)}</desc>\n"
     start = svg.index(b">", svg.index(b"<svg")) + 1
     return svg[:start] + b"\n" + added.encode() + svg[start:].lstrip(b"\n")

@@ -92,7 +92,7 @@ def operations(summary: Summary, line: Line) -> list[Any]:
     Empty where it is none: its arms have to be the axis's places in another parameter.
     """
     plan = summary.plan
-    arms = {row_name(summary, arm): arm for arm in summary.arms if not arm.is_floor}
+    arms = by_name(summary)
     if not plan.recipe.matrix or set(arms) != {str(x) for x in plan.axis}:
         return []
     means = {}
@@ -105,17 +105,21 @@ def operations(summary: Summary, line: Line) -> list[Any]:
     return sorted(plan.axis, key=lambda x: -means[x])
 
 
-def row_name(summary: Summary, arm: Arm) -> str:
-    """The value that sets an arm of a matrix apart; its label where several do."""
-    own = [value for name, value in arm.settings.items() if name != "method"]
-    return str(own[0]) if len(own) == 1 else arm.label
+def by_name(summary: Summary) -> dict[str, Arm]:
+    """The arms of a matrix that learn, by the one value that sets each apart, or their labels."""
+    found = {}
+    for arm in summary.arms:
+        own = [value for name, value in arm.settings.items() if name != "method"]
+        if not arm.is_floor:
+            found[str(own[0]) if len(own) == 1 else arm.label] = arm
+    return found
 
 
 def draw_triangle(
     ax: Any, summary: Summary, line: Line, places: list[Any], ends: tuple[float, float]
 ) -> None:
     """Each pair once, and on the diagonal each place by itself."""
-    arms = {row_name(summary, arm): arm for arm in summary.arms}
+    arms = by_name(summary)
     for i, one in enumerate(places):
         for j, other in enumerate(places[: i + 1]):
             draw_field(ax, i, j, summary.point(arms[str(one)], line, other), ends)

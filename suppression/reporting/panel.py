@@ -13,6 +13,7 @@ from suppression.reporting.numbers import NOT_CONVERGED
 from suppression.reporting.retention import halves
 from suppression.reporting.styles import Style, styles
 from suppression.reporting.summary import (
+    NO_BOUNDS,
     Line,
     Point,
     Summary,
@@ -35,13 +36,12 @@ def draw_arm(ax: Any, summary: Summary, axis: Axis, arm: Arm, line: Line, style:
     shift = summary.arms.index(arm) - (len(summary.arms) - 1) / 2
     if are_columns(summary.plan):
         style = style._replace(line="none")
-    points = [point for point in summary.measured(arm, line) if point.x in axis]
-    draw_points(ax, axis, points, shift, style, label=arm.label)
+    draw_points(ax, axis, summary.measured(arm, line), shift, style, label=arm.label)
     beside = Style(style.colour, "+", "none" if style.line == "none" else "--")
     for other in summary.lines:
         same = Line(line.feature, line.scenes, other.probe, line.measure, line.layer)
         if other == same and other.in_panel_of == line.probe:
-            points = [point for point in summary.measured(arm, other) if point.x in axis]
+            points = summary.measured(arm, other)
             draw_points(ax, axis, points, shift + 0.4, beside, linewidth=0.8)
     draw_published(ax, summary, axis, arm, line, shift, style)
     for half in halves(summary, line, arm):
@@ -58,20 +58,20 @@ def draw_points(
     An interval over seeds is a bar with caps, one over instances alone a thin line without. One
     seed is an open marker; of two seeds both values are dots.
     """
+    points = [point for point in points if point.x in axis]
     if not points:
         return
-    x = [axis.beside(point.x, shift) for point in points]
-    mean = [point.unit * point.mean for point in points]
-    below = [point.unit * (point.mean - point.low) for point in points]
-    above = [point.unit * (point.high - point.mean) for point in points]
-    over_seeds = [point.interval in ("seeds", "seeds and instances") for point in points]
-    bars = [
-        [length if over else math.nan for length, over in zip(side, over_seeds, strict=True)]
-        for side in (below, above)
-    ]
+    x, mean, below, above = [], [], [], []
+    for point in points:
+        over_seeds = point.interval in ("seeds", "seeds and instances")
+        low, high = (point.low, point.high) if over_seeds else NO_BOUNDS
+        x.append(axis.beside(point.x, shift))
+        mean.append(point.unit * point.mean)
+        below.append(point.unit * (point.mean - low))
+        above.append(point.unit * (high - point.mean))
     look = {"linewidth": 1.3, "elinewidth": 1.1, "capsize": 2.5, "markersize": MARKER, **more}
     colour, marker, line = style
-    ax.errorbar(x, mean, bars, color=colour, marker=marker, linestyle=line, **look)
+    ax.errorbar(x, mean, [below, above], color=colour, marker=marker, linestyle=line, **look)
     for at, point, y in zip(x, points, mean, strict=True):
         if point.interval == "instances":
             ends = point.unit * point.low, point.unit * point.high

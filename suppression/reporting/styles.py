@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from suppression.experiment.arms import COMPETITOR, Arm
+from suppression.experiment.arms import Arm
 
 
 class Style(NamedTuple):
@@ -36,9 +37,6 @@ BY_TAU = {0.2: VERMILION, 0.1: PURPLE, 0.05: GREEN}
 
 # By method and temperature; None is the method as it is by default.
 KNOWN: dict[tuple[str, float | None], Style] = {
-    **{("simclr", tau): style for tau, style in BY_TAU.items()},
-    **{("randbit", tau): style for tau, style in BY_TAU.items()},
-    **{("continued", tau): style for tau, style in BY_TAU.items()},
     ("simclr", None): VERMILION,  # its default is 0.2
     ("supervised", None): BLUE,
     ("byol", None): LAVENDER,
@@ -46,6 +44,8 @@ KNOWN: dict[tuple[str, float | None], Style] = {
     ("simsiam", None): ROSE,
     ("supcon", None): INDIGO,
 }
+for tau, of_tau in BY_TAU.items():
+    KNOWN["simclr", tau] = KNOWN["randbit", tau] = of_tau
 # By label, arms that set more and stand in several recipes.
 IN_SEVERAL = {"finetune, start untrained, tune linear, lr 0.1": BROWN}
 PAIRED = "bits"  # arms that differ in it alone are one colour, with bits and without
@@ -60,39 +60,47 @@ def styles(arms: Iterable[Arm]) -> dict[str, Style]:
     that no plain arm of the figure has, in the order of labels.
     """
     arms = list(arms)
-    kinds = {kind.label: kind for kind in map(identity, arms)}
-    found = {label: plain_style(kind) for label, kind in kinds.items()}
-    taken = [style.colour for style in found.values() if style is not None]
-    free = [style for style in PALETTE if style.colour not in taken] or list(PALETTE)
-    apart = sorted(label for label, style in found.items() if style is None)
-    for i, label in enumerate(apart):
-        found[label] = free[i % len(free)]
+    found: dict[Arm, Style] = {}
+    apart = []
+    for kind in sorted(set(map(identity, arms)), key=lambda kind: kind.label):
+        style = plain_style(kind)
+        if style is None:
+            apart.append(kind)
+        else:
+            found[kind] = style
+    free = [style for style in PALETTE if style not in found.values()] or PALETTE
+    found.update(zip(apart, itertools.cycle(free), strict=False))
     look = {}
     for arm in arms:
-        style = found[identity(arm).label]
-        assert style is not None
-        look[arm.label] = in_condition(arm, style)
+        look[arm.label] = in_condition(arm, found[identity(arm)])
     return look
 
 
 def identity(arm: Arm) -> Arm:
     """The arm without what stands beside it: its bits, or the competitor redrawn."""
-    apart = {PAIRED, *COMPETITOR}
-    return Arm({name: value for name, value in arm.settings.items() if name not in apart})
+    return unpaired(arm.shared)
+
+
+def unpaired(arm: Arm) -> Arm:
+    """The arm without its bits, as a legend names both of a pair; what is not set is left out."""
+    kept = {}
+    for name, value in arm.settings.items():
+        if name != PAIRED and value is not None:
+            kept[name] = value
+    return Arm(kept)
 
 
 def colours(arms: Iterable[Arm]) -> int:
     """How many colours these arms need."""
-    return len({identity(arm).label for arm in arms})
+    return len(set(map(identity, arms)))
 
 
 def plain_style(arm: Arm) -> Style | None:
     """What an arm's method and temperature say; None where it sets more, or is not known."""
-    told = {name for name, value in arm.settings.items() if value is not None}
     if arm.method in FLOORS:
         style = FLOORS[arm.method]
-        return style._replace(marker="<", line="--") if len(told) > 1 else style
-    if told <= {"method", "tau"}:
+        return style._replace(marker="<", line="--") if len(arm.settings) > 1 else style
+    if set(arm.settings) <= {"method", "tau"}:
         return KNOWN.get((arm.method, arm.get("tau")))
     return IN_SEVERAL.get(arm.label)
 
@@ -104,8 +112,3 @@ def in_condition(arm: Arm, style: Style) -> Style:
     if arm.get(PAIRED) == 0:
         return style._replace(line=WITHOUT)
     return style._replace(line="-") if PAIRED in arm else style
-
-
-def unpaired(arm: Arm) -> Arm:
-    """The arm without its bits, as a legend names both of a pair."""
-    return Arm({name: value for name, value in arm.settings.items() if name != PAIRED})
