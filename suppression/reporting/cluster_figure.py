@@ -25,7 +25,8 @@ ACROSS = 4  # scenes side by side
 IMAGES = 8  # scenes in all
 TILE = 100  # px of a picture, at least
 GAP, BETWEEN = 3, 26  # px between pictures, and between scenes
-LEFT, TOP = 190, 96  # px for names, and for titles
+TOP = 96  # px for titles
+LETTER = 19  # px that a letter of a name is wide, at most
 DPI = 110
 LEGIBLE = 0.0075  # points of text a px of width: 9 px and more where the sheet is 830 px wide
 
@@ -159,7 +160,9 @@ def laid_out(blocks: list[np.ndarray], title: str, rows: list[str], columns: lis
     for i in range(0, len(blocks), across):
         bands.append(stacked(blocks[i : i + across], 1, BETWEEN))
     sheet = stacked(bands, 0, BETWEEN)
-    sheet = np.pad(sheet, ((TOP, GAP), (LEFT, GAP), (0, 0)), constant_values=255)
+    names = [name.replace(", ", "\n") for name in rows]
+    left = LETTER * (1 + max(map(len, "\n".join(names).split("\n"))))
+    sheet = np.pad(sheet, ((TOP, GAP), (left, GAP), (0, 0)), constant_values=255)
     height, width = sheet.shape[:2]
     made = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     ax = made.add_axes((0, 0, 1, 1))
@@ -167,16 +170,15 @@ def laid_out(blocks: list[np.ndarray], title: str, rows: list[str], columns: lis
     ax.axis("off")
     high, wide = blocks[0].shape[0], blocks[0].shape[1]
     points = max(12.0, LEGIBLE * width)
-    ax.text(LEFT, TOP * 0.3, title, fontsize=points, va="center")
+    ax.text(left, TOP * 0.3, title, fontsize=points, va="center")
     for i in range(across):
         for j, name in enumerate(columns):
-            x = LEFT + i * (wide + BETWEEN) + wide * (j + 0.5) / len(columns)
+            x = left + i * (wide + BETWEEN) + wide * (j + 0.5) / len(columns)
             ax.text(x, TOP - 6, name, fontsize=points, ha="center", va="bottom")
     for i in range(len(blocks) // across):
-        for j, name in enumerate(rows):
+        for j, name in enumerate(names):
             y = TOP + i * (high + BETWEEN) + high * (j + 0.5) / len(rows)
-            text = name.replace(", ", "\n")
-            ax.text(LEFT - 8, y, text, fontsize=points, ha="right", va="center")
+            ax.text(left - 8, y, name, fontsize=points, ha="right", va="center")
     return made
 
 
