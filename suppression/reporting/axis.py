@@ -9,7 +9,7 @@ from typing import Any
 from suppression.experiment.plan import Plan
 from suppression.reporting.summary import Summary
 
-DODGE = 0.012  # of the axis, between neighbouring arms
+DODGE = 0.009  # of the axis, between neighbouring arms
 SPREAD = 0.6  # of the width between two columns, that all arms take up
 
 

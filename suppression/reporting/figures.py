@@ -47,6 +47,7 @@ WIDTH = 8.3  # inches; a page shows 100 px of each
 ROW = 2.5  # inches that a row of panels is high
 MOST_COLUMNS = 3
 MOST_COLOURS = len(PALETTE) + len(FLOORS)  # more arms are drawn as fields
+TITLE_LETTERS = 105  # of the figure's title in a line
 INCHES_A_LETTER = 0.068  # of a panel's title
 INCHES_A_SMALL_LETTER = 0.058  # of the legend
 # A point is 1.39 px of a page; the smallest text has 9 px.
@@ -79,7 +80,7 @@ def figure(summary: Summary) -> Figure:
     import matplotlib
     from matplotlib.figure import Figure
 
-    title = f"{summary.plan.recipe.title} ({scale_text(summary)})"
+    title = fill(f"{summary.plan.recipe.title} ({scale_text(summary)})", TITLE_LETTERS)
     with matplotlib.rc_context(FONTS):
         if is_fields(summary):
             return heatmap(summary, title, WIDTH)
@@ -412,7 +413,7 @@ def with_words(svg: bytes, made: Figure) -> bytes:
             said.append(" ".join(words.split()).removesuffix(" over"))
     for each in made.legends:
         said += map(str, ("Legend", *(text.get_text() for text in each.get_texts())))
-    title = made.get_suptitle() or "figure"
+    title = " ".join(made.get_suptitle().split()) or "figure"
     words = "; ".join(said) or title
     added = f" <title>{escape(title)}</title>\n <desc>{escape(words)}</desc>\n"
     start = svg.index(b">", svg.index(b"<svg")) + 1

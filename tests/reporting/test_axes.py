@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from suppression.reporting.figures import figure, is_fields, panel_lines
 from suppression.reporting.gallery import recorded
@@ -33,6 +34,19 @@ def test_all_recorded_points_and_intervals_lie_within_their_axes(record):
         for arm in summary.arms:
             for point in summary.measured(arm, line):
                 assert round(point.unit * point.mean, 6) in shown, (arm.label, line, point.x)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_titles_stand_within_the_figure(record):
+    made = figure(recorded(EXPERIMENTS, *record.rsplit(".", 1))[0])
+    canvas = FigureCanvasAgg(made)
+    canvas.draw()
+    width, height = canvas.get_width_height()
+    titles = [ax.title for ax in made.axes if ax.axison]
+    for text in [made._suptitle, *titles]:
+        box = text.get_window_extent()
+        assert 0 <= box.x0 <= box.x1 <= width, text.get_text()
+        assert 0 <= box.y0 <= box.y1 <= height, text.get_text()
 
 
 def drawn(ax) -> list[tuple[float, float]]:
