@@ -28,7 +28,7 @@ def commands():
 
 def at_smoke_scale(argv, store):
     """What the lines train at laptop scale is trained at smoke scale here, with its own sizes."""
-    if "digit_size" not in argv or "--help" in argv:
+    if "digit_size" not in argv or "--help" in argv or "--recorded" in argv:
         return argv
     kept = [word for word in argv if not word.isdigit() and word != "--size2"]
     return [*kept, "--scale", "smoke", "--store", str(store)]
