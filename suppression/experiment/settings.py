@@ -83,9 +83,11 @@ class Settings:
         return going_with(method, names)
 
     def has(self, method: str) -> dict[str, Parameter]:
-        """The parameters that cells of this method may have."""
-        remedies = ",".join(self.remedies(method)) or None
-        return cell_parameters(self.card.kind, method, remedies)
+        """The parameters that cells of this method may have, with any of their remedies."""
+        found = cell_parameters(self.card.kind, method)
+        for remedy in self.remedies(method):  # each by itself: they need not go together
+            found = {**cell_parameters(self.card.kind, method, remedy), **found}
+        return found
 
     def pins_of(self, has: Mapping[str, Any]) -> Lists:
         """The pins of parameters that a cell has, but for those that choose cells."""
