@@ -74,16 +74,19 @@ def by_shape(parameters: Iterable[nn.Parameter]) -> list[list[nn.Parameter]]:
 
 
 def as_matrix(p: Tensor) -> Tensor:
-    """A parameter as (rows, cols): a row is a kernel, channels last as in memory, or a vector."""
+    """A parameter as (rows, cols): a row is a kernel, channels last as in memory, or a vector.
+
+    A number by itself is a vector of one.
+    """
     if p.ndim <= 1:
-        return p[None]
+        return p.reshape(1, -1)
     return p.movedim(1, -1).flatten(1)
 
 
 def shaped_as(p: Tensor, matrix: Tensor) -> Tensor:
     """What `as_matrix` made into a matrix, back in the shape of p."""
     if p.ndim <= 1:
-        return matrix[0]
+        return matrix.view(p.shape)
     return matrix.view(p.movedim(1, -1).shape).movedim(-1, 1)
 
 
