@@ -663,6 +663,10 @@ def write_record(
     planned, store = result.plan, Store(context.store)
     number = len(result.failed_cells)
     made = how_made(planned, store, argv, failed=number, pins=dict(pins))
+    if planned.baselines:
+        from suppression.execution.flops import flops_of_arms
+
+        made["flops"] = flops_of_arms(planned, context)
     with one_at_a_time(out / f"{planned.name}.{planned.scale}"):
         return record_made(result, out, context, made, pins, whole=whole, overwrite=overwrite)
 
@@ -690,7 +694,8 @@ def record_made(
         for cell in whole.cells:
             parameters.update(cell.parameters)
         rows = records.grown(known, result.own_rows, parameters)
-        pictures = {"svg": saved(figure(summarise(whole, rows)), "svg")}
+        shown = summarise(whole, rows, flops=records.flops_of([*before, made]))
+        pictures = {"svg": saved(figure(shown), "svg")}
         files = {**records.files_of_rows(rows), **pictures}
         return records.write(out, name, files, [*before, made])
     if not overwrite:
@@ -698,5 +703,8 @@ def record_made(
     kept = store.results_of(name, digest_of(result), result_endings(planned))
     pictures = kept or drawn(result, store, context)
     pictures.pop("png")
+    if planned.baselines:  # what was counted for the record is in the figure, too
+        shown = summarise(planned, result.own_rows, flops=made["flops"])
+        pictures["svg"] = saved(figure(shown), "svg")
     files = {**records.files_of_rows(result.own_rows), **pictures}
     return records.write(out, name, files, [made])

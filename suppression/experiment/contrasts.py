@@ -1,4 +1,4 @@
-"""The contrasts that a recipe registers, each with its arms and its places, checked."""
+"""What a recipe holds against one another: its contrasts, and its board's baselines, checked."""
 
 from __future__ import annotations
 
@@ -68,6 +68,25 @@ def registered(settings: Settings) -> list[Registered]:
     return found
 
 
+def baselines(settings: Settings) -> list[Arm]:
+    """The arms that a leaderboard holds others against; none where the recipe has no board.
+
+    Raises:
+        UserError: with the key's path, for an arm, a feature, scenes or a readout that there is
+            not.
+    """
+    board = settings.recipe.board
+    if board is None:
+        return []
+    where = f"{settings.name}: board"
+    check_feature(settings, board.victim, f"{where}.victim")
+    check_readout(settings, board.scenes, board.probe, where)
+    found = []
+    for i, given in enumerate(board.baselines):
+        found.append(arm_written(settings, given, f"{where}.baselines[{i}]"))
+    return found
+
+
 def arm_written(settings: Settings, given: dict[str, Any], where: str) -> Arm:
     """The recipe's arm of these settings; UserError where it has none."""
     lists = typed(given, where, settings.card.kind)
@@ -117,21 +136,8 @@ def place(settings: Settings, arm: Arm, at: float | str | None, where: str) -> A
 
 def check_reading(settings: Settings, asked: Contrast, where: str) -> None:
     """UserError for what cannot be read where the contrast asks for it."""
-    card, probe = settings.card, settings.probe
-    features = subjects(probe, card.features)
-    if asked.feature not in features:
-        raise unknown(f"{where}.feature: there is no feature", asked.feature, features)
-    if asked.probe not in PROBES:
-        raise unknown(f"{where}.probe: there is no probe", asked.probe, PROBES)
-    scenes = {**card.scenes, **SCENES, "alone": "", "together": ""}
-    is_readout = issubclass(PROBES[asked.probe], Readout)  # others may name what they ask of scenes
-    if is_readout and asked.scenes not in scenes:
-        raise unknown(f"{where}.scenes: there are no scenes", asked.scenes, scenes)
-    asked_probes = {each.name for each in switched_on(probe)}
-    if asked.probe not in asked_probes:
-        raise UserError(
-            f"{where}.probe: {asked.probe} is not asked: give probe.{PROBES[asked.probe].switch}"
-        )
+    check_feature(settings, asked.feature, f"{where}.feature")
+    check_readout(settings, asked.scenes, asked.probe, where)
     if asked.measure is not None and asked.measure not in MEASURES:
         raise unknown(f"{where}.measure: there is no measure", asked.measure, MEASURES)
     if asked.layer is None:
@@ -141,6 +147,23 @@ def check_reading(settings: Settings, asked: Contrast, where: str) -> None:
     layers = layers_of(settings)
     if asked.layer not in layers:
         raise unknown(f"{where}.layer: there is no layer", asked.layer, layers)
+
+
+def check_feature(settings: Settings, feature: str, where: str) -> None:
+    features = subjects(settings.probe, settings.card.features)
+    if feature not in features:
+        raise unknown(f"{where}: there is no feature", feature, features)
+
+
+def check_readout(settings: Settings, wanted: str, probe: str, where: str) -> None:
+    if probe not in PROBES:
+        raise unknown(f"{where}.probe: there is no probe", probe, PROBES)
+    scenes = {**settings.card.scenes, **SCENES, "alone": "", "together": ""}
+    is_readout = issubclass(PROBES[probe], Readout)  # others may name what they ask of scenes
+    if is_readout and wanted not in scenes:
+        raise unknown(f"{where}.scenes: there are no scenes", wanted, scenes)
+    if probe not in {each.name for each in switched_on(settings.probe)}:
+        raise UserError(f"{where}.probe: {probe} is not asked: give probe.{PROBES[probe].switch}")
 
 
 def layers_of(settings: Settings) -> list[str]:

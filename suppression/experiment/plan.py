@@ -10,7 +10,7 @@ from typing import Any
 from suppression.evaluation.spec import ProbeSettings
 from suppression.experiment import files
 from suppression.experiment.arms import Arm
-from suppression.experiment.contrasts import Registered, registered
+from suppression.experiment.contrasts import Registered, baselines, registered
 from suppression.experiment.grid import (
     asked_for,
     cells_of,
@@ -48,6 +48,7 @@ class Plan:
         written_controls: The recipe's controls, pinned as their arms are; arms may have more
             parameters than these.
         contrasts: The recipe's contrasts that stand at this scale, whatever is pinned.
+        baselines: The arms that its leaderboard holds others against; none where it has no board.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Plan:
     before: Mapping[str, Run] = field(default_factory=dict)
     written_controls: list[dict[str, Any]] = field(default_factory=list)
     contrasts: list[Registered] = field(default_factory=list)
+    baselines: list[Arm] = field(default_factory=list)
 
     @property
     def every_arm(self) -> list[Arm]:
@@ -159,6 +161,7 @@ def make_plan(
         before=prerequisites.runs,
         written_controls=controls_of(settings),
         contrasts=registered(settings),
+        baselines=baselines(settings),
     )
 
 

@@ -141,6 +141,30 @@ class Contrast(Strict):
         return self
 
 
+class Board(Strict):
+    """What a leaderboard of remedies holds its arms against.
+
+    Its endpoint is the victim's accuracy beside the competitor, the mean over the axis, less that
+    of the baseline at the same seed.
+
+    Args:
+        baselines: The arms without a remedy, each with all parameters that it sets: an arm is held
+            against the one of its own method, or else the first one.
+        victim: The feature that the competitor suppresses.
+        margin: Differences within +-margin do not matter; in points.
+        scenes: On which scenes it is read.
+        probe: By which readout.
+        screening: The recipe by which the settings of remedies were chosen.
+    """
+
+    baselines: list[dict[str, Any]] = Field(min_length=1)
+    victim: str
+    margin: float = Field(gt=0, le=100)
+    scenes: str = "together"
+    probe: str = "linear"
+    screening: str | None = None
+
+
 class Card(Strict):
     """A data set.
 
@@ -191,6 +215,7 @@ class Recipe(Strict):
         probe: What the trained networks are asked.
         scale: What each scale sets.
         contrasts: The differences that are asked about, a family.
+        board: What remedies are held against, where the arms are such.
         published: The published table.
         note: What a reader should know.
     """
@@ -213,6 +238,7 @@ class Recipe(Strict):
     probe: ProbeSettings = ProbeSettings()
     scale: dict[str, dict[str, Any]] = Field(min_length=1)
     contrasts: list[Contrast] = []
+    board: Board | None = None
     published: Published | None = None
     note: str = ""
 

@@ -10,10 +10,11 @@ from suppression.data import SOURCES
 from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card, load_recipe
+from suppression.reporting import leaderboard
 from suppression.reporting.claims import page_section
 from suppression.reporting.figures import figure, number_of_seeds, saved
 from suppression.reporting.quoted import filled
-from suppression.reporting.records import Facts, plan_of, read_record
+from suppression.reporting.records import Facts, flops_of, plan_of, read_record
 from suppression.reporting.summary import Summary, summarise
 from suppression.reporting.tables import (
     caption,
@@ -119,7 +120,7 @@ def recorded(folder: Path, name: str, scale: str) -> tuple[Summary, list[Facts]]
     """What a record shows, and how it was made."""
     plan = make_plan(str(folder / f"{name}.toml"), scale=scale)
     rows, made = read_record(folder, plan)
-    return summarise(plan_of(plan, rows), rows), made
+    return summarise(plan_of(plan, rows), rows, flops=flops_of(made)), made
 
 
 def how_made(made: Facts) -> str:
@@ -146,6 +147,8 @@ def recorded_section(folder: Path, summary: Summary, made: list[Facts]) -> str:
         parts.append(f"![pictures of {name}, {scale} scale]({pictures})\n")
     if summary.headline is not None and summary.headline.probe != "linear":
         parts += [f"{verdict(summary)}\n", headline_markdown(summary)]
+    if summary.plan.baselines:
+        parts.append(leaderboard.markdown(leaderboard.leaderboard(summary)))
     parts.append(markdown(summary))
     for page in (published_table(summary.plan), retention_markdown(summary)):
         if page:

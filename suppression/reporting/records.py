@@ -17,7 +17,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -85,6 +85,7 @@ class HowMade(BaseModel):
     peak_mb: int | None = None
     pins: dict[str, list[Any]] | None = None  # old records do not say; their cells do
     sources: dict[str, str] = {}  # fingerprints, by name; old records do not say
+    flops: dict[str, int] = {}  # of a training, by the arm's label; of leaderboards
     sha256: dict[
         Literal["csv", "units.npz", "pictures.png"], str
     ] = {}  # of the files that the last run wrote, by their endings
@@ -148,6 +149,14 @@ def read(path: Path) -> bytes:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def flops_of(made: Sequence[Facts]) -> dict[str, int]:
+    """What trainings of a record cost, by the labels of arms; none where it was not counted."""
+    found: dict[str, int] = {}
+    for run in made:
+        found |= run.get("flops", {})
+    return found
 
 
 def read_made(path: Path) -> list[Facts]:

@@ -14,7 +14,7 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row, long_rows, select
 from suppression.experiment.run import Run
 from suppression.metrics.units import without_units
-from suppression.reporting import claims, tables, verdict
+from suppression.reporting import claims, leaderboard, records, tables, verdict
 from suppression.reporting.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -99,6 +99,22 @@ class Result:
         """
         return claims.rows(self.summary)
 
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """The entries of the recipe's leaderboard, the greatest gain first: a dict each.
+
+        `gain`, `low` and `high` are points of the victim's accuracy against the arm's baseline,
+        paired by seed; `word` is that of `metrics.contrasts`; `theirs` says that the recipe does
+        not have the arm.
+
+        Raises:
+            UserError: if the recipe has no board.
+        """
+        if not self.plan.baselines:
+            raise UserError(
+                f"{self.plan.name} has no leaderboard: its recipe has no [board]; remedies has one"
+            )
+        return leaderboard.rows(leaderboard.leaderboard(self.summary))
+
     def caption(self) -> str:
         """What a reader of the table must know: scale, seeds, intervals, readout, guessing."""
         return tables.caption(self.summary)
@@ -178,6 +194,10 @@ class Recorded(Result):
     @property
     def shown_rows(self) -> list[Row]:
         return self.recorded
+
+    @cached_property
+    def summary(self) -> Summary:
+        return summarise(self.plan, self.recorded, flops=records.flops_of(self.made))
 
     @property
     def title(self) -> str:

@@ -166,11 +166,13 @@ class Summary:
         plan: The experiment.
         rows: Its rows, each with its arm (`long_rows`, `with_arms`).
         failed: The cells that could not be trained.
+        flops: Operations of a training by the arm's label, where they were counted.
     """
 
     plan: Plan
     rows: list[Row]
     failed: list[Run] = field(default_factory=list)
+    flops: Mapping[str, int] = field(default_factory=dict)
 
     # --- what there is ---------------------------------------------------------------------
 
@@ -410,15 +412,21 @@ class Summary:
         return self.plan.card.scenes.get(scenes, SCENES.get(scenes, scenes))
 
 
-def summarise(plan: Plan, rows: list[Row], failed: Iterable[Run] = ()) -> Summary:
+def summarise(
+    plan: Plan,
+    rows: list[Row],
+    failed: Iterable[Run] = (),
+    flops: Mapping[str, int] | None = None,
+) -> Summary:
     """All that there is to show of an experiment's rows.
 
     Args:
         plan: The experiment.
         rows: Its rows, each with its arm.
         failed: The cells that could not be trained.
+        flops: Operations of a training by the arm's label, where they were counted.
     """
-    return Summary(plan, rows, list(failed))
+    return Summary(plan, rows, list(failed), flops or {})
 
 
 def readout(row: Row) -> str:

@@ -17,6 +17,7 @@ what competes with it):
   end with the competitor redrawn for the second view: the same pictures, but for what the views
   share. The difference is told from 0 as that of the ends is. Only recipes with such a control
   are asked this; there it decides, and what supervised training reads is told beside.
+- A recipe with a leaderboard is told by the leaderboard's rules alone.
 - Then the contrasts that the recipe registers, in the four words of `metrics.contrasts`: corrected
   for their number, so that one may be *cannot tell* where the sentence before, which is of one
   difference by itself, says more.
@@ -30,7 +31,7 @@ from typing import Literal
 
 from suppression.experiment.arms import Arm
 from suppression.methods import METHODS
-from suppression.reporting import claims
+from suppression.reporting import claims, leaderboard
 from suppression.reporting.numbers import values_text
 from suppression.reporting.retention import line_of, reference_of
 from suppression.reporting.summary import Line, Point, Summary, difference
@@ -66,6 +67,8 @@ def verdict(summary: Summary) -> str:
 
 def findings(summary: Summary) -> list[str]:
     """A sentence for each rule that has something to say."""
+    if summary.plan.baselines:
+        return [leaderboard.text(leaderboard.leaderboard(summary))]
     line = main_line(summary)
     if line is None or not all(isinstance(x, (int, float)) for x in summary.plan.axis):
         return [best_and_worst(summary)]
