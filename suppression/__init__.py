@@ -13,6 +13,7 @@ In a notebook:
     result = sup.run("digit_size", scale="smoke", tau=0.2)     # trains what is missing
     result                                           # table, verdict, figure
     result.rows, result.to_pandas()                  # long-form rows
+    result.report("out.html")                        # one page to hand on
     sup.record("digit_size")                         # what was recorded; nothing is trained
 
     sup.dataset("two_digits").sample(8).show()       # any card: the scenes, and both views

@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -437,6 +437,7 @@ def carry_out(
     pinned: Mapping[str, Any] | None = None,
     note: Note = tell,
     work: Work | None = None,
+    argv: list[str] | None = None,
 ) -> Result:
     """Answer from the store, train what is missing, and keep figure and csv in the store.
 
@@ -447,6 +448,7 @@ def carry_out(
         pinned: What the user has pinned: told where it does nothing.
         note: Told what the user should know.
         work: What is stored already, if that was looked up.
+        argv: The command line, for how it was made; none makes one that asks for the same.
     """
     work = work or work_of(planned, context)
     for text in idle_pins(planned, pinned or {}):
@@ -471,15 +473,27 @@ def carry_out(
         if rows is not None and cell.key not in of_other_pictures:
             beside.append((cell, rows))
     failed = [cell for i, cell in enumerate(planned.cells) if i not in work.stored]
-    result = Result(planned, answers, beside, failures, failed)
-    if answers:
-        try:
-            path = keep_figure(result, work.store, context)
-        except Unwritable as error:
-            note(f"the figure is not kept: {error}")
-        else:
-            result = Result(planned, answers, beside, failures, failed, path)
-    return result
+    if not answers:
+        return Result(planned, answers, beside, failures, failed)
+    pins = dict(pinned or {})
+    words = argv or command_line(planned, pins)
+    made = how_made(planned, work.store, words, failed=len(failed), pins=pins)
+    result = Result(planned, answers, beside, failures, failed, made=[made])
+    try:
+        path = keep_figure(result, work.store, context)
+    except Unwritable as error:
+        note(f"the figure is not kept: {error}")
+        return result
+    return replace(result, figure_path=path)
+
+
+def command_line(planned: Plan, pins: Mapping[str, Any]) -> list[str]:
+    """The words of a command that asks for a plan."""
+    words = [planned.name_or_path, "--scale", planned.scale]
+    for name, value in pins.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        words += [f"--{name}", *map(str, values)]
+    return words
 
 
 def sources_of(planned: Plan, context: Context) -> dict[str, str]:

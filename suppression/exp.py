@@ -68,6 +68,7 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
         metavar="DIR",
         help="also write a record: csv, svg, json",
     )
+    add("--report", type=places.folder, metavar="FILE", help="also write a report: one .html page")
     add("--grow", action="store_true", help="add this run to the record that is in --out")
     add("--overwrite", action="store_true", help="replace the record that is in --out")
     add("--store", type=places.folder, metavar="DIR", help="where trained cells are kept")
@@ -147,12 +148,27 @@ def show_recorded(given: argparse.Namespace, pins: dict[str, list[str]]) -> int:
     for flag, value in asked.items():
         if value is not None:
             raise UserError(f"--recorded shows a record as it is: {flag} is of a run of its own")
+    check_report(given)
     result = api.record(given.name, scale=given.scale)
     print_result(result, given)
+    write_report(result, given)
     if not given.json:
         figure = files.find("experiments", given.name).with_suffix(f".{given.scale}.svg")
         print(f"figure: {figure}\n{result.how()}")
     return 0
+
+
+def check_report(given: argparse.Namespace) -> None:
+    """Before any work: UserError for a report that could not be written."""
+    from suppression.reporting.page import check_page
+
+    if given.report is not None:
+        check_page("--report", places.named(given.report))
+
+
+def write_report(result: Result, given: argparse.Namespace) -> None:
+    if given.report is not None:
+        print(f"report: {result.report(given.report)}", file=sys.stderr)
 
 
 def parsed(
@@ -203,6 +219,7 @@ def carry_out(
         raise UserError("--grow and --overwrite are of the record in --out DIR: give the folder")
     if given.grow and given.overwrite:
         raise UserError("--grow adds to a record, --overwrite replaces it: give one of them")
+    check_report(given)
     whole, common = records.whole_record(plan, pins)
     if out is not None and not given.grow and not given.overwrite:
         records.check_free(out, f"{plan.name}.{plan.scale}")
@@ -227,7 +244,7 @@ def carry_out(
         return 0
     if out is not None:
         records.check_writable(out)
-    result = api.carry_out(plan, context, workers=given.workers, pinned=pins, work=work)
+    result = api.carry_out(plan, context, workers=given.workers, pinned=pins, work=work, argv=argv)
     try:  # what is kept is kept before anything is told, and told whether or not it was
         if result.answers and out is not None:
             endings = api.write_record(
@@ -243,6 +260,7 @@ def carry_out(
             print(f"recorded: {path}.{', .'.join(endings)}", file=sys.stderr)
     finally:
         print_result(result, given)
+    write_report(result, given)
     return 1 if result.failed_cells else 0
 
 

@@ -10,7 +10,7 @@ from suppression.experiment.plan import Plan
 
 Facts = dict[str, Any]
 
-PLACES = ("--store", "--root", "--out")
+PLACES = ("--store", "--root", "--out", "--report")
 OF_THE_MACHINE = ("libraries", "python", "device", "machine", "cores", "threads")
 
 

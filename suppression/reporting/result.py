@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suppression import places
 from suppression.errors import UserError
 from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row, long_rows, select
@@ -35,6 +36,7 @@ class Result:
         failed: Why cells failed, by their names.
         failed_cells: These cells.
         figure_path: Where the store keeps the figure.
+        made: How it was made, a dict a run: command, date, machine, versions, seconds.
 
     Example:
         >>> import suppression as sup
@@ -48,6 +50,7 @@ class Result:
     failed: Mapping[str, str] = field(default_factory=dict)
     failed_cells: list[Run] = field(default_factory=list)
     figure_path: Path | None = None
+    made: list[dict[str, Any]] = field(default_factory=list)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -70,7 +73,8 @@ class Result:
     @cached_property
     def summary(self) -> Summary:
         """The points that table and figure show."""
-        return summarise(self.plan, self.shown_rows, self.failed_cells)
+        flops = records.flops_of(self.made)
+        return summarise(self.plan, self.shown_rows, self.failed_cells, flops)
 
     def table(self, *, width: int = 80, intervals: bool = False) -> str:
         """The table as text.
@@ -131,6 +135,32 @@ class Result:
             raise UserError(f"there is nothing to draw: {self._failed_text() or 'no rows'}")
         return figure(self.summary)
 
+    def report(self, path: Path | str) -> Path:
+        """Write the report: one page that needs no network and reads without JavaScript, too.
+
+        It has the verdict, the registered contrasts, a figure that answers to the pointer and the
+        keyboard, the table, what it does not show, how it was made, and the recipe.
+
+        Args:
+            path: The page, which ends in .html; one that is there is replaced.
+
+        Returns:
+            Its path.
+
+        Raises:
+            UserError: if it cannot be written.
+
+        Example:
+            >>> import suppression as sup
+            >>> sup.record("digit_size").report("digit_size.html")  # doctest: +SKIP
+        """
+        from suppression.reporting.page import report_page, write_page
+
+        out = places.named(path)
+        page = report_page(self.summary, of_what=self.how(), failed=self.failed, made=self.made)
+        write_page("report", out, page)
+        return out
+
     def select(self, **wanted: Any) -> list[Row]:
         """The rows that have these values, e.g. `select(feature="first", scenes="alone")`."""
         return select(self.rows, **wanted)
@@ -150,7 +180,11 @@ class Result:
     @property
     def title(self) -> str:
         """Of what it is the result, and of how much."""
-        return f"{self.plan.recipe.title}, {self.plan.scale} scale: {len(self.answers)} cells"
+        return f"{self.plan.recipe.title}, {self.plan.scale} scale: {self.how()}"
+
+    def how(self) -> str:
+        """Of how many networks, or cells, it is."""
+        return f"{len(self.answers)} cells"
 
     def _failed_text(self) -> str:
         lines = [f"failed: {name}: {why.splitlines()[0]}" for name, why in self.failed.items()]
@@ -181,11 +215,9 @@ class Recorded(Result):
 
     Args:
         recorded: The record's rows.
-        made: How they were made, a dict a run: command, date, machine, versions, seconds.
     """
 
     recorded: list[Row] = field(default_factory=list)
-    made: list[dict[str, Any]] = field(default_factory=list)
 
     @cached_property
     def own_rows(self) -> list[Row]:
@@ -194,14 +226,6 @@ class Recorded(Result):
     @property
     def shown_rows(self) -> list[Row]:
         return self.recorded
-
-    @cached_property
-    def summary(self) -> Summary:
-        return summarise(self.plan, self.recorded, flops=records.flops_of(self.made))
-
-    @property
-    def title(self) -> str:
-        return f"{self.plan.recipe.title}, {self.plan.scale} scale: {self.how()}"
 
     def how(self) -> str:
         """Of how many networks, on which machines, when."""
