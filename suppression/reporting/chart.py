@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from suppression.reporting.axis import are_columns
+from suppression.reporting.panel import of_other_pictures
 from suppression.reporting.styles import styles
 from suppression.reporting.summary import Line, Point, Summary, as_published
 from suppression.reporting.tables import cell_text, scenes_text
@@ -28,14 +30,17 @@ def chart_data(summary: Summary) -> Facts:
 
     Returns:
         A dict that JSON can hold: `title`, `scale`, `axis`, `axis_label`, `places` (the words of
-        the axis), `positions` (where they stand, in [0, 1]), `arms` with their look, and
-        `readings`, the claim's own first, each with its points in the unit of tables.
+        the axis), `positions` (where they stand, in [0, 1]), `arms` with their look,
+        `published_is_drawn` (not where published values are of other pictures), and `readings`,
+        the claim's own first, each with its points in the unit of tables.
     """
     plan, recipe = summary.plan, summary.plan.recipe
     look = styles(plan.every_arm)
     arms = []
     for arm in summary.arms:
         style = look[arm.label]
+        if are_columns(plan):
+            style = style._replace(line="none")
         arms.append({"label": arm.label, **style._asdict()})
     first = main_line(summary)
     readings = []
@@ -52,6 +57,7 @@ def chart_data(summary: Summary) -> Facts:
         "places": [str(x) for x in plan.axis],
         "positions": positions(plan.axis, log=recipe.axis_log),
         "arms": arms,
+        "published_is_drawn": not of_other_pictures(plan),
         "readings": readings,
     }
 

@@ -234,7 +234,8 @@ def test_the_pointer_shows_seeds_and_interval_and_a_press_takes_the_place(browse
     )
     x, y = browser.value(
         "(() => { document.querySelector('#chart').scrollIntoView();"
-        "const all = document.querySelectorAll('#chart g[data-arm=\"simclr, tau 0.2\"] polygon');"
+        "const arm = document.querySelector('#chart g[data-arm=\"simclr, tau 0.2\"]');"
+        "const all = arm.querySelectorAll('polygon, circle');"
         "const box = all[all.length - 1].getBoundingClientRect();"
         "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
     )

@@ -40,8 +40,8 @@ const MARKERS = {
   "H": ring(6, 6.5, 6.5, 0), "8": ring(8, 6.5), "P": CROSS, "X": CROSS,
 };
 
-function marker(arm, x, y) {
-  const look = { fill: arm.is_filled ? arm.colour : "#fff", stroke: arm.colour, "stroke-width": 1.5 };
+function marker(arm, x, y, hollow = false) {
+  const look = { fill: hollow ? "#fff" : arm.colour, stroke: arm.colour, "stroke-width": 1.5 };
   if (!(arm.marker in MARKERS)) {
     return shape("circle", { ...look, cx: x, cy: y, r: arm.marker === "." ? 3 : 5.5 });
   }
@@ -58,7 +58,7 @@ function swatch(arm) {
 
 function stroke(arm, path) {
   return shape("path", {
-    d: path, fill: "none", stroke: arm.colour, "stroke-width": 2,
+    d: arm.line === "none" ? "" : path, fill: "none", stroke: arm.colour, "stroke-width": 2,
     "stroke-dasharray": DASHES[arm.line] ?? "",
   });
 }
@@ -181,7 +181,7 @@ class Chart {
     this.slider.value = this.place;
     this.slider.setAttribute("aria-valuetext", words);
     this.told.textContent = words;
-    this.about.textContent = `${this.current.about}; ${this.current.measure}${this.knownText()}`;
+    this.about.textContent = `${this.current.about}; ${this.current.measure}${this.knownText()}${this.marks()}`;
     this.tip.hidden = true;
     this.draw();
     this.fillTable(words);
@@ -191,6 +191,13 @@ class Chart {
   knownText() {
     const { known, known_name, digits } = this.current;
     return known === null ? "" : `; dotted line: ${known_name}, ${known.toFixed(digits)}`;
+  }
+
+  marks() {
+    const points = this.current.points;
+    const single = points.some((point) => Object.keys(point.seeds).length === 1);
+    const crossed = this.data.published_is_drawn && points.some((point) => point.published !== null);
+    return `${single ? "; hollow: one seed" : ""}${crossed ? "; crosses: published" : ""}`;
   }
 
   x(place) { return LEFT + INSET + this.data.positions[place] * (this.width - LEFT - RIGHT - 2 * INSET); }
@@ -267,11 +274,15 @@ class Chart {
         const caps = thin ? "" : `M${x - 4} ${low}h8M${x - 4} ${high}h8`;
         group.append(shape("path", { d: `M${x} ${low}V${high}${caps}`, stroke: arm.colour, "stroke-width": thin ? 1 : 2 }));
       }
-      if (point.published !== null) {
+      if (point.published !== null && this.data.published_is_drawn) {
         const y = this.y(point.published);
         group.append(shape("path", { d: `M${x - 5} ${y - 5}l10 10m0 -10l-10 10`, stroke: arm.colour, "stroke-width": 1.5, "data-published": "" }));
       }
-      group.append(marker(arm, x, y));
+      const values = Object.values(point.seeds);
+      if (values.length === 2) {
+        values.forEach((value) => group.append(shape("circle", { cx: x, cy: this.y(value), r: 2.5, fill: arm.colour })));
+      }
+      group.append(marker(arm, x, y, values.length === 1));
       this.drawn.push({ x, y, point });
     });
     return group;
@@ -351,7 +362,7 @@ class Chart {
         shape("text", { x: before.length ? 52 : 0, y: 14, fill: "#1a1a1a" }, text)));
       y += 22;
     };
-    line(`${this.data.title}: ${this.current.name}${this.knownText()}`);
+    line(`${this.data.title}: ${this.current.name}${this.knownText()}${this.marks()}`);
     this.data.arms.forEach((arm, i) => {
       if (!this.hidden.has(i)) line(arm.label, stroke(arm, "M2 9H42"), marker(arm, 22, 9));
     });
