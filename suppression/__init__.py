@@ -15,6 +15,7 @@ In a notebook:
     result.rows, result.to_pandas()                  # long-form rows
     result.report("out.html")                        # one page to hand on
     sup.record("digit_size")                         # what was recorded; nothing is trained
+    sup.explore()                                    # all that was recorded, to move through
 
     sup.dataset("two_digits").sample(8).show()       # any card: the scenes, and both views
     scenes = sup.datasets.TwoDigits(canvas=40, size1=9, size2=32)
@@ -37,7 +38,17 @@ if TYPE_CHECKING:
     from suppression import data as datasets
     from suppression import evaluation as probes
     from suppression import losses, methods, metrics, testing
-    from suppression.api import dataset, evaluate, experiments, fit, plan, record, register, run
+    from suppression.api import (
+        dataset,
+        evaluate,
+        experiments,
+        explore,
+        fit,
+        plan,
+        record,
+        register,
+        run,
+    )
     from suppression.errors import UserError
     from suppression.reporting.result import Result
 
@@ -50,6 +61,7 @@ __all__ = [
     "datasets",
     "evaluate",
     "experiments",
+    "explore",
     "fit",
     "losses",
     "methods",
@@ -65,6 +77,7 @@ __all__ = [
 # Looked up when they are first asked for: `import suppression` alone does not import torch.
 MODULES = {
     "datasets": "suppression.data",
+    "explore": "suppression.explore",
     "losses": "suppression.losses",
     "methods": "suppression.methods",
     "metrics": "suppression.metrics",

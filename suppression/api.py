@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suppression import expect, plugins
+from suppression import expect, places, plugins
 from suppression.data.sources.fingerprint import fingerprint
 from suppression.errors import UserError, unknown
 from suppression.execution import executor
@@ -38,7 +38,7 @@ from suppression.notes import Note
 from suppression.reporting import records
 from suppression.reporting.console import cell_text, live_table
 from suppression.reporting.result import Recorded, Result
-from suppression.reporting.summary import published_beside_no_arm
+from suppression.reporting.summary import Summary, published_beside_no_arm
 from suppression.writing import one_at_a_time
 
 if TYPE_CHECKING:
@@ -171,6 +171,91 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, **pins: 
     """
     plugins.load()
     return make_plan(name, scale=scale, seeds=seeds, pins=pins)
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """A page to move through results on; a notebook shows it, `save` keeps it for a browser.
+
+    Args:
+        page: The page.
+    """
+
+    page: str = field(repr=False)
+
+    HEIGHT = 900  # px, in a notebook
+
+    def save(self, path: Path | str = "explorer.html") -> Path:
+        """Write the page, in place of the one that is there; its path.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        from suppression.reporting.page import write_page
+
+        out = places.named(path)
+        write_page("save", out, self.page)
+        return out
+
+    def __repr__(self) -> str:
+        size = f"{len(self.page.encode()) / 1e6:.1f} MB"
+        return f'the explorer, one page of {size}: a notebook shows it, save("out.html") keeps it'
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{html.escape(self.page)}" title="explorer" width="100%" '
+            f'height="{self.HEIGHT}" style="border: 1px solid #ccc"></iframe>'
+        )
+
+
+FIRST = "random_bits"  # what the explorer shows when it opens
+
+
+@expect.typed
+def explore(name: str | None = None, *, results: list[Result] | None = None) -> Explorer:
+    """The explorer: every recorded result to move through, and an encoder to play.
+
+    It is one page that needs no network: curves with seeds and intervals, the scenes along the
+    axis, NT-Xent of an encoder that is moved by hand, and the push of one picture's negatives.
+
+    Args:
+        name: The recipe whose record is shown first.
+        results: Results of your own, which stand before the recorded ones.
+
+    Returns:
+        The page: a notebook shows it, `save("out.html")` writes it.
+
+    Raises:
+        UserError: if there is no such recipe, or it has no record.
+
+    Example:
+        >>> import suppression as sup
+        >>> sup.explore("random_bits").save("explorer.html")  # doctest: +SKIP
+    """
+    from suppression.reporting.explorer import explorer_page
+
+    plugins.load()
+    own = {}
+    for number, result in enumerate(results or []):
+        own[f"yours, {number + 1}: {result.plan.name}.{result.plan.scale}"] = result.summary
+    if name is not None and not recorded_scales(files.find("experiments", name)):
+        raise UserError(f"{name} has no record: python -m suppression.exp {name} runs it")
+    recorded = recorded_summaries()
+    opens = [choice for choice in recorded if choice.startswith(f"{name or FIRST}.")]
+    first = [*own, *opens] if name is None else opens
+    return Explorer(explorer_page({**own, **recorded}, first=first[0] if first else ""))
+
+
+def recorded_summaries() -> dict[str, Summary]:
+    """What every record shows, by NAME.SCALE; one that is damaged is left out, and told."""
+    found = {}
+    for name in files.names("experiments"):
+        for scale in recorded_scales(files.find("experiments", name)):
+            try:
+                found[f"{name}.{scale}"] = record(name, scale=scale).summary
+            except UserError as error:
+                tell(f"left out: {error}")
+    return found
 
 
 class Listing(list[dict[str, Any]]):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from suppression import exp, new, show
+from suppression import exp, explore, new, show
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -52,7 +52,7 @@ def test_the_readme_has_commands_of_both_kinds():
 def test_every_command_of_the_readme_runs(command, smoke, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     _, _, module, *argv = shlex.split(command)
-    doors = {"suppression.exp": exp, "suppression.show": show, "suppression.new": new}
+    doors = {each.__name__: each for each in (exp, explore, new, show)}
     main = doors[module].main
     assert main(at_smoke_scale(argv, smoke)) == 0
     assert capsys.readouterr().out

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import pytest
+from filelock import FileLock
 
+import suppression as sup
 from suppression.experiment.plan import make_plan
 
 # Accuracies along random_bits' axis, at 0, 2, 4, 6 and 8 bits, by method or temperature.
@@ -118,3 +121,16 @@ def planned():
 def competing(competition):
     """The small recipe with controls, with three seeds."""
     return make_plan(competition, scale="smoke", seeds=3)
+
+
+@pytest.fixture(scope="session")
+def explorer(tmp_path_factory):
+    """The explorer's page, written once for all test workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    path = shared / "explorer.html"
+    with FileLock(shared / "explorer.lock"):
+        if not path.exists():
+            sup.explore().save(path)
+    return path

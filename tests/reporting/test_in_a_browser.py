@@ -9,6 +9,7 @@ import base64
 import csv
 import io
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -17,8 +18,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import torch
 
 import suppression as sup
+from suppression.losses import nt_xent
+from suppression.metrics import incentive
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FOUND = next(filter(None, map(shutil.which, NAMES)), None)
@@ -86,7 +90,7 @@ class Chromium:
         first, _, self.rest = self.rest.partition(b"\0")
         return json.loads(first)
 
-    def open(self, path, size=DESKTOP, javascript=True):
+    def open(self, path, size=DESKTOP, *, javascript=True, fragment=""):
         """Show a page; nothing of the one before is left."""
         width, height = size
         self.ask(
@@ -99,12 +103,12 @@ class Chromium:
         self.ask("Emulation.setScriptExecutionDisabled", value=not javascript)
         self.ask("Page.navigate", url="about:blank")
         self.events.clear()
-        self.ask("Page.navigate", url=path.as_uri())
+        self.ask("Page.navigate", url=path.as_uri() + fragment)
         self.until("document.readyState === 'complete'")
 
     def until(self, condition, seconds=10):
         end = time.monotonic() + seconds
-        while not self.value(condition):
+        while not self.value(f"Boolean({condition})"):
             assert time.monotonic() < end, f"never: {condition}"
             time.sleep(0.02)
 
@@ -310,3 +314,238 @@ def test_what_is_downloaded_is_an_svg_and_a_csv_of_every_seed(browser, report):
     for row in kept_rows:
         where = [str(row[name]) for name in names]
         assert told[tuple(where)] == pytest.approx(100 * row["accuracy"], abs=1e-3)
+
+
+# --- the explorer --------------------------------------------------------------------------------
+
+
+# How many marks stand outside of the chart.
+OUTSIDE = """(() => {
+    const box = document.querySelector("#chart .plot").getBoundingClientRect();
+    const marks = [...document.querySelectorAll("#chart .plot :is(polygon, circle)")];
+    return marks.map((mark) => mark.getBoundingClientRect()).filter((at) => at.left < box.left ||
+        at.right > box.right || at.top < box.top || at.bottom > box.bottom).length;
+})()"""
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_every_record_and_every_reading_is_drawn_within_the_window(browser, explorer, size):
+    browser.open(explorer, size)
+    kept(browser, f"explorer.{size[0]}.png")
+    count = browser.value("document.querySelectorAll('#experiment option').length")
+    assert count == browser.value("told.entries.length") > 20
+    for number in range(count):
+        browser.choose("#experiment", str(number))
+        name = browser.value(f"told.entries[{number}].choice")
+        assert browser.value("document.querySelector('#verdict').textContent").endswith("."), name
+        for reading in range(browser.value("document.querySelectorAll('#chart option').length")):
+            browser.choose("#chart select", str(reading))
+            assert fits(browser), (name, reading)
+            outside = browser.value(OUTSIDE)
+            assert outside == 0, (name, reading)
+    assert browser.faults() == []
+    assert browser.requests() == []
+
+
+def test_the_slider_moves_curve_numbers_and_scenes(browser, explorer):
+    browser.open(explorer)
+    assert browser.value("document.querySelector('#experiment').selectedOptions[0].text") == (
+        "random_bits.laptop"
+    )
+    browser.value("document.querySelector('#chart input[type=range]').focus()")
+    browser.press("Home", 36)
+    seen = []
+    for bits in (0, 2, 4, 6, 8):
+        browser.until(f"document.querySelector('#chart output').textContent === 'bits {bits}'")
+        mean = mean_of_the_record(
+            "random_bits.laptop",
+            method="simclr",
+            tau="0.2",
+            feature="class",
+            scenes="together",
+            probe="linear",
+            layer="h",
+            bits=str(bits),
+        )
+        row = browser.value(
+            "[...document.querySelectorAll('#chart tbody tr')].find((tr) =>"
+            "tr.firstChild.textContent === 'simclr, tau 0.2').textContent"
+        )
+        assert row.startswith(f"simclr, tau 0.2{mean:.1f}")
+        assert f"at bits {bits}" in browser.value(
+            "document.querySelector('#scenes-caption').textContent"
+        )
+        seen.append(browser.value("document.querySelector('#scenes-picture').alt"))
+        browser.press("ArrowRight", 39)
+    assert len(set(seen)) == len(seen)
+    browser.until("document.querySelector('#scenes-picture').naturalWidth > 100")
+
+
+def test_the_address_keeps_what_is_shown(browser, explorer):
+    browser.open(explorer)
+    browser.choose(
+        "#experiment", browser.value("told.entries.findIndex((e) => e.name === 'layers')")
+    )
+    browser.choose("#chart select", "1")
+    browser.choose("#chart input[type=range]", "2")
+    address = browser.value("location.hash")
+    assert address == "#exp=layers.laptop&reading=1&place=2"
+    browser.open(explorer, fragment=address)
+    assert browser.value("document.querySelector('#chart output').textContent") == "layer block3"
+    assert browser.value("document.querySelector('#chart select').value") == "1"
+    for wrong in ("#exp=no&place=9", "#exp=layers.laptop&reading=99&place=-1", "#%"):
+        browser.open(explorer, fragment=wrong)
+        assert browser.value("document.querySelectorAll('#chart svg g').length") > 1
+        assert browser.faults() == []
+
+
+def test_without_javascript_the_verdicts_are_there(browser, explorer):
+    browser.open(explorer, javascript=False)
+    browser.ask("Emulation.setScriptExecutionDisabled", value=False)
+    assert browser.value("document.querySelector('#live').hidden")
+    assert browser.value("document.querySelectorAll('noscript .verdict').length") > 20
+
+
+def test_a_notebook_shows_it_in_a_frame(browser, explorer, tmp_path):
+    page = sup.api.Explorer(explorer.read_text(encoding="utf-8"))
+    outer = tmp_path / "notebook.html"
+    outer.write_text(f"<!DOCTYPE html><title>cell</title>{page._repr_html_()}", encoding="utf-8")
+    browser.open(outer, PHONE)
+    inside = "document.querySelector('iframe').contentDocument"
+    browser.until(f"{inside} && {inside}.querySelector('#chart svg g polygon')")
+    assert browser.value(f"{inside}.querySelectorAll('#push-plot rect').length") > 100
+    assert browser.faults() == []
+
+
+# --- be the encoder ------------------------------------------------------------------------------
+
+SETTINGS = [
+    {"bits": bits, "tau": tau, "batch": batch, "alike": alike, "shared": shared}
+    for bits, tau, batch, alike, shared in [
+        (0, 0.2, 16, 0.8, True),
+        (2, 0.05, 32, 0.6, True),
+        (4, 0.2, 128, 0.75, True),
+        (8, 1.0, 64, 0.9, True),
+        (12, 0.1, 256, 1.0, True),
+        (4, 0.2, 64, 0.8, False),
+    ]
+]
+
+
+def vectors(share, setting, codes):
+    """Both views of a batch as unit vectors: digits on axes of their own, bits on others."""
+    n, size = setting["batch"], 2 ** setting["bits"]
+    alike, digit = setting["alike"], torch.eye(n, dtype=torch.float64)
+    turned = torch.cat([alike * digit, (1 - alike**2) ** 0.5 * digit], 1)
+    plain = torch.cat([digit, torch.zeros(n, n)], 1)
+    views = []
+    for part, code in zip((plain, turned), codes, strict=True):
+        bits = torch.nn.functional.one_hot(torch.tensor(code), size).double()
+        views.append(torch.cat([share**0.5 * part, (1 - share) ** 0.5 * bits], 1))
+    return views
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_drawn_loss_is_nt_xent_of_the_vectors_it_speaks_of(browser, explorer, setting):
+    browser.open(explorer)
+    told = json.dumps(setting)
+    codes = browser.value(f"drawCodes({told})")
+    assert (codes[0] == codes[1]) == (setting["shared"] or setting["bits"] == 0)
+    for share in (0.0, 0.3, 0.75, 1.0):
+        z1, z2 = vectors(share, setting, codes)
+        expected = float(nt_xent(z1, z2, tau=setting["tau"]))
+        found = browser.value(f"drawnLoss({share}, {told}, {json.dumps(codes)})")
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_closed_form_is_near_the_drawn_loss_and_has_the_incentive(browser, explorer, setting):
+    browser.open(explorer)
+    told = json.dumps(setting)
+    bits, batch, tau = setting["bits"], setting["batch"], setting["tau"]
+    left = incentive(bits, batch=batch, tau=tau)
+    assert browser.value(f"incentive({told})") == pytest.approx(left, abs=1e-12)
+    if setting["shared"]:
+        # Without a digit it is the loss of bits alone; the ideal encoder has log(1 + K e^(-1/tau)).
+        ideal = math.log1p(2 * (batch - 1) * math.exp(-1 / tau))
+        assert browser.value(f"closedForm(0, {told})") == pytest.approx(ideal + left, abs=1e-12)
+    for share in (0.2, 0.8):
+        drawn = browser.value(f"drawnLoss({share}, {told}, drawCodes({told}))")
+        closed = browser.value(f"closedForm({share}, {told})")
+        assert drawn == pytest.approx(closed, abs=0.25)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_no_share_has_less_than_the_best_one(browser, explorer, setting):
+    browser.open(explorer)
+    told = json.dumps(setting)
+    best = browser.value(f"bestShare({told})")
+    all_of_them = browser.value(f"[...Array(201).keys()].map((i) => closedForm(i / 200, {told}))")
+    assert best["nats"] == pytest.approx(min(all_of_them), abs=1e-9)
+    if setting["alike"] == 1.0 or not setting["shared"]:
+        assert best["share"] == 1  # nothing speaks for the bits
+
+
+def test_more_bits_and_a_higher_temperature_take_the_digits_share(browser, explorer):
+    browser.open(explorer)
+    by_bits, by_tau = [], []
+    for bits in (2, 4, 6, 8, 12):
+        browser.choose("#toy-bits", str(bits))
+        browser.value("document.querySelector('#toy-best').click()")
+        by_bits.append(float(browser.value("document.querySelector('#toy-share').value")))
+    assert by_bits == sorted(by_bits, reverse=True)
+    assert by_bits[0] > 0.8 > 0.1 > by_bits[-1]
+    browser.choose("#toy-bits", "6")
+    for tau in ("0.05", "0.2", "1"):
+        browser.choose("#toy-tau", tau)
+        browser.value("document.querySelector('#toy-best').click()")
+        by_tau.append(float(browser.value("document.querySelector('#toy-share').value")))
+    assert by_tau == sorted(by_tau, reverse=True)
+    assert "Best is 0 %" in browser.value("document.querySelector('#toy-told').textContent")
+    browser.value("document.querySelector('#toy-shared').click()")  # no longer shared
+    assert "Best is 100 %" in browser.value("document.querySelector('#toy-told').textContent")
+
+
+def test_the_push_is_a_softmax_and_spreads_with_the_temperature(browser, explorer):
+    browser.open(explorer)
+    counts = []
+    for tau in (0.05, 0.2, 1.0):
+        setting = {"bits": 4, "tau": tau, "batch": 64, "alike": 0.8, "shared": True}
+        found = browser.value(f"pushes(0.5, {json.dumps(setting)})")
+        assert len(found) == 2 * 63
+        cosines = torch.tensor([each["cosine"] for each in found], dtype=torch.float64)
+        shares = torch.tensor([each["share"] for each in found], dtype=torch.float64)
+        assert torch.allclose(shares, (cosines / tau).softmax(0), atol=1e-12)
+        entropy = -(shares * shares.log()).sum()
+        count = browser.value(f"effective(pushes(0.5, {json.dumps(setting)}))")
+        assert count == pytest.approx(float(entropy.exp()))
+        counts.append(count)
+    assert counts == sorted(counts)
+    assert counts[0] < 63 / 2 < counts[-1]
+
+
+def test_every_control_of_the_toy_is_labelled_and_moves_what_is_told(browser, explorer):
+    browser.open(explorer)
+    unlabelled = browser.value(
+        "[...document.querySelectorAll('#live :is(input, select)')].filter((it) =>"
+        "!it.labels.length || !it.labels[0].textContent.trim()).length"
+    )
+    assert unlabelled == 0
+    for name, end in (
+        ("share", "1"),
+        ("bits", "9"),
+        ("tau", "0.5"),
+        ("batch", "512"),
+        ("alike", "1"),
+    ):
+        before = browser.value("document.querySelector('#toy-told').textContent")
+        browser.choose(f"#toy-{name}", end)
+        assert browser.value("document.querySelector('#toy-told').textContent") != before
+        assert browser.value(f"document.querySelector('#toy-{name}').ariaValueText")
+    spent = browser.value(
+        "(() => { const start = performance.now(); for (let i = 0; i < 10; i++) {"
+        "const it = document.querySelector('#toy-tau'); it.value = 0.1 + i / 20;"
+        "it.dispatchEvent(new Event('input')); } return (performance.now() - start) / 10; })()"
+    )
+    assert spent < 250  # ms a move, on a machine that does other things
+    print(f"{spent:.0f} ms a move of a slider")

@@ -125,7 +125,9 @@ class Chart {
     this.about = tag("p", { class: "soft" });
     this.plot = tag("div", { class: "plot" });
     this.tip = tag("div", { class: "tip", hidden: "" });
-    this.slider = tag("input", { type: "range", min: 0, max: this.data.places.length - 1, step: 1 });
+    this.slider = tag("input", {
+      type: "range", min: 0, max: this.data.places.length - 1, step: 1, id: "chart-place",
+    });
     this.slider.addEventListener("input", () => {
       this.place = Number(this.slider.value);
       this.update();
@@ -140,7 +142,7 @@ class Chart {
       this.button("Download this figure (svg)", () => this.saveSvg()),
       this.button("Download the numbers (csv)", () => this.saveCsv()));
     const chart = tag("div", { class: "chart" }, this.plot, this.tip);
-    const along = tag("label", {}, `Along ${this.data.axis_label}: `, this.told, this.slider);
+    const along = tag("label", { for: "chart-place" }, `Along ${this.data.axis_label}: `, this.told, this.slider);
     host.replaceChildren(tag("label", {}, "What is read: ", this.select), this.about, chart,
       this.arms, along, tag("div", { class: "wide", tabindex: 0 }, this.table), keep);
     for (const kind of ["pointermove", "pointerdown"]) {
