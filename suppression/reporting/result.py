@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suppression import places
-from suppression.errors import UserError
+from suppression.errors import UserError, unknown
 from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row, long_rows, select
 from suppression.experiment.run import Run
@@ -20,6 +20,8 @@ from suppression.reporting.summary import Summary, summarise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+STYLES = ("page", "slide")
 
 
 @dataclass(frozen=True)
@@ -123,16 +125,36 @@ class Result:
         """What a reader of the table must know: scale, seeds, intervals, readout, guessing."""
         return tables.caption(self.summary)
 
-    def plot(self) -> Figure:
+    def plot(
+        self, *, style: str = "page", feature: str | None = None, title: str | None = None
+    ) -> Figure:
         """The figure, a matplotlib one.
 
+        Args:
+            style: `page`, all panels; or `slide`, one message and one panel of 1280 x 720 px.
+            feature: Whose line a slide shows; the claim's own if None.
+            title: The message of a slide; made from the numbers if None.
+
         Raises:
-            UserError: if no cell was measured.
+            UserError: if no cell was measured, or there is no such style or feature.
+
+        Example:
+            >>> import suppression as sup
+            >>> drawn = sup.record("digit_size").plot(style="slide")
+            >>> drawn.get_size_inches().tolist(), drawn.dpi
+            ([12.8, 7.2], 100)
         """
         from suppression.reporting.figures import figure
+        from suppression.reporting.slide import slide
 
+        if style not in STYLES:
+            raise unknown("there is no style", style, STYLES)
         if not self.shown_rows:
             raise UserError(f"there is nothing to draw: {self._failed_text() or 'no rows'}")
+        if style == "slide":
+            return slide(self.summary, feature=feature, title=title)
+        if feature is not None or title is not None:
+            raise UserError('feature and title are of a slide: give style="slide"')
         return figure(self.summary)
 
     def report(self, path: Path | str) -> Path:
