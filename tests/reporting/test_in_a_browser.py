@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -23,6 +24,7 @@ import torch
 import suppression as sup
 from suppression.losses import nt_xent
 from suppression.metrics import incentive
+from suppression.reporting.result import Result
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FOUND = next(filter(None, map(shutil.which, NAMES)), None)
@@ -314,6 +316,55 @@ def test_what_is_downloaded_is_an_svg_and_a_csv_of_every_seed(browser, report):
     for row in kept_rows:
         where = [str(row[name]) for name in names]
         assert told[tuple(where)] == pytest.approx(100 * row["accuracy"], abs=1e-3)
+
+
+HOSTILE = "<img src=x onerror='hit=1'></script><script>hit=1</script>{{hit=1}}\"><svg onload=hit=1>"
+
+
+@pytest.fixture
+def hostile(plan):
+    """A result whose recipe, card, failures and history are written by an enemy."""
+    recipe = plan.recipe.model_copy(
+        update={"title": HOSTILE, "axis_label": HOSTILE, "claim": HOSTILE}
+    )
+    card = plan.card.model_copy(update={"scenes": {"together": HOSTILE}})
+    planned = dataclasses.replace(plan, recipe=recipe, card=card)
+    row = {"feature": "first", "scenes": "together", "probe": "linear", "layer": "h"}
+    row |= {"accuracy": 0.4, "low": 0.3, "high": 0.5, "cases": 90, "guess": 0.1}
+    answers = [(cell, [row]) for cell in planned.cells]
+    made = [{"command": HOSTILE, "machine": HOSTILE}]
+    return Result(planned, answers, [], {HOSTILE: HOSTILE}, [], made=made)
+
+
+def test_no_text_is_ever_run(browser, hostile, tmp_path, monkeypatch):
+    monkeypatch.setattr(sup.api, "recorded_summaries", dict)
+    pages = [hostile.report(tmp_path / "report.html")]
+    pages.append(sup.explore(results=[hostile]).save(tmp_path / "explorer.html"))
+    for page in pages:
+        browser.open(page)
+        assert browser.value("document.querySelectorAll('#chart svg g').length") > 1
+        x, y = browser.value(
+            "(() => { document.querySelector('#chart').scrollIntoView();"
+            "const box = document.querySelector('#chart g polygon').getBoundingClientRect();"
+            "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
+        browser.move(x, y)
+        browser.until("!document.querySelector('.tip').hidden")
+        assert HOSTILE in browser.value("document.body.textContent")
+        assert browser.value("typeof hit") == "undefined"
+        assert browser.value("document.querySelectorAll('img[src=x], svg[onload]').length") == 0
+        assert browser.requests() == []
+        assert browser.faults() == []
+
+
+def test_a_script_that_is_no_part_of_a_page_does_not_run(browser, report, tmp_path):
+    """The page's own policy, should text ever become markup."""
+    page = report.read_text(encoding="utf-8")
+    bad = tmp_path / "bad.html"
+    bad.write_text(page.replace("<main>", "<main><script>hit = 1</script>"), encoding="utf-8")
+    browser.open(bad)
+    assert browser.value("typeof hit") == "undefined"
+    assert browser.value("document.querySelectorAll('#chart svg g').length") > 1
 
 
 # --- the explorer --------------------------------------------------------------------------------
