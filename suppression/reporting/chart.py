@@ -11,7 +11,7 @@ from typing import Any
 
 from suppression.reporting.axis import are_columns
 from suppression.reporting.panel import of_other_pictures
-from suppression.reporting.styles import styles
+from suppression.reporting.styles import Style, styles
 from suppression.reporting.summary import Line, Point, Summary, as_published
 from suppression.reporting.tables import cell_text, scenes_text
 from suppression.reporting.verdict import main_line
@@ -19,6 +19,7 @@ from suppression.reporting.verdict import main_line
 Facts = dict[str, Any]
 
 HEADROOM = 1.08
+MARKERS = "os^vD<>PXph"  # that are told apart
 DIGITS = 4  # that a number keeps beyond the decimals that are shown
 
 
@@ -36,11 +37,13 @@ def chart_data(summary: Summary) -> Facts:
     """
     plan, recipe = summary.plan, summary.plan.recipe
     look = styles(plan.every_arm)
-    arms = []
+    arms: list[Facts] = []
+    taken: set[tuple[str, str]] = set()
     for arm in summary.arms:
-        style = look[arm.label]
+        style = apart_from(taken, look[arm.label])
         if are_columns(plan):
             style = style._replace(line="none")
+        taken.add((style.colour, style.marker))
         arms.append({"label": arm.label, **style._asdict()})
     first = main_line(summary)
     readings = []
@@ -60,6 +63,17 @@ def chart_data(summary: Summary) -> Facts:
         "published_is_drawn": not of_other_pictures(plan),
         "readings": readings,
     }
+
+
+def apart_from(taken: set[tuple[str, str]], style: Style) -> Style:
+    """A style, with another marker where one of its colour has the same.
+
+    Where there are more arms than colours the page's figure draws fields; here they are lines.
+    """
+    for marker in (style.marker, *MARKERS):
+        if (style.colour, marker) not in taken:
+            return style._replace(marker=marker)
+    return style
 
 
 def positions(axis: Sequence[Any], *, log: bool) -> list[float]:

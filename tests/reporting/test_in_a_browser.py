@@ -251,8 +251,11 @@ def test_the_pointer_shows_seeds_and_interval_and_a_press_takes_the_place(browse
     assert text.startswith(f"simclr, tau 0.2size2 36: {mean:.1f} [")
     assert "over seeds" in text
     assert all(f"{seed}: " in text for seed in range(6))
+    opacity = "[...document.querySelectorAll('#chart g[data-arm]')].map((g) => g.style.opacity)"
+    assert sorted(set(browser.value(opacity))) == ["0.2", "1"]  # the others step back
     browser.move(5, 5)
     browser.until("document.querySelector('.tip').hidden")
+    assert set(browser.value(opacity)) == {"1"}
 
 
 def test_arms_are_switched_readings_chosen_and_places_taken_by_keys(browser, report):

@@ -237,6 +237,13 @@ def test_every_point_that_is_drawn_is_one_of_the_table(name):
             assert 0 <= point["mean"] <= reading["top"]
 
 
+@pytest.mark.parametrize("name", ["who_suppresses", "heads", "batch_epochs", "masking"])
+def test_no_two_arms_look_alike(name):
+    data = chart_data(sup.record(name).summary)
+    looks = [(arm["colour"], arm["marker"], arm["line"]) for arm in data["arms"]]
+    assert len(set(looks)) == len(looks) > 8
+
+
 def test_one_place_stands_in_the_middle_of_its_axis():
     assert positions([8], log=True) == [0.5]
 

@@ -142,13 +142,13 @@ class Chart {
       this.button("Download this figure (svg)", () => this.saveSvg()),
       this.button("Download the numbers (csv)", () => this.saveCsv()));
     const chart = tag("div", { class: "chart" }, this.plot, this.tip);
-    const along = tag("label", { for: "chart-place" }, `Along ${this.data.axis_label}: `, this.told, this.slider);
+    const along = tag("label", { class: "wide-label", for: "chart-place" }, `Along ${this.data.axis_label}: `, this.told, this.slider);
     host.replaceChildren(tag("label", {}, "What is read: ", this.select), this.about, chart,
       this.arms, along, tag("div", { class: "wide", tabindex: 0 }, this.table), keep);
     for (const kind of ["pointermove", "pointerdown"]) {
       this.plot.addEventListener(kind, (event) => this.point(event, kind === "pointerdown"));
     }
-    this.plot.addEventListener("pointerleave", () => { this.tip.hidden = true; });
+    this.plot.addEventListener("pointerleave", () => { this.tip.hidden = true; this.emphasise(null); });
   }
 
   button(text, pressed) {
@@ -163,8 +163,19 @@ class Chart {
       if (made.checked) this.hidden.delete(i); else this.hidden.add(i);
       this.update();
     });
-    this.arms.append(tag("label", {}, made, " ", swatch(arm), arm.label));
+    const label = tag("label", {}, made, " ", swatch(arm), arm.label);
+    label.addEventListener("pointerenter", () => this.emphasise(arm.label));
+    label.addEventListener("pointerleave", () => this.emphasise(null));
+    made.addEventListener("focus", () => this.emphasise(arm.label));
+    made.addEventListener("blur", () => this.emphasise(null));
+    this.arms.append(label);
     return made;
+  }
+
+  emphasise(label) {  // the others of many lines step back
+    for (const group of this.plot.querySelectorAll("g[data-arm]")) {
+      group.style.opacity = label === null || group.dataset.arm === label ? 1 : 0.2;
+    }
   }
 
   switchAll(on) {
@@ -304,6 +315,7 @@ class Chart {
       this.update();
     }
     this.tip.hidden = near === null;
+    this.emphasise(near ? this.data.arms[near.point.arm].label : null);
     if (near) this.showTip(near, box.width / this.width);
   }
 
