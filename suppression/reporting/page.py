@@ -186,7 +186,10 @@ def shown_tables(summary: Summary) -> list[Facts]:
         found.append({"title": title, "header": header, "body": body, "left": 1})
     header, body = ["arm", "feature", "scenes", *places], []
     for arm in tables.terminal_arms(summary):
-        body += tables.arm_block(summary, arm, summary.lines)
+        feature = ""
+        for _, named, scenes, *values in tables.arm_block(summary, arm, summary.lines):
+            feature = named or feature  # each line is whole, also to those who hear it
+            body.append([arm.label, feature, scenes, *values])
     title = f"All readings, {tables.measure_text(summary)}"
     found.append({"title": title, "header": header, "body": body, "left": LEFT})
     for title, header, body in retention.tables(summary):

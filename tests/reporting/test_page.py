@@ -143,6 +143,12 @@ def test_it_says_what_it_does_not_show(recorded):
     assert "laptop scale" in limits[0]
 
 
+def test_every_line_of_a_table_names_its_arm(recorded):
+    heads = re.findall('<th scope="row">(.*?)</th>', recorded)
+    assert len(heads) > 40
+    assert all(heads)
+
+
 def test_nothing_is_asked_of_the_network_and_no_other_script_may_run(recorded):
     page = Parsed(recorded)
     for name in ("link", "iframe", "object", "embed", "base", "form"):
