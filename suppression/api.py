@@ -77,7 +77,8 @@ def run(
 
     Args:
         name: A recipe's name (`experiments()` lists them), or the path of a recipe (.toml).
-        scale: smoke (seconds), laptop (minutes on two cores), evening (hours) or paper (a GPU).
+        scale: smoke (seconds), demo (a minute, for lessons), laptop (minutes on two cores),
+            evening (hours) or paper (a GPU).
         seeds: How many seeds, from 0; none takes the recipe's number.
         end_seeds: How many at the two ends of the axis.
         layers: The layers to probe, e.g. ["h", "z"]; none takes the recipe's.
@@ -120,7 +121,7 @@ def record(name: str, *, scale: str = "laptop") -> Recorded:
     Args:
         name: A recipe's name (`experiments()` says at which scales it has a record), or the path
             of a recipe (.toml) that has its record beside it.
-        scale: smoke, laptop, evening or paper.
+        scale: smoke, demo, laptop, evening or paper.
 
     Returns:
         A result as `run` has it: `table()`, `plot()`, `rows`, `to_pandas()`, `verdict()`; `made`
@@ -159,7 +160,7 @@ def plan(name: str, *, scale: str = "laptop", seeds: int | None = None, **pins: 
 
     Args:
         name: A recipe's name, or the path of a recipe (.toml).
-        scale: smoke, laptop, evening or paper.
+        scale: smoke, demo, laptop, evening or paper.
         seeds: How many seeds, from 0; none takes the recipe's number.
         **pins: Parameters of the recipe's cells; a list makes a cell of each value.
 

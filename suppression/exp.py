@@ -53,7 +53,10 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("name", nargs="?", help="a recipe's name, or the path of a recipe (.toml); none: the list")
-    lasts = "smoke (seconds), laptop (minutes, default), evening (hours), paper (GPU)"
+    lasts = (
+        "smoke (seconds, shows nothing), demo (a minute, one seed), laptop (minutes, default), "
+        "evening (hours), paper (GPU)"
+    )
     add("--scale", default="laptop", help=lasts)
     add("--seeds", type=int, metavar="N", help="seeds 0..N-1 (default: the recipe's)")
     add("--end-seeds", type=int, metavar="N", help="seeds 0..N-1 at the two ends of the axis")

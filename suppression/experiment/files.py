@@ -14,7 +14,7 @@ from suppression.errors import UserError, unknown
 # Names folders of the user's own with datasets/ and experiments/, which are searched first.
 PATH_VARIABLE = "SUPPRESSION_PATH"
 HERE = Path(__file__).parent.parent  # the package
-SCALES = ("smoke", "laptop", "evening", "paper")  # from seconds to days
+SCALES = ("smoke", "demo", "laptop", "evening", "paper")  # from seconds to days
 WHAT = {"datasets": "card", "experiments": "recipe"}
 
 

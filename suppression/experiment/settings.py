@@ -107,8 +107,9 @@ def read_settings(
     pins: Mapping[str, Any] | None,
 ) -> Settings:
     """Read and check everything; UserError with the place and the nearest right name."""
-    recipe = load_recipe(name)
+    whole = load_recipe(name)
     name = Path(name).stem
+    recipe = whole.at(scale, f"{name}: [scale.{scale}]")
     card = load_card(recipe.data)
     known = schema(card.kind)
     check_recipe(name, recipe, card, known, scale)
@@ -160,6 +161,7 @@ def read_scale(name: str, recipe: Recipe, card: Card, scale: str) -> Scale:
     given = dict(recipe.scale[scale])
     probe = read_probe(recipe, given.pop("probe", {}), f"{name}: [scale.{scale}.probe]")
     check_against_probe(name, recipe, probe)
+    given.pop("arms", None)
     seeds = given.pop("seeds", recipe.seeds)
     if type(seeds) is not int or not 1 <= seeds <= MOST_SEEDS:
         raise UserError(f"{where} seeds = {seeds!r} is not a whole number in 1..{MOST_SEEDS}")

@@ -213,7 +213,8 @@ class Recipe(Strict):
             are numbers, to the parameter that holds it.
         seeds: How many.
         probe: What the trained networks are asked.
-        scale: What each scale sets.
+        scale: What each scale sets. `arms` there stand in place of the recipe's arms and
+            controls; contrasts and published values, which are of those, are then left out.
         contrasts: The differences that are asked about, a family.
         board: What remedies are held against, where the arms are such.
         published: The published table.
@@ -253,6 +254,18 @@ class Recipe(Strict):
                 )
             names.append(each.name)
         return self
+
+    def at(self, scale: str, where: str) -> Recipe:
+        """The recipe with the arms of one scale, where that has its own.
+
+        Raises:
+            UserError: beginning with `where`, if these are no list of tables.
+        """
+        given = self.scale.get(scale, {})
+        if "arms" not in given:
+            return self
+        own = {"arms": given["arms"], "controls": [], "contrasts": [], "published": None}
+        return filled_in(Recipe, {**self.model_dump(), **own}, where)
 
     @property
     def every_arm(self) -> list[dict[str, Any]]:
