@@ -21,6 +21,7 @@ In a notebook:
     scenes = sup.datasets.TwoDigits(canvas=40, size1=9, size2=32)
     encoder = sup.fit(scenes, method="simclr", tau=0.2, steps=200)
     sup.evaluate(encoder, scenes)                    # any module or callable: accuracy by feature
+    sup.lessons.check("05.2", answer)                # an exercise of notebooks/: right, or a hint
 
 On the command line: `python -m suppression.exp` lists the experiments,
 `python -m suppression.exp digit_size --tau 0.2` runs one, `NAME --help` names its parameters.
@@ -37,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from suppression import data as datasets
     from suppression import evaluation as probes
-    from suppression import losses, methods, metrics, testing
+    from suppression import lessons, losses, methods, metrics, testing
     from suppression.api import (
         dataset,
         evaluate,
@@ -63,6 +64,7 @@ __all__ = [
     "experiments",
     "explore",
     "fit",
+    "lessons",
     "losses",
     "methods",
     "metrics",
@@ -78,6 +80,7 @@ __all__ = [
 MODULES = {
     "datasets": "suppression.data",
     "explore": "suppression.explore",
+    "lessons": "suppression.lessons",
     "losses": "suppression.losses",
     "methods": "suppression.methods",
     "metrics": "suppression.metrics",

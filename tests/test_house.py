@@ -26,7 +26,7 @@ LEVELS = [
     {"plugins"},  # loaded by workers and by the commands
     {"execution", "reporting"},  # what runs never draws, what draws never trains
     {"api"},
-    {"exp", "show", "report", "new", "explore"},
+    {"exp", "show", "report", "new", "explore", "lessons"},
 ]
 LEVEL = {package: i for i, packages in enumerate(LEVELS) for package in packages}
 
