@@ -66,6 +66,8 @@ def check(name: str, answer: Any) -> Checked:
 
     if name not in EXERCISES:
         raise unknown("there is no exercise", str(name), EXERCISES)
+    if answer is None or answer is ...:
+        return Checked(False, f"{name}: put your answer in place of {answer}.")
     fault = EXERCISES[name].fault(answer)
     if fault:
         return Checked(False, f"{name}: {fault}")

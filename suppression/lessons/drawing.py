@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ from suppression.errors import UserError, unknown
 from suppression.experiment import files
 from suppression.experiment.arms import Arm
 from suppression.lessons.reading import line_for
-from suppression.reporting.axis import Axis
+from suppression.reporting.axis import Axis, are_columns
 from suppression.reporting.panel import draw_points
 from suppression.reporting.result import Result
 from suppression.reporting.styles import styles
@@ -28,6 +29,7 @@ from suppression.reporting.summary import Line, Summary
 
 WIDE, HIGH = 7.6, 3.8  # inches
 FONT = 11
+LETTERS = 48  # of an axis's label in a line
 APART = 0.055  # of the height, between two names
 DARK = "#222222"
 GRAY = "#767676"
@@ -42,7 +44,9 @@ def panel(
     scenes: str = "together",
     probe: str = "linear",
     measure: str | None = None,
+    layer: str | None = None,
     arms: Sequence[str] | None = None,
+    top: float | None = None,
     title: str = "",
 ) -> Sheet:
     """Draw what is read of one feature along the axis, each line with its name at its end.
@@ -53,7 +57,9 @@ def panel(
         scenes: On which scenes.
         probe: By which readout.
         measure: Which column; the recipe's if None.
+        layer: Of which layer; the first one that was probed if None.
         arms: The labels of the arms that are drawn; all if None.
+        top: Where the vertical axis ends, so that several panels can be compared.
         title: What the picture says, in one sentence.
 
     Returns:
@@ -69,7 +75,7 @@ def panel(
         'bits that the two views share'
     """
     summary = result.summary
-    line = line_for(result, feature, scenes, probe, measure)
+    line = line_for(result, feature, scenes, probe, measure, layer)
     shown = chosen(summary, arms)
     sheet = Sheet(figsize=(WIDE, HIGH), layout="constrained")
     ax = sheet.subplots()
@@ -79,6 +85,8 @@ def panel(
         points = summary.measured(arm, line)
         if points:
             style = look[arm.label]
+            if are_columns(summary.plan):
+                style = style._replace(line="none")
             draw_points(ax, axis, points, i - (len(shown) - 1) / 2, style, label=arm.label)
             names.append((points[-1].unit * points[-1].mean, arm.label, style.colour))
     if not names:
@@ -88,6 +96,7 @@ def panel(
         ax.axhline(100 * guess, color=GRAY, linewidth=1, linestyle=(0, (1, 3)))
         names.append((100 * guess, "guessing", GRAY))
     set_axis(ax, axis, summary, line)
+    ax.set_ylim(top=top)
     write_names(ax, names)
     if title:
         ax.set_title(title, fontsize=FONT + 1, loc="left", wrap=True)
@@ -113,16 +122,17 @@ def set_axis(ax: Axes, axis: Axis, summary: Summary, line: Line) -> None:
         ax.set_xscale("log")
     ax.set_xticks(list(axis.where.values()), list(axis.labels.values()), fontsize=FONT)
     ax.minorticks_off()
-    ax.set_xlabel(summary.plan.recipe.axis_label or summary.plan.recipe.axis, fontsize=FONT)
+    if are_columns(summary.plan):
+        ax.set_xlim(-0.5, 1.5)
+    label = summary.plan.recipe.axis_label or summary.plan.recipe.axis
+    ax.set_xlabel(fill(label, LETTERS), fontsize=FONT)
     ax.set_ylabel(line.of.label, fontsize=FONT)
     ax.tick_params(axis="y", labelsize=FONT)
     if line.of.guess:
         ax.set_ylim(-3, 104)
     else:
         ax.set_ylim(bottom=0)
-    ax.grid(alpha=0.25)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    tidy(ax)
 
 
 def write_names(ax: Axes, names: list[tuple[float, str, str]]) -> None:
@@ -199,7 +209,7 @@ def ladder(name: str, *, seed: int = 0, n: int = 1, title: str = "", **parameter
         raise UserError(f"ladder goes through one list of values, and {len(lists)} are given")
     (along,) = lists
     values = parameters[along]
-    sheet = Sheet(figsize=(1.7 * len(values), 1.9 * n + 0.3), layout="constrained")
+    sheet = Sheet(figsize=(1.7 * len(values), 1.7 * n + 0.3), layout="constrained")
     axes = sheet.subplots(n, len(values), squeeze=False)
     for column, value in enumerate(values):
         sample = api.dataset(name, **{**parameters, along: value}).sample(n, seed=seed)
@@ -231,9 +241,9 @@ def softmax_strip(
         >>> len(sup.lessons.softmax_strip(sample, z1, z2, taus=[0.1, 1.0]).axes)
         7
     """
-    n = len(sample)
+    n, z1, z2 = len(sample), z1.detach(), z2.detach()
     cosine = normalize(z1.float(), dim=1)[anchor] @ normalize(z2.float(), dim=1).T  # (n,)
-    sheet = Sheet(figsize=(1.05 * (n + 1), 1.4 + 1.3 * len(taus)), layout="constrained")
+    sheet = Sheet(figsize=(1.05 * (n + 1), 1.4 + len(taus)), layout="constrained")
     grid = sheet.add_gridspec(1 + len(taus), n + 1)
     first, second = [view[:, : view.shape[1] - sample.planes].cpu() for view in sample.views]
     ax = sheet.add_subplot(grid[0, 0])
@@ -283,9 +293,15 @@ def curve(
     ax.set_ylabel(y_label, fontsize=FONT)
     ax.tick_params(labelsize=FONT)
     ax.set_ylim(bottom=0)
-    ax.grid(alpha=0.25)
+    tidy(ax)
     write_names(ax, names)
     return sheet
+
+
+def tidy(ax: Axes) -> None:
+    ax.grid(alpha=0.25)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
 
 
 def traces(encoders: Mapping[str, Any], column: str = "loss") -> Sheet:

@@ -303,8 +303,8 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "08.2": Word(
         ("predictor", "stop-gradient", "batch norm"),
-        "Which part did the collapsing run of this lesson lack?",
-        seal="52b5eb29854d01d4",
+        "Which part did the SimSiam of the record lack whose outputs lost their rank?",
+        seal="038a1622312f744e",
     ),
     "08.3": number(
         lambda: read(

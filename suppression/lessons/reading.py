@@ -133,14 +133,21 @@ def ranking(
 
 
 def line_for(
-    result: Result, feature: str, scenes: str, probe: str = "linear", measure: str | None = None
+    result: Result,
+    feature: str,
+    scenes: str,
+    probe: str = "linear",
+    measure: str | None = None,
+    layer: str | None = None,
 ) -> Line:
     """The line of a result's table; UserError with those that there are."""
     measure = measure or result.plan.recipe.measure
     for line in result.summary.lines:
-        if (line.feature, line.scenes, line.probe) == (feature, scenes, probe):
+        same = (line.feature, line.scenes, line.probe) == (feature, scenes, probe)
+        if same and layer in (None, line.layer):
             return Line(feature, scenes, probe, measure, line.layer)
     there: dict[str, None] = {}
     for line in result.summary.lines:
-        there[f"{line.feature} ({line.scenes}, {line.probe})"] = None
-    raise UserError(f"{feature} ({scenes}, {probe}) was not read; there are: {', '.join(there)}")
+        there[f"{line.feature} ({line.scenes}, {line.probe}, {line.layer})"] = None
+    asked = ", ".join(filter(None, [scenes, probe, layer]))
+    raise UserError(f"{feature} ({asked}) was not read; there are: {', '.join(there)}")

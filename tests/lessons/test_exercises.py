@@ -232,7 +232,7 @@ def test_five_wrong_answers_are_refused_with_a_hint(name):
 @pytest.mark.parametrize("name", RIGHT)
 def test_an_answer_of_the_wrong_type_is_told(name):
     right = RIGHT[name]()
-    others = {"str": "many", "list": [1], "NoneType": None, "bool": True, "int": 3}
+    others = {"str": "many", "list": [1], "dict": {}, "bool": True, "int": 3}
     if isinstance(right, str):
         del others["str"]
     elif isinstance(right, (int, float)):
@@ -240,6 +240,11 @@ def test_an_answer_of_the_wrong_type_is_told(name):
     for kind, answer in others.items():
         article = "an" if kind == "int" else "a"
         assert f"asked for, and this is {article} {kind}." in sup.lessons.check(name, answer).text
+
+
+def test_no_answer_is_told():
+    assert repr(sup.lessons.check("05.2", None)) == "05.2: put your answer in place of None."
+    assert not sup.lessons.check("05.2", ...)
 
 
 def test_a_share_in_place_of_a_percentage_and_a_sign_are_told():

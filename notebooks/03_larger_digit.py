@@ -1,0 +1,86 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A larger digit
+# **One question: is the small digit lost because the large one is *there*, or because both views
+# *share* it?**
+
+# %%
+import suppression as sup
+
+sup.lessons.ladder("two_digits", canvas=64, size1=18, size2=[18, 22, 27, 36], n=2)
+
+# %% [markdown]
+# The first digit keeps its size, the second one grows. SimCLR sees two views of such scenes; its
+# frozen features are then asked to *name* two digits, with both in sight, and the first one
+# counts as read if it is among them. Guessing is right in one case of five.
+#
+# **Predict.** How does the first digit fare as the second one grows, under SimCLR and under
+# supervised training? What does a network read that was never trained?
+
+# %%
+record = sup.record("digit_size")
+arms = ["simclr, tau 0.2", "supervised", "untrained"]
+title = "Read of the first, small digit, both in sight"
+sup.lessons.panel(record, "first", probe="named", arms=arms, title=title)
+
+# %% [markdown]
+# **Explain.** Supervised training says that the digit can still be seen. But it is told what to
+# look for; so is a fall of SimCLR proof that it *preferred* the large digit? A large digit is
+# also in the way: it covers the small one, and takes room in the features.
+#
+# The control that decides changes only what is shared. In the second view, the large digit is
+# drawn anew ("scene again" below): in the way as before, and no longer of any use to tell
+# pictures apart.
+
+# %%
+redrawn = sup.dataset("two_digits", canvas=64, size1=18, size2=36, redraw=1.0)
+redrawn.sample(6).show("The large digit redrawn for the second view")
+
+# %% [markdown]
+# **Predict.** Trained on these, what does SimCLR read of the first digit beside the largest one?
+
+# %%
+arms = ["simclr, tau 0.2", "simclr, tau 0.2, competitor redrawn", "untrained"]
+sup.lessons.panel(record, "first", probe="named", arms=arms, title="The same, no longer shared")
+
+# %% [markdown]
+# **Explain.** At the right end the two lines differ in one thing: whether both views share the
+# large digit. At the left end redrawing is no help, so it is no easier task.
+#
+# ## Exercises
+# 1. How many points of the first digit does redrawing bring beside the largest digit (36 px)?
+#    `record.select(method="simclr", redraw=1.0, size2=36, ...)` with feature `first`, scenes
+#    `together`, probe `named`; `sup.lessons.percent(rows)`.
+# 2. Which arm decides whether a fall is suppression: "untrained", "supervised" or "competitor
+#    redrawn"?
+# 3. Write `word(low, high)`: what the 95 % interval of a difference says, in one of three words:
+#    "higher", "lower", "cannot tell".
+#
+# **What this lesson does not show.** These are 5,000 digits of MNIST at one scale and one
+# temperature; on all of MNIST the same contrast has too few seeds (`experiments/digit_size.md`).
+
+# %%
+points = None
+sup.lessons.check("03.1", points)
+
+# %%
+decides = None
+sup.lessons.check("03.2", decides)
+
+# %%
+word = None
+sup.lessons.check("03.3", word)
