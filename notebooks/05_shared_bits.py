@@ -42,7 +42,7 @@ sup.lessons.panel(result, "class", arms=arms, title="Read of the digit, its bits
 # %% [markdown]
 # **Explain.** Nothing hides the digit: it is as large and as clear as before, and the supervised
 # network reads it. But the bits alone tell nearly every two digits apart. Once SimCLR uses them,
-# its task is solved, and the digit is worth nothing to it.
+# its task is nearly solved, and the digit is worth next to nothing to it.
 #
 # **Predict.** Does it take all eight? And what does a lower temperature do, which makes the loss
 # look at the hardest negatives: those that share the bits? The record has more bits and

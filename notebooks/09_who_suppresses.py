@@ -37,8 +37,8 @@ sup.lessons.ranking(record, "class", at=2)
 
 # %% [markdown]
 # **Explain.** The interval is given where there are seeds enough for one. Note where
-# `random_features` stands, a network that was never trained: what is below it has been
-# *unlearned* for a linear readout. Now let the bits grow.
+# `random_features` stands, a random network that was never trained: whoever is below it reads
+# less than one that has learned nothing. Now let the bits grow.
 
 # %%
 arms = ["supervised", "autoencoder", "instdisc", "simclr", "byol", "simsiam", "random_features"]

@@ -9,6 +9,10 @@ from collections.abc import Iterable
 class UserError(ValueError):
     """Something the user can mend: the message says what is wrong and what would be right."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"error: {self}"]
+
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that does not exist, with the nearest one that does.

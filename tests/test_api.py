@@ -380,3 +380,12 @@ def test_a_record_is_handed_out_as_a_result_without_training(monkeypatch):
 def test_a_record_that_is_not_there_is_told(given, told):
     with pytest.raises(sup.UserError, match=told):
         sup.record(**given)
+
+
+def test_a_mistake_is_one_line_in_a_notebook(capsys):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_cell("import suppression as sup; sup.plan('digit_sise')")
+    told = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert told == ["error: there is no recipe 'digit_sise'; did you mean 'digit_size'?"]

@@ -139,15 +139,17 @@ def write_names(ax: Axes, names: list[tuple[float, str, str]]) -> None:
     """The names of lines to the right of their ends, moved apart where they would touch."""
     low, high = ax.get_ylim()
     least = APART * (high - low)
+    ordered = sorted(names)
     at: list[float] = []
-    for y, _, _ in sorted(names):
+    for y, _, _ in ordered:
         at.append(max(y, at[-1] + least) if at else y)
-    down = max(0.0, at[-1] - high)
-    for y, (_, text, colour) in zip(at, sorted(names), strict=True):
-        place = (1.02, (y - down - low) / (high - low))
-        ax.annotate(
-            text, place, xycoords="axes fraction", color=colour, fontsize=FONT - 1, va="center"
-        )
+    top = high
+    for i in reversed(range(len(at))):  # those above the top go down, and push what is below
+        at[i] = min(at[i], top)
+        top = at[i] - least
+    look: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": FONT - 1, "va": "center"}
+    for y, (_, text, colour) in zip(at, ordered, strict=True):
+        ax.annotate(text, (1.02, (y - low) / (high - low)), color=colour, **look)
 
 
 @plain_words()
