@@ -11,6 +11,7 @@ from suppression.errors import UserError
 from suppression.execution.context import Context
 from suppression.execution.environment import pick_device
 from suppression.execution.store import Store
+from suppression.experiment import files
 from suppression.experiment.plan import make_plan
 from suppression.experiment.rows import Row
 from suppression.reporting.result import Result
@@ -20,19 +21,18 @@ LIVE = ("random_bits", "temperature", "coloured_digits")  # the experiments with
 MINUTES = 1  # that one takes on two idle cores
 
 
-def result(name: str, *, live: bool = True, record: str | None = None) -> Result:
+def result(name: str, *, live: bool = True) -> Result:
     """An experiment at the demo scale; without training it is the stored one, else the record.
 
     Args:
         name: One of `LIVE`.
         live: Whether to train here what is not stored; about a minute on two cores.
-        record: The experiment whose record stands in; `name` if None.
 
     Returns:
         The result, as `suppression.run` and `suppression.record` have it.
 
     Raises:
-        UserError: if the experiment has no demo scale, or there is no record to stand in.
+        UserError: if the experiment has no demo scale, or no record.
 
     Example:
         >>> import suppression as sup
@@ -43,14 +43,15 @@ def result(name: str, *, live: bool = True, record: str | None = None) -> Result
         raise UserError(f"{name} is not trained in lessons; these are: {', '.join(LIVE)}")
     if live or is_stored(name):
         return api.run(name, scale="demo")
-    instead = record or name
+    scales = api.recorded_scales(files.find("experiments", name))
+    found = api.record(name, scale="laptop" if "laptop" in scales else "demo")
     print(
-        f"nothing is trained here: this is the recorded result of {instead}. "
-        f"`python -m suppression.lessons prepare` trains the lesson's own, {name}, "
-        f"in about {MINUTES} minute on two cores.",
+        f"nothing is trained here: this is the recorded result of {name} ({found.plan.scale} "
+        "scale). `python -m suppression.lessons prepare` trains the lesson's own in about "
+        f"{MINUTES} minute on two cores.",
         file=sys.stderr,
     )
-    return api.record(instead)
+    return found
 
 
 def is_stored(name: str) -> bool:

@@ -27,8 +27,8 @@ def recorded(path):
 
 def sizes_of_arms(plan, row):
     """How much each arm or control sets that agrees with a row, read off the TOML alone."""
-    found = []
-    for arm in load_recipe(plan.name).every_arm:
+    found, recipe = [], load_recipe(plan.name)
+    for arm in recipe.scale[plan.scale].get("arms", recipe.every_arm):
         if all(agrees(row.get(name), value) for name, value in arm.items()):
             found.append(len(arm))
     return found

@@ -11,6 +11,7 @@ import suppression as sup
 from suppression import api
 from suppression.lessons import __main__ as command
 from suppression.lessons import reading
+from suppression.reporting.result import Recorded
 
 TINY = """
 title = "Tiny"
@@ -40,29 +41,28 @@ def tiny(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-def shown():
-    """What the lesson shows where it trains nothing: "demo", or the scale of the record."""
-    return sup.lessons.result("random_bits", live=False, record="temperature").plan.scale
-
-
-def test_without_a_store_the_record_is_shown_and_told(tiny, capsys):
-    assert shown() == "laptop"
+@pytest.mark.parametrize("name", reading.LIVE)
+def test_without_a_store_the_record_is_shown_and_told(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SUPPRESSION_HOME", str(tmp_path / "home"))
+    found = sup.lessons.result(name, live=False)
+    assert isinstance(found, Recorded)
     told = capsys.readouterr().err
-    assert "the recorded result of temperature" in told
+    assert f"the recorded result of {name} ({found.plan.scale} scale)" in told
     assert "python -m suppression.lessons prepare" in told
     assert re.search(r"in about \d+ minute", told)
-    assert not tiny.exists()
+    assert not (tmp_path / "home").exists()
 
 
 def test_what_was_trained_is_shown_and_a_store_that_cannot_be_read_is_as_none(tiny, monkeypatch):
     assert sup.lessons.result("random_bits", live=True).plan.scale == "demo"
     monkeypatch.setattr(api, "train_missing", None)  # not called
-    assert shown() == "demo"
+    assert len(sup.lessons.result("random_bits", live=False).answers) == 2
     cells = [path for path in tiny.rglob("*") if path.is_file() and "cells" in str(path)]
     assert cells
     for path in cells:
         path.write_bytes(b"of another version")
-    assert shown() == "laptop"
+    with pytest.raises(sup.UserError, match="has no record"):  # which this recipe lacks
+        sup.lessons.result("random_bits", live=False)
 
 
 def test_an_experiment_that_is_not_live_is_told():
