@@ -272,7 +272,7 @@ def compare_redrawn(
     summary: Summary, arms: Sequence[Arm], line: Line, margin: float
 ) -> list[Comparison]:
     """Each arm with the competitor redrawn against its baseline so, at the places of both."""
-    family = []
+    family: list[list[float]] = []
     for arm in arms:
         mine = redrawn_of(summary, arm)
         theirs = redrawn_of(summary, baseline_of(summary, arm))
