@@ -20,7 +20,8 @@ COLOURS = "cividis"  # made for colour-blind readers (Nunez et al. 2018)
 FIELD = 0.85  # inches that a field is wide, at least
 ROW = 0.34  # inches that a field of two lines is high
 INCHES_A_LETTER = 0.068  # of a panel's title
-LABELS = 1.4  # inches that the arms' names and the scale take
+LABELS = 1.4  # inches that the arms' names and the scale take, at least
+FEWEST_LETTERS = 12  # of a line of a panel's title
 
 
 def heatmap(summary: Summary, title: str, width: float) -> Figure:
@@ -43,7 +44,9 @@ def heatmap(summary: Summary, title: str, width: float) -> Figure:
     height = ROW * len(both_ways or arms) + 1.7
     made = Figure(figsize=(width, height * down + 0.2), layout="constrained")
     axes = made.subplots(down, across, squeeze=False, sharey=True).flatten()
-    letters = int((width - LABELS) / across / INCHES_A_LETTER)
+    names = [arm.label for arm in arms]
+    beside = max(LABELS, max(map(len, names), default=0) * INCHES_A_LETTER)
+    letters = max(FEWEST_LETTERS, int((width - beside) / across / INCHES_A_LETTER))
     for ax in axes[len(shown) :]:
         ax.axis("off")
     for ax, line in zip(axes, shown, strict=False):
@@ -53,13 +56,15 @@ def heatmap(summary: Summary, title: str, width: float) -> Figure:
             order = "in the order of their means, best first"
         else:
             draw_panel(ax, summary, line, arms, with_halves, (bottom, top))
+            ax.set_xlabel(fill(plan.recipe.axis_label or plan.recipe.axis, letters))
             order = "" if plan.recipe.matrix else ordered_by(summary, shown[0])
         layer = f", {line.layer_text}" if summary.several_layers and line.layer_text else ""
         subject = f"{line.feature}{layer}: {summary.scenes_text(line.scenes)}; {line.of.label}"
         if not all(point.converged for arm in arms for point in summary.measured(arm, line)):
             subject += f"; {NOT_CONVERGED} a readout's fit had not converged"
         ax.set_title(fill(f"{subject}{'; ' * bool(order)}{order}", letters) + "\n")
-        draw_scale(made, ax, line, (bottom, top), floors(summary, line) if both_ways else [])
+        marks = floors(summary, line) if both_ways else []
+        draw_scale(made, ax, line, (bottom, top), marks, letters)
     made.suptitle(title)
     return made
 
@@ -155,11 +160,15 @@ def frame(ax: Any, summary: Summary, places: list[Any], rows: list[str], width: 
     ax.tick_params(length=0)
     for edge in ax.spines.values():
         edge.set_visible(False)
-    ax.set_xlabel(summary.plan.recipe.axis_label or summary.plan.recipe.axis)
 
 
 def draw_scale(
-    made: Figure, ax: Any, line: Line, ends: tuple[float, float], marks: list[tuple[str, Point]]
+    made: Figure,
+    ax: Any,
+    line: Line,
+    ends: tuple[float, float],
+    marks: list[tuple[str, Point]],
+    letters: int,
 ) -> None:
     """What the colours mean, from chance on, with the floors that stand in no field."""
     from matplotlib.cm import ScalarMappable
@@ -168,7 +177,8 @@ def draw_scale(
     unit = 100 if line.of.percent else 1
     colours = ScalarMappable(Normalize(unit * ends[0], unit * ends[1]), COLOURS)
     bar = made.colorbar(colours, ax=ax, location="bottom", shrink=0.7, aspect=40, pad=0.02)
-    bar.set_label(f"{line.of.label}, from {'chance' if line.of.guess else 0} on")
+    start = "chance" if line.of.guess else 0
+    bar.set_label(fill(f"{line.of.label}, from {start} on", letters))
     bar.outline.set_visible(False)
     for name, point in marks:
         at = point.unit * point.mean

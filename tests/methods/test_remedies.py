@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
+from suppression.experiment.plan import make_plan
 from suppression.losses import nt_xent
 from suppression.methods import METHODS, SimCLR, Supervised
 from suppression.methods._projection import Projected
@@ -346,3 +347,12 @@ def test_the_weights_of_a_remedy_are_trained_and_stored_with_the_method():
     loss = method(*views())
     loss.backward()
     assert method.remedies[0].gain.grad.item() == pytest.approx(loss.item())
+
+
+def test_a_recipe_may_have_remedies_that_do_not_go_together():
+    """`hcl` and `debiased` share the name of a parameter, and stand in arms of their own."""
+    plan = make_plan("screening_bits", scale="smoke", seeds=1)
+    found = {run.parameters.get("remedy"): run.parameters for run in plan.cells}
+    assert found["debiased"]["tau_plus"] in (0.05, 0.1, 0.2)
+    assert found["hcl"]["tau_plus"] == 0.1
+    assert "tau_plus" not in found["ifm"]

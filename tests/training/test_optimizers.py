@@ -137,6 +137,14 @@ def test_muon_takes_a_convolution_as_a_matrix_of_a_row_a_kernel_and_normalises_a
     )
 
 
+def test_muon_moves_a_number_by_itself_as_a_vector_of_one():
+    number, vector = nn.Parameter(torch.tensor(3.0)), nn.Parameter(torch.tensor([3.0]))
+    number.grad, vector.grad = torch.tensor(-5.0), torch.tensor([-5.0])
+    Muon([number, vector], lr=0.1).step()
+    assert number.item() == pytest.approx(3.0 + 0.1 * 0.2)
+    assert number.item() == vector.item()
+
+
 @pytest.mark.parametrize(
     # kept: the share of a matrix that the first step leaves where only weight decay acts, at lr 0.1
     # and decay 0.01
