@@ -16,7 +16,7 @@ from unittest.mock import patch
 from paired import Found, Row
 from recorded import facts_of, rows_of
 
-from suppression import api
+from suppression import running
 from suppression.execution.context import Context
 from suppression.execution.store import Store
 from suppression.experiment.plan import Plan, make_plan
@@ -89,7 +89,7 @@ def sleep_until(moment: float) -> float:
 def live(repetitions: int) -> Found:
     """The CPU time of the live display while cells train, as a share of one core.
 
-    `api.train_missing` runs as in the command, its display on a terminal of 80 x 50, but cells do
+    `train_missing` runs as in the command, its display on a terminal of 80 x 50, but cells do
     not train: two at a time, they tell of their steps as the training loop does, 100 times a cell,
     and one ends, with the rows that are recorded for it, as often as two side by side did when they
     were recorded. The
@@ -126,12 +126,12 @@ def watched(plan: Plan, answers: dict[int, Answers], *, seconds: float) -> tuple
     with (
         tempfile.TemporaryDirectory() as room,
         patch.dict(os.environ, terminal),
-        patch.object(api.executor, "run", paced.run),
+        patch.object(running.executor, "run", paced.run),
         redirect_stderr(screen),
     ):
         stored = {i: answers[i] for i in known}
-        work = api.Work(plan, Store(room), stored, missing)
-        api.train_missing(work, Context(store=Path(room)), None, {})
+        work = running.Work(plan, Store(room), stored, missing)
+        running.train_missing(work, Context(store=Path(room)), None, {})
     text = screen.getvalue()
     if "\x1b[" not in text:
         raise RuntimeError("the display took its terminal for a file, so it was not measured")

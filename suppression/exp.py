@@ -19,13 +19,14 @@ from suppression.door import Parser, door, unknown_word
 from suppression.errors import UserError, unknown
 from suppression.execution.store import Store
 from suppression.experiment import files
+from suppression.notes import tell
 
 if TYPE_CHECKING:
-    from suppression.api import Work
     from suppression.execution.context import Context
     from suppression.experiment.plan import Plan
     from suppression.experiment.schema import Parameter
     from suppression.reporting.result import Result
+    from suppression.running import Work
 
 EXAMPLE = """examples:
   python -m suppression.exp                        what there is, and what is done
@@ -212,7 +213,7 @@ def print_help(plan: Plan, prog: str, everything: bool) -> None:
 def carry_out(
     plan: Plan, given: argparse.Namespace, argv: list[str], pins: dict[str, list[str]]
 ) -> int:
-    from suppression import api
+    from suppression import keeping, running
     from suppression.execution.context import Context
     from suppression.execution.environment import pick_device
     from suppression.reporting import records
@@ -235,26 +236,27 @@ def carry_out(
         check=given.check,
     )
     if out is not None and given.grow:  # checked before any work
-        sources = api.sources_of(plan, context)
+        sources = running.sources_of(plan, context)
         records.record_to_grow(plan, whole, out, common, sources)
-    work = api.work_of(plan, context)
+    work = running.work_of(plan, context)
     if given.dry:
-        for text in api.idle_pins(plan, pins):
-            api.tell(text)
+        for text in running.idle_pins(plan, pins):
+            tell(text)
         if not given.download:  # nothing is fetched for a list
-            api.check_missing(work, context)
+            running.check_missing(work, context)
         print_dry(work, context, given.workers)
         return 0
     if out is not None:
         records.check_writable(out)
-    result = api.carry_out(plan, context, workers=given.workers, pinned=pins, work=work, argv=argv)
+    result = running.carry_out(
+        plan, context, workers=given.workers, pinned=pins, work=work, argv=argv
+    )
     try:  # what is kept is kept before anything is told, and told whether or not it was
         if result.answers and out is not None:
-            endings = api.write_record(
+            endings = keeping.write_record(
                 result,
                 out,
                 context,
-                argv,
                 common,
                 whole=whole if given.grow else None,
                 overwrite=given.overwrite,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 
@@ -15,3 +16,8 @@ def ignore(text: str) -> None:
 def warn(text: str) -> None:
     """A note of a call from Python, as a warning: each text is told once."""
     warnings.warn(text, stacklevel=2)
+
+
+def tell(text: str) -> None:
+    """A note on stderr: of a command, or of a call that runs one."""
+    print(f"note: {text}", file=sys.stderr)

@@ -25,6 +25,8 @@ LEVELS = [
     {"testing"},  # contract checks, of everything that can be added
     {"plugins"},  # loaded by workers and by the commands
     {"execution", "reporting"},  # what runs never draws, what draws never trains
+    {"keeping"},  # figures in the store, records on a shelf
+    {"running"},  # joins what runs and what draws
     {"api"},
     {"exp", "show", "report", "new", "explore", "lessons"},
 ]

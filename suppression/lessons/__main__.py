@@ -70,7 +70,7 @@ def title_of(path: Path) -> str:
 
 def prepare(store: Path | None, *, dry: bool) -> None:
     """Train what is missing of the experiments that lessons show live, and tell the minutes."""
-    from suppression import api
+    from suppression import running
     from suppression.execution.context import Context
     from suppression.execution.environment import pick_device
     from suppression.execution.estimate import expected_seconds
@@ -83,7 +83,7 @@ def prepare(store: Path | None, *, dry: bool) -> None:
     for name in LIVE:
         planned = make_plan(name, scale="demo")
         context = Context(store=Store(store).root, device=device)
-        work = api.work_of(planned, context)
+        work = running.work_of(planned, context)
         missing = [planned.cells[i] for i in work.missing]
         if not missing:
             print(f"{name}: is in the store")
@@ -93,7 +93,7 @@ def prepare(store: Path | None, *, dry: bool) -> None:
         minutes = sum(expected.seconds) / number / 60
         print(f"{name}: {len(missing)} networks, about {minutes:.1f} minutes on {device}")
         if not dry:
-            api.carry_out(planned, context, work=work)
+            running.carry_out(planned, context, work=work)
 
 
 def copy(folder: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from suppression import api
+from suppression import api, running
 from suppression.errors import UserError
 from suppression.execution.context import Context
 from suppression.execution.environment import pick_device
@@ -59,7 +59,7 @@ def is_stored(name: str) -> bool:
     planned = make_plan(name, scale="demo")
     context = Context(store=Store(None).root, device=pick_device("auto"))
     try:
-        work = api.work_of(planned, context)
+        work = running.work_of(planned, context)
     except (UserError, OSError):
         return False
     return not work.missing

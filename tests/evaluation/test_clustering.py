@@ -10,7 +10,6 @@ from scipy.stats import t as student
 from sklearn.cluster import KMeans
 from torch.nn.functional import one_hot
 
-from suppression.api import cluster_sheet
 from suppression.evaluation.base import Asked
 from suppression.evaluation.clustering import (
     Clustering,
@@ -32,6 +31,7 @@ from suppression.exp import main
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_recipe
 from suppression.experiment.validation import check_cell
+from suppression.keeping import cluster_sheet
 from suppression.methods import Method
 from suppression.models.resnet import ResNet
 from suppression.reporting.cluster_figure import coloured, shown_cells

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import suppression as sup
-from suppression import api
+from suppression import running
 from suppression.lessons import __main__ as command
 from suppression.lessons import reading
 from suppression.reporting.result import Recorded
@@ -55,7 +55,7 @@ def test_without_a_store_the_record_is_shown_and_told(name, tmp_path, monkeypatc
 
 def test_what_was_trained_is_shown_and_a_store_that_cannot_be_read_is_as_none(tiny, monkeypatch):
     assert sup.lessons.result("random_bits", live=True).plan.scale == "demo"
-    monkeypatch.setattr(api, "train_missing", None)  # not called
+    monkeypatch.setattr(running, "train_missing", None)  # not called
     assert len(sup.lessons.result("random_bits", live=False).answers) == 2
     cells = [path for path in tiny.rglob("*") if path.is_file() and "cells" in str(path)]
     assert cells

@@ -298,7 +298,7 @@ def test_the_command_writes_a_report_of_a_record(capsys, tmp_path, recorded):
 def test_a_report_that_cannot_be_is_told_before_any_work(
     capsys, tmp_path, monkeypatch, name, why, recorded_too
 ):
-    monkeypatch.setattr("suppression.api.work_of", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("suppression.running.work_of", lambda *_: pytest.fail("work was begun"))
     where = tmp_path / name
     assert main(["digit_size", *recorded_too, "--report", str(where)]) == 2
     told = capsys.readouterr()
