@@ -12,6 +12,7 @@ from suppression.methods import METHODS
 
 # What the controls of a competition are called; elsewhere parameters bear their own names.
 COMPETITOR = {"redraw": "competitor redrawn", "blank": "competitor blank"}
+CONTROL = "supervised"  # the method that is told what there is to learn
 
 
 @dataclass(frozen=True)

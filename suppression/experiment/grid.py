@@ -98,8 +98,10 @@ def with_its_parameters(
     has = cell_parameters(settings.card.kind, arm["method"], {**arm, **choice}.get("remedy"))
     found = {name: value for name, value in arm.items() if name in has or name == "remedy"}
     for name, value in choice.items():
-        if name == "remedy":
+        if name == "remedy" and value is not None:
             found[name] = value
+        elif name == "remedy":
+            found.pop(name, None)  # none is the arm itself
         elif name in has:
             if is_usual(settings, has[name], value):
                 found.pop(name, None)

@@ -154,7 +154,6 @@ class Board(Strict):
         margin: Differences within +-margin do not matter; in points.
         scenes: On which scenes it is read.
         probe: By which readout.
-        screening: The recipe by which the settings of remedies were chosen.
     """
 
     baselines: list[dict[str, Any]] = Field(min_length=1)
@@ -162,7 +161,6 @@ class Board(Strict):
     margin: float = Field(gt=0, le=100)
     scenes: str = "together"
     probe: str = "linear"
-    screening: str | None = None
 
 
 class Card(Strict):
@@ -217,6 +215,7 @@ class Recipe(Strict):
             controls; contrasts and published values, which are of those, are then left out.
         contrasts: The differences that are asked about, a family.
         board: What remedies are held against, where the arms are such.
+        screens: The recipe with a board for which settings of remedies are chosen here.
         published: The published table.
         note: What a reader should know.
     """
@@ -240,6 +239,7 @@ class Recipe(Strict):
     scale: dict[str, dict[str, Any]] = Field(min_length=1)
     contrasts: list[Contrast] = []
     board: Board | None = None
+    screens: str | None = None
     published: Published | None = None
     note: str = ""
 
@@ -288,7 +288,16 @@ def load_recipe(name: str) -> Recipe:
         load_card(recipe.data)
     except UserError as error:
         raise UserError(f"{path}: data: {error}") from error
+    if recipe.screens is not None and not has_board(recipe.screens, f"{path}: screens"):
+        raise UserError(f"{path}: screens: {recipe.screens} has no [board]; remedies has one")
     return recipe
+
+
+def has_board(name: str, where: str) -> bool:
+    try:
+        return load(files.find("experiments", name), Recipe).board is not None
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 def load_card(name: str) -> Card:

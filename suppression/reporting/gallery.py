@@ -10,7 +10,7 @@ from suppression.data import SOURCES
 from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card, load_recipe
-from suppression.reporting import leaderboard
+from suppression.reporting import leaderboard, leaderboard_text, screening
 from suppression.reporting.claims import page_section
 from suppression.reporting.figures import figure, number_of_seeds, saved
 from suppression.reporting.quoted import filled
@@ -148,7 +148,9 @@ def recorded_section(folder: Path, summary: Summary, made: list[Facts]) -> str:
     if summary.headline is not None and summary.headline.probe != "linear":
         parts += [f"{verdict(summary)}\n", headline_markdown(summary)]
     if summary.plan.baselines:
-        parts.append(leaderboard.markdown(leaderboard.leaderboard(summary)))
+        parts.append(leaderboard_text.markdown(leaderboard.leaderboard(summary)))
+    if summary.plan.recipe.screens:
+        parts.append(f"{screening.text(summary)}\n")
     parts.append(markdown(summary))
     for page in (published_table(summary.plan), retention_markdown(summary)):
         if page:

@@ -15,7 +15,7 @@ from suppression.experiment.plan import Plan
 from suppression.experiment.rows import Row, long_rows, select
 from suppression.experiment.run import Run
 from suppression.metrics.units import without_units
-from suppression.reporting import claims, leaderboard, records, tables, verdict
+from suppression.reporting import claims, leaderboard, leaderboard_text, records, tables, verdict
 from suppression.reporting.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Result:
             raise UserError(
                 f"{self.plan.name} has no leaderboard: its recipe has no [board]; remedies has one"
             )
-        return leaderboard.rows(leaderboard.leaderboard(self.summary))
+        return leaderboard_text.rows(leaderboard.leaderboard(self.summary))
 
     def caption(self) -> str:
         """What a reader of the table must know: scale, seeds, intervals, readout, guessing."""

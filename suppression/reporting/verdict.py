@@ -17,7 +17,8 @@ what competes with it):
   end with the competitor redrawn for the second view: the same pictures, but for what the views
   share. The difference is told from 0 as that of the ends is. Only recipes with such a control
   are asked this; there it decides, and what supervised training reads is told beside.
-- A recipe with a leaderboard is told by the leaderboard's rules alone.
+- A recipe with a leaderboard is told by the leaderboard's rules alone (`leaderboard`), one that
+  screens by what it chooses (`screening`).
 - Then the contrasts that the recipe registers, in the four words of `metrics.contrasts`: corrected
   for their number, so that one may be *cannot tell* where the sentence before, which is of one
   difference by itself, says more.
@@ -29,9 +30,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from suppression.experiment.arms import Arm
+from suppression.experiment.arms import CONTROL, Arm
 from suppression.methods import METHODS
-from suppression.reporting import claims, leaderboard
+from suppression.reporting import claims, leaderboard, leaderboard_text, screening
 from suppression.reporting.numbers import values_text
 from suppression.reporting.retention import line_of, reference_of
 from suppression.reporting.summary import Line, Point, Summary, difference
@@ -39,7 +40,6 @@ from suppression.reporting.tables import scenes_text
 
 Outcome = Literal["higher", "lower", "cannot tell"]  # at the end than at the start
 VERBS: dict[Outcome, str] = {"lower": "falls", "higher": "rises"}
-CONTROL = "supervised"
 COMPETING = "together"  # scenes that show the feature and what competes with it
 FEW = {1: " (one seed)", 2: " (two seeds)"}
 MOST_NAMED = 3  # arms that have a sentence of their own; more are counted
@@ -68,7 +68,9 @@ def verdict(summary: Summary) -> str:
 def findings(summary: Summary) -> list[str]:
     """A sentence for each rule that has something to say."""
     if summary.plan.baselines:
-        return [leaderboard.text(leaderboard.leaderboard(summary))]
+        return [leaderboard_text.text(leaderboard.leaderboard(summary))]
+    if summary.plan.recipe.screens:
+        return [screening.text(summary)]
     line = main_line(summary)
     if line is None or not all(isinstance(x, (int, float)) for x in summary.plan.axis):
         return [best_and_worst(summary)]

@@ -8,7 +8,8 @@ from suppression.errors import UserError
 from suppression.experiment import files
 from suppression.experiment.plan import make_plan
 from suppression.experiment.rows import long_rows
-from suppression.reporting.leaderboard import leaderboard, markdown, reach_of, text
+from suppression.reporting.leaderboard import leaderboard, reach_of
+from suppression.reporting.leaderboard_text import markdown, text
 from suppression.reporting.result import Result
 from suppression.reporting.summary import summarise
 
