@@ -22,6 +22,7 @@ from suppression.experiment import files
 from suppression.experiment.arms import Arm
 from suppression.lessons.reading import line_for
 from suppression.reporting.axis import Axis, are_columns
+from suppression.reporting.labels import spread, tidy
 from suppression.reporting.panel import draw_points
 from suppression.reporting.result import Result
 from suppression.reporting.styles import styles
@@ -138,18 +139,12 @@ def set_axis(ax: Axes, axis: Axis, summary: Summary, line: Line) -> None:
 def write_names(ax: Axes, names: list[tuple[float, str, str]]) -> None:
     """The names of lines to the right of their ends, moved apart where they would touch."""
     low, high = ax.get_ylim()
-    least = APART * (high - low)
     ordered = sorted(names)
-    at: list[float] = []
-    for y, _, _ in ordered:
-        at.append(max(y, at[-1] + least) if at else y)
-    top = high
-    for i in reversed(range(len(at))):  # those above the top go down, and push what is below
-        at[i] = min(at[i], top)
-        top = at[i] - least
+    wanted = [(y - low) / (high - low) for y, _, _ in ordered]
+    at = spread(wanted, [APART] * len(wanted))
     look: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": FONT - 1, "va": "center"}
     for y, (_, text, colour) in zip(at, ordered, strict=True):
-        ax.annotate(text, (1.02, (y - low) / (high - low)), color=colour, **look)
+        ax.annotate(text, (1.02, y), color=colour, **look)
 
 
 @plain_words()
@@ -298,12 +293,6 @@ def curve(
     tidy(ax)
     write_names(ax, names)
     return sheet
-
-
-def tidy(ax: Axes) -> None:
-    ax.grid(alpha=0.25)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
 
 
 def traces(encoders: Mapping[str, Any], column: str = "loss") -> Sheet:

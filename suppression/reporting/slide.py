@@ -11,6 +11,7 @@ from suppression.errors import UserError, unknown
 from suppression.experiment.arms import Arm
 from suppression.reporting.axis import Axis, are_columns
 from suppression.reporting.figures import known_level, panel_title, scale_text
+from suppression.reporting.labels import spread, tidy
 from suppression.reporting.panel import draw_points
 from suppression.reporting.styles import styles
 from suppression.reporting.summary import Line, Point, Summary
@@ -200,7 +201,7 @@ def draw_lines(made: Figure, summary: Summary, arms: list[Arm], line: Line) -> N
     ax.set_xticks([axis.where[x] for x in axis.labels], list(axis.labels.values()))
     ax.set_xlabel(summary.plan.recipe.axis_label or summary.plan.recipe.axis)
     ax.set_ylabel(fill(line.of.label, 40))
-    plain(ax)
+    tidy(ax)
     name_ends(ax, ends)
 
 
@@ -222,46 +223,6 @@ def name_ends(ax: Any, ends: list[tuple[float, str, str]]) -> None:
             clip_on=False,
         )
         ax.text(1.03, y, text, transform=ax.transAxes, color=colour, va="center", weight="bold")
-
-
-def spread(wanted: list[float], heights: list[float]) -> list[float]:
-    """Middles of labels that do not overlap, in [0, 1] where they fit, near those wanted.
-
-    Args:
-        wanted: The middles, ascending.
-        heights: How high each label is.
-
-    Example:
-        >>> spread([0.5, 0.5, 0.875], [0.25, 0.25, 0.25])
-        [0.375, 0.625, 0.875]
-    """
-    groups: list[tuple[float, float, list[int]]] = []  # middle, height, labels
-    for i, (middle, height) in enumerate(zip(wanted, heights, strict=True)):
-        group = (middle, height, [i])
-        while groups and overlap(groups[-1], group):
-            group = together(groups.pop(), group)
-        groups.append(group)
-    found = [0.0] * len(wanted)
-    for middle, height, labels in groups:
-        y = middle - height / 2
-        for i in labels:
-            found[i] = y + heights[i] / 2
-            y += heights[i]
-    return found
-
-
-def overlap(below: tuple[float, float, list[int]], above: tuple[float, float, list[int]]) -> bool:
-    return below[0] + below[1] / 2 > above[0] - above[1] / 2
-
-
-def together(
-    below: tuple[float, float, list[int]], above: tuple[float, float, list[int]]
-) -> tuple[float, float, list[int]]:
-    """Two groups as one, its middle between theirs by their sizes, kept within the panel."""
-    height = below[1] + above[1]
-    middle = (below[0] * below[1] + above[0] * above[1]) / height
-    inside = min(max(middle, height / 2), max(1 - height / 2, height / 2))
-    return inside, height, [*below[2], *above[2]]
 
 
 # --- rows ------------------------------------------------------------------------------------
@@ -311,10 +272,4 @@ def draw_rows(made: Figure, summary: Summary, arms: list[Arm], line: Line, place
         ax.set_xticks(PERCENTAGES)
     axis = summary.plan.recipe.axis
     ax.set_xlabel(f"{line.of.label}; dot: {axis} {place}, tick: {axis} {first}")
-    plain(ax)
-
-
-def plain(ax: Any) -> None:
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    ax.grid(alpha=0.25)
+    tidy(ax)

@@ -16,8 +16,9 @@ from PIL import Image
 import suppression as sup
 from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
+from suppression.reporting.labels import spread
 from suppression.reporting.result import Result
-from suppression.reporting.slide import slide, spread
+from suppression.reporting.slide import slide
 from suppression.reporting.summary import summarise
 
 EXPERIMENTS = Path(sup.__file__).parent.parent / "experiments"
