@@ -258,6 +258,47 @@ def as_text(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
+class Ranking(Listing):
+    """Rows of a leaderboard, which print as its table.
+
+    Args:
+        rows: They.
+        text: The table.
+    """
+
+    def __init__(self, rows: list[dict[str, Any]], text: str) -> None:
+        super().__init__(rows)
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@expect.typed
+def leaderboard(what: str | Result = "remedies", *, scale: str = "laptop") -> Ranking:
+    """Which remedies help: what each gains of the suppressed feature, paired by seed.
+
+    Args:
+        what: A recipe with a board, whose record is shown; or a result of one. What a result has
+            that the recipe has not, as a remedy of your own, joins the recorded entries and is
+            marked: `theirs` in its row, "(yours)" in the table.
+        scale: Of the record.
+
+    Returns:
+        Rows, the greatest gain first, as `Result.leaderboard` has them; they print as a table.
+
+    Raises:
+        UserError: if there is no such recipe or record, or the recipe has no board.
+
+    Example:
+        >>> import suppression as sup
+        >>> mine = sup.run("remedies", remedy="ifm", epsilon=0.3)  # doctest: +SKIP
+        >>> sup.leaderboard(mine)  # doctest: +SKIP
+    """
+    result = record(what, scale=scale) if isinstance(what, str) else what
+    return Ranking(result.leaderboard(), result.table())
+
+
 def experiments() -> Listing:
     """The experiments there are: name, title, and the scales at which a result is recorded.
 

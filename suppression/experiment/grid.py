@@ -64,16 +64,19 @@ def asked_for(settings: Settings, arms: list[dict[str, Any]]) -> list[dict[str, 
     """The arms that the command line asks for: all of them, if it does not say.
 
     A parameter that is given several values, or that arms of the method set, makes an arm of
-    each of its values; so does a remedy, which only some methods can have.
+    each of its values; so does a remedy, which only some methods can have. A remedy that is named
+    where there is a leaderboard goes with what that holds others against, and nothing else.
     """
-    base = arms
-    if "method" in settings.pins:
+    base, found = arms, []
+    if settings.recipe.board is not None and "remedy" in settings.pins:
+        found = held_against(settings, arms)
+        base = [*found, *(arm for arm in arms if "remedy" not in settings.has(arm["method"]))]
+    elif "method" in settings.pins:
         methods = settings.pins["method"]
         base = [arm for arm in arms if arm["method"] in methods]
         there = {arm["method"] for arm in base}
         base += [{"method": method} for method in methods if method not in there]
     set_by = set_by_method(settings)
-    found = []
     for arm in base:
         apart: Lists = {}
         has = settings.has(arm["method"])
@@ -86,6 +89,32 @@ def asked_for(settings: Settings, arms: list[dict[str, Any]]) -> list[dict[str, 
         for choice in product(apart):
             found.append(with_its_parameters(settings, arm, choice))
     return unique(found)
+
+
+def held_against(settings: Settings, arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a remedy that is named is held against: the first baseline of its method, and its
+    control with the competitor redrawn.
+
+    Raises:
+        UserError: if no baseline has the method that is asked for.
+    """
+    assert settings.recipe.board is not None
+    methods = settings.pins.get("method")
+    bases = settings.recipe.board.baselines
+    if methods:
+        bases = [base for base in bases if base["method"] in methods]
+    if not bases:
+        there = ", ".join(base["method"] for base in settings.recipe.board.baselines)
+        raise UserError(
+            f"the leaderboard of {settings.name} has no baseline of the method "
+            f"{', '.join(map(str, methods or []))}: a remedy is held against {there}"
+        )
+    found = [bases[0]]
+    for arm in arms:
+        without = {name: arm[name] for name in arm if name not in ("redraw", settings.recipe.axis)}
+        if arm.get("redraw") == 1 and without == bases[0]:
+            found.append(arm)
+    return found
 
 
 def with_its_parameters(

@@ -128,6 +128,8 @@ def read_settings(
             f"many as the whole axis"
         )
     pinned = typed(dict(pins or {}), "command line", card.kind)
+    if recipe.board is not None and "remedy" in pinned:  # beside the training without it
+        pinned["remedy"] = list(dict.fromkeys([None, *pinned["remedy"]]))
     common, per_method = of_scale.common, of_scale.per_method
     return Settings(
         name=name,

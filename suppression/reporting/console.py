@@ -31,9 +31,12 @@ def terminal_width() -> int:
 def result_text(result: Result, *, width: int, intervals: bool = False) -> str:
     """Title, table, what is left, what a reader must know, and the verdict last.
 
+    A leaderboard stands in place of the table of all its arms.
     The line that the claim is about stands with the verdict, where a terminal shows it.
     """
     claim, others = terminal_tables(result.summary, width=width, intervals=intervals)
+    if result.plan.baselines:
+        claim, others = "", result.table()
     parts = [
         result.plan.recipe.title,
         others,

@@ -13,7 +13,9 @@ from suppression.data.plain import plain_words
 from suppression.evaluation.probes import AXES, PROBES, switched_on
 from suppression.experiment.arms import Arm
 from suppression.reporting.axis import Axis, are_columns
+from suppression.reporting.board_figure import board_figure
 from suppression.reporting.heatmap import heatmap
+from suppression.reporting.leaderboard import leaderboard
 from suppression.reporting.numbers import NOT_CONVERGED
 from suppression.reporting.panel import (
     GUESS,
@@ -74,6 +76,8 @@ Grid = list[list[Line | None]]
 def figure(summary: Summary) -> Figure:
     """A panel a feature and kind of scenes; `heatmap` for a matrix, and for many arms.
 
+    A recipe with a leaderboard has that one's figure (`board_figure`).
+
     Error bars are the table's intervals, crosses the published values, vertical lines where
     half is left. Published values of other pictures have a panel of their own.
     """
@@ -82,6 +86,8 @@ def figure(summary: Summary) -> Figure:
 
     title = fill(f"{summary.plan.recipe.title} ({scale_text(summary)})", TITLE_LETTERS)
     with matplotlib.rc_context(FONTS):
+        if summary.plan.baselines:
+            return board_figure(leaderboard(summary), title, WIDTH)
         if is_fields(summary):
             return heatmap(summary, title, WIDTH)
         grid = with_published(arranged(panel_lines(summary)), summary)

@@ -18,7 +18,7 @@ Its rules, all written down before a run:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from suppression.data import DATASETS
@@ -114,6 +114,27 @@ def leaderboard(summary: Summary) -> Leaderboard:
         entries += entries_of(summary, arms)
     entries.sort(key=lambda entry: -entry.gain.mean)
     return Leaderboard(summary, entries, len(ranked))
+
+
+def joined(board: Leaderboard, recorded: Leaderboard) -> Leaderboard:
+    """The entries of a run, and of a record those that the run has not.
+
+    Each is held against the baseline of its own run or record; words are corrected anew, for all
+    that now stand together.
+    """
+    own = {entry.arm.label for entry in board.entries}
+    entries = [*board.entries, *(each for each in recorded.entries if each.arm.label not in own)]
+    added = [entry for entry in board.of_kind("remedy", "setting") if entry.theirs]
+    family = recorded.family + len(added)
+    ranked = [entry for entry in entries if entry.kind != "oracle"]
+    gains = [list(entry.gain.differences) for entry in ranked]
+    unmeasured: list[list[float]] = [[]] * (family - len(ranked))
+    margin = board_of(board.summary).margin
+    told = compare([*gains, *unmeasured], [margin] * family)
+    again = [replace(entry, gain=gain) for entry, gain in zip(ranked, told, strict=False)]
+    again += [entry for entry in entries if entry.kind == "oracle"]
+    again.sort(key=lambda entry: -entry.gain.mean)
+    return Leaderboard(board.summary, again, family)
 
 
 def entries_of(summary: Summary, arms: Sequence[Arm]) -> list[Entry]:
@@ -224,6 +245,19 @@ def written(summary: Summary) -> list[dict[str, Any]]:
 def victim_of(summary: Summary) -> Line:
     board = board_of(summary)
     return Line(board.victim, board.scenes, board.probe, layer=summary.shown_layer)
+
+
+def levels_of(board: Leaderboard) -> dict[Arm, float]:
+    """What baselines, floors and supervised training read of the victim, in percent."""
+    summary = board.summary
+    victim = victim_of(summary)
+    found = {}
+    for arm in summary.plan.every_arm:
+        if arm in summary.plan.baselines or arm.is_floor or arm.method == CONTROL:
+            read = over_places(summary, arm, victim)
+            if read:
+                found[arm] = sum(read.values()) / len(read)
+    return found
 
 
 def over_places(

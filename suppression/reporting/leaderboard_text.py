@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 from suppression.metrics.contrasts import Comparison
@@ -11,6 +12,7 @@ from suppression.reporting.leaderboard import (
     Entry,
     Leaderboard,
     board_of,
+    levels_of,
     over_places,
     remedies_of,
     victim_of,
@@ -153,6 +155,46 @@ def text(board: Leaderboard) -> str:
         if entry.word == "higher":
             sentences += afterthoughts(board, entry)
     return " ".join(filter(None, sentences))
+
+
+NAME, GAIN, WORD, WIDTH = 30, 20, 19, 80  # columns of a terminal
+
+
+def terminal(board: Leaderboard) -> str:
+    """The board in 80 columns: what each arm gains, its word and p."""
+    if not board.entries:
+        return ""
+    asked = board_of(board.summary)
+    title = f"gain of '{asked.victim}', points [95 %]"
+    lines = [f"{'':{NAME}} {title:{GAIN + WORD + 1}} p (Holm)"]
+    for entry in board.entries:
+        name = short_name(board, entry)
+        if entry.kind == "oracle":
+            name += " (oracle)"
+        word = f"no difference, ±{asked.margin:g}" if entry.word == "no difference" else entry.word
+        told = f"{amount(entry.gain):{GAIN}} {word:{WORD}}"
+        rest = textwrap.wrap(name, NAME - 2)
+        lines.append(f"{rest[0]:{NAME}} {told} {p_text(entry.gain.p_holm)}".rstrip())
+        lines += [f"  {more}" for more in rest[1:]]
+    levels = [f"{arm.label} {level:.1f} %" for arm, level in levels_of(board).items()]
+    read = f"'{asked.victim}' is read by: {'; '.join(levels)}"
+    return "\n".join([*lines, "", textwrap.fill(read, WIDTH, subsequent_indent="  ")])
+
+
+def message(board: Leaderboard) -> str:
+    """The board in a line, for a slide."""
+    asked = board_of(board.summary)
+    ranked = board.of_kind("remedy", "setting")
+    if not board.oracles_win:
+        return f"Oracles do not win: nothing here suppresses '{asked.victim}'"
+    higher = [entry for entry in ranked if entry.word == "higher"]
+    if not higher:
+        return f"None of {len(ranked)} remedies and settings is told to help '{asked.victim}'"
+    first = higher[0]
+    return (
+        f"{len(higher)} of {len(ranked)} remedies and settings help '{asked.victim}'; most: "
+        f"{short_name(board, first)}, {first.gain.mean:+.0f} points"
+    )
 
 
 def oracles_text(board: Leaderboard) -> str:

@@ -35,6 +35,7 @@ from suppression.evaluation.probes import (
     switched_on,
 )
 from suppression.evaluation.readouts import Readout
+from suppression.experiment import files
 from suppression.experiment.keys import dumps
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import LEADING, Row, from_csv, to_csv, with_arms
@@ -43,7 +44,7 @@ from suppression.experiment.schema import cell_parameters, options, schema
 from suppression.experiment.settings import typed
 from suppression.methods import METHODS
 from suppression.metrics.units import UNITS, packed, with_units
-from suppression.reporting.summary import summarise
+from suppression.reporting.summary import Summary, summarise
 from suppression.writing import replace_all
 
 Facts = dict[str, Any]
@@ -130,6 +131,16 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return rows, made
+
+
+def recorded_summary(plan: Plan) -> Summary | None:
+    """What is recorded beside the recipe of a plan, at its scale; None where nothing is."""
+    path = files.find("experiments", plan.name_or_path)
+    if not path.with_suffix(f".{plan.scale}.json").is_file():
+        return None
+    whole = make_plan(plan.name_or_path, scale=plan.scale)
+    rows, made = read_record(path.parent, whole)
+    return summarise(plan_of(whole, rows), rows, flops=flops_of(made))
 
 
 def plan_of(plan: Plan, rows: list[Row]) -> Plan:

@@ -79,12 +79,14 @@ class Result:
         return summarise(self.plan, self.shown_rows, self.failed_cells, flops)
 
     def table(self, *, width: int = 80, intervals: bool = False) -> str:
-        """The table as text.
+        """The table as text; of a recipe with a leaderboard it is that.
 
         Args:
-            width: Columns that it may take.
+            width: Columns that it may take; a leaderboard takes 80.
             intervals: Whether the bounds of 95 % intervals are shown in place of +-.
         """
+        if self.plan.baselines:
+            return leaderboard_text.terminal(self.board)
         return tables.terminal_table(self.summary, width=width, intervals=intervals)
 
     def verdict(self) -> str:
@@ -105,6 +107,19 @@ class Result:
         """
         return claims.rows(self.summary)
 
+    @cached_property
+    def board(self) -> leaderboard.Leaderboard:
+        """The leaderboard; a run that changes nothing for all arms has recorded entries beside."""
+        if not self.plan.baselines:
+            raise UserError(
+                f"{self.plan.name} has no leaderboard: its recipe has no [board]; remedies has one"
+            )
+        own = leaderboard.leaderboard(self.summary)
+        recorded = None if self.plan.pinned else records.recorded_summary(self.plan)
+        if recorded is None:
+            return own
+        return leaderboard.joined(own, leaderboard.leaderboard(recorded))
+
     def leaderboard(self) -> list[dict[str, Any]]:
         """The entries of the recipe's leaderboard, the greatest gain first: a dict each.
 
@@ -115,11 +130,7 @@ class Result:
         Raises:
             UserError: if the recipe has no board.
         """
-        if not self.plan.baselines:
-            raise UserError(
-                f"{self.plan.name} has no leaderboard: its recipe has no [board]; remedies has one"
-            )
-        return leaderboard_text.rows(leaderboard.leaderboard(self.summary))
+        return leaderboard_text.rows(self.board)
 
     def caption(self) -> str:
         """What a reader of the table must know: scale, seeds, intervals, readout, guessing."""
@@ -248,6 +259,11 @@ class Recorded(Result):
     @property
     def shown_rows(self) -> list[Row]:
         return self.recorded
+
+    @cached_property
+    def board(self) -> leaderboard.Leaderboard:
+        """The leaderboard as it is recorded."""
+        return leaderboard.leaderboard(self.summary)
 
     def how(self) -> str:
         """Of how many networks, on which machines, when."""

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from suppression.data.plain import plain_words
 from suppression.errors import UserError, unknown
 from suppression.experiment.arms import Arm
+from suppression.reporting import leaderboard_text
 from suppression.reporting.axis import Axis, are_columns
+from suppression.reporting.board_figure import draw_gains, legend
 from suppression.reporting.figures import known_level, panel_title, scale_text
 from suppression.reporting.labels import spread, tidy
+from suppression.reporting.leaderboard import Leaderboard, leaderboard, victim_of
 from suppression.reporting.panel import draw_points
 from suppression.reporting.styles import styles
 from suppression.reporting.summary import Line, Point, Summary
@@ -31,12 +34,12 @@ if TYPE_CHECKING:
 SIZE, DPI = (12.8, 7.2), 100  # inches; 1280 x 720 px
 MOST_LINES = 8  # more arms are rows
 LEFT, RIGHT, BOTTOM, TOP = 0.08, 0.70, 0.17, 0.78  # of the panel, of the slide
-RIGHT_OF_ROWS, LEFT_OF_ROWS = 0.95, 0.30
+RIGHT_OF_ROWS, LEFT_OF_ROWS, RIGHT_OF_BOARD = 0.95, 0.30, 0.78
 TITLE_LETTERS, LABEL_LETTERS, FOOT_LETTERS = 66, 34, 130
 BETWEEN_LABELS = 0.062  # of the panel's height, a line of a label
 # Points; a point is 1.39 px.
 FONTS: Any = {"font.size": 13, "axes.labelsize": 14, "xtick.labelsize": 14, "ytick.labelsize": 13}
-TITLE, SMALLER, SMALL = 21, 16, 10.5
+TITLE, SMALLER, SMALL, BOARD_FONT = 21, 16, 10.5, 11
 PERCENTAGES = range(0, 101, 20)
 INK, SOFT = "#1A1A1A", "#555555"
 
@@ -60,7 +63,11 @@ def slide(summary: Summary, *, feature: str | None = None, title: str | None = N
     arms = [arm for arm in summary.arms if summary.measured(arm, line)]
     with matplotlib.rc_context(FONTS):
         made = Figure(figsize=SIZE, dpi=DPI)
-        if len(arms) > MOST_LINES:
+        if summary.plan.baselines and line.feature == victim_of(summary).feature:
+            board = leaderboard(summary)
+            said = title or leaderboard_text.message(board)
+            draw_board(made, board)
+        elif len(arms) > MOST_LINES:
             place = telling_place(summary, arms, line)
             said = title or rows_message(summary, arms, line, place)
             draw_rows(made, summary, arms, line, place)
@@ -87,7 +94,7 @@ def fitted(said: str) -> tuple[str, float]:
 
 def line_of(summary: Summary, feature: str | None) -> Line:
     """The line of the claim, or of another feature: as the claim's is read, where it was."""
-    first = main_line(summary)
+    first = victim_of(summary) if summary.plan.baselines else main_line(summary)
     if first is None:
         raise UserError("there is nothing to draw on a slide: nothing was measured")
     if first not in summary.lines:  # the claim's own readout was not asked
@@ -161,6 +168,11 @@ def foot_text(summary: Summary, arms: list[Arm], line: Line) -> str:
     for arm in arms:
         points += summary.measured(arm, line)
     parts = [scale_text(summary)]
+    if summary.plan.baselines:
+        parts.append(
+            "gains are paired by seed; bars: 95 % intervals; words: after Holm's correction"
+        )
+        return "; ".join(parts)
     if any(point.interval in ("seeds", "seeds and instances") for point in points):
         parts.append("bars: 95 % intervals over seeds")
     if any(point.is_one_seed for point in points):
@@ -223,6 +235,20 @@ def name_ends(ax: Any, ends: list[tuple[float, str, str]]) -> None:
             clip_on=False,
         )
         ax.text(1.03, y, text, transform=ax.transAxes, color=colour, va="center", weight="bold")
+
+
+# --- a leaderboard ---------------------------------------------------------------------------
+
+
+def draw_board(made: Figure, board: Leaderboard) -> None:
+    """What each arm of a leaderboard gains, a row each."""
+    import matplotlib
+
+    with matplotlib.rc_context({"font.size": BOARD_FONT, "ytick.labelsize": BOARD_FONT}):
+        ax = made.add_axes((LEFT_OF_ROWS, BOTTOM, RIGHT_OF_BOARD - LEFT_OF_ROWS, TOP - BOTTOM))
+        draw_gains(ax, board)
+        ax.set_title("")
+        made.legend(handles=legend(board), loc=(RIGHT_OF_BOARD, 0.4), frameon=False)
 
 
 # --- rows ------------------------------------------------------------------------------------

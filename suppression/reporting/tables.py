@@ -426,8 +426,13 @@ def measure_text(summary: Summary) -> str:
 
 
 def not_asked_text(summary: Summary) -> str:
-    """One line that names the recipe's arms that were not asked for and are not stored."""
+    """One line that names the recipe's arms that were not asked for and are not stored.
+
+    Of a leaderboard, which has many and shows those that are recorded, it says how many.
+    """
     others = [arm.label for arm in summary.plan.unasked if arm not in summary.arms]
+    if others and summary.plan.baselines:
+        return f"not asked for: {len(others)} of the recipe's arms"
     return f"not asked for: {'; '.join(others)}" if others else ""
 
 

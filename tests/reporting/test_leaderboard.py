@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from suppression.errors import UserError
 from suppression.experiment import files
 from suppression.experiment.plan import make_plan
 from suppression.experiment.rows import long_rows
-from suppression.reporting.leaderboard import leaderboard, reach_of
+from suppression.reporting import records
+from suppression.reporting.board_figure import MARKERS, board_figure, undominated
+from suppression.reporting.leaderboard import joined, leaderboard, reach_of
 from suppression.reporting.leaderboard_text import markdown, text
 from suppression.reporting.result import Result
 from suppression.reporting.summary import summarise
@@ -134,14 +141,112 @@ def test_views_do_not_reach_bits_that_are_appended_behind_them():
         assert reach_of(summarise(plan, []), arm) == reach
 
 
+def own_run(**pins):
+    plan = make_plan("remedies", scale="smoke", seeds=3, pins=pins)
+    answers = rows_of(plan)
+    for _, rows in answers:
+        for row in rows:
+            row["source"] = "digits"
+    return Result(plan, answers)
+
+
+def test_a_remedy_that_is_named_is_held_against_one_baseline_with_its_control():
+    plan = make_plan("remedies", scale="smoke", seeds=1, pins={"remedy": ["ifm"], "tau": [0.1]})
+    told = {arm.label for arm in plan.arms if not arm.is_floor}
+    assert told == {
+        "simclr, tau 0.2",
+        "simclr, tau 0.2, competitor redrawn",
+        "simclr, tau 0.1",
+        "simclr, tau 0.1, competitor redrawn",
+        "simclr, tau 0.1, remedy ifm",
+        "simclr, tau 0.1, competitor redrawn, remedy ifm",
+        "supervised",
+    }
+    going_on = make_plan(
+        "remedies", scale="smoke", seeds=1, pins={"remedy": ["ifm"], "method": ["continued"]}
+    )
+    assert "continued, start base, tau 0.2" in {arm.label for arm in going_on.arms}
+
+
+def test_a_remedy_of_a_method_without_baseline_is_refused():
+    with pytest.raises(UserError, match=r"no baseline of the method byol.*simclr, continued"):
+        make_plan("remedies", scale="smoke", pins={"remedy": ["ifm"], "method": ["byol"]})
+
+
 def test_an_arm_that_the_recipe_has_not_is_marked_as_theirs():
-    plan = make_plan("remedies", scale="smoke", seeds=3, pins={"remedy": ["none", "ifm"]})
-    own = make_plan("remedies", scale="smoke", seeds=3, pins={"epsilon": [0.3], "remedy": ["ifm"]})
-    assert plan.baselines == own.baselines
-    result = Result(plan, rows_of(plan))
-    marked = {row["arm"]: row["theirs"] for row in result.leaderboard()}
-    assert marked["simclr, tau 0.1"] is False
-    assert any(theirs and "ifm" in arm for arm, theirs in marked.items())
+    marked = {row["arm"]: row["theirs"] for row in own_run(remedy=["ifm"]).leaderboard()}
+    assert marked["simclr, tau 0.2, competitor redrawn"] is False
+    assert marked["simclr, tau 0.2, remedy ifm"] is True
+    table = own_run(remedy=["ifm"]).table()
+    assert "ifm (yours)" in table
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_run_of_ones_own_joins_the_record_and_its_words_are_corrected_for_all(board):
+    mine = leaderboard(own_run(remedy=["dhel"]).summary)
+    both = joined(mine, board)
+    assert both.family == board.family + 1
+    (own,) = [each for each in both.entries if each.theirs]
+    (alone,) = [each for each in mine.entries if each.theirs]
+    assert own.gain.differences == alone.gain.differences
+    labels = [each.arm.label for each in both.entries]
+    assert len(labels) == len(set(labels)) == len(board.entries) + 1
+    gains = [each.gain.mean for each in both.entries]
+    assert gains == sorted(gains, reverse=True)
+    ps = sorted(each.gain.p for each in both.of_kind("remedy", "setting"))
+    smallest = [e for e in both.of_kind("remedy", "setting") if e.gain.p == ps[0]]
+    assert smallest[0].gain.p_holm == pytest.approx(min(1, ps[0] * both.family))
+
+
+def test_what_changes_every_arm_does_not_join_the_record(monkeypatch):
+    asked = []
+    monkeypatch.setattr(records, "recorded_summary", asked.append)
+    own_run(remedy=["ifm"]).leaderboard()
+    assert len(asked) == 1
+    own_run(remedy=["ifm"], width=[6]).leaderboard()
+    assert len(asked) == 1
+
+
+def test_the_figure_shows_every_gain_and_change_where_it_is(board):
+    made = board_figure(board, "a title", 8.3)
+    gains, changes, costs = made.axes
+    drawn = []
+    for line in gains.lines:
+        if line.get_marker() in MARKERS.values():
+            drawn.append((float(line.get_ydata()[0]), float(line.get_xdata()[0])))
+    assert sorted(drawn) == [(i, each.gain.mean) for i, each in enumerate(board.entries)]
+    fields = changes.images[0].get_array()
+    for row, each in enumerate(board.entries):
+        wanted = [each.gain.mean, each.others["bit"].mean, each.redrawn.mean]
+        assert fields[row].filled(math.nan) == pytest.approx(wanted, nan_ok=True)
+    assert len([line for line in costs.lines if line.get_marker() in MARKERS.values()]) == 1
+
+
+def entry_of(cost, gain, kind="remedy"):
+    gained = SimpleNamespace(mean=gain)
+    return SimpleNamespace(cost=cost, gain=gained, kind=kind)
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(-3, 3)), max_size=12))
+def test_what_is_named_is_what_nothing_gains_more_than_for_less(pairs):
+    entries = [entry_of(cost, gain) for cost, gain in pairs]
+    found = {(each.cost, each.gain.mean) for each in undominated(entries)}
+    by_hand = set()
+    for cost, gain in pairs:
+        better = [o for o in pairs if o[0] <= cost and o[1] >= gain and o != (cost, gain)]
+        if not better:
+            by_hand.add((cost, gain))
+    assert found == by_hand
+    assert undominated([entry_of(1, 9, "oracle")]) == []
+
+
+def test_the_slide_says_how_many_help_and_draws_each():
+    made = own_run(remedy=["dhel"]).plot(style="slide")
+    assert "1 of 1 remedies and settings help 'digit'; most: dhel (yours), +20 points" in (
+        " ".join(made.get_suptitle().split())
+    )
+    other = own_run(remedy=["dhel"]).plot(style="slide", feature="bit")
+    assert "bit" in other.get_suptitle()
 
 
 def test_a_recipe_without_a_board_has_no_leaderboard():
