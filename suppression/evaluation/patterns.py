@@ -84,7 +84,7 @@ def by_pattern(
         model = fit(x[p], known)
         within.append(model.predict(asked[p]) == truth)
         across.append(model.predict(asked[(p + 1) % len(x)]) == truth)
-    right = {WITHIN: np.mean(within, 0), ACROSS: np.mean(across, 0)}
+    right = {WITHIN: np.stack(within), ACROSS: np.stack(across)}
     means = x.mean(1, keepdims=True)
     for name, off in ((MEANS_OFF, means), (ALL, np.zeros_like(means))):
         fitting, held_out = varied(x - off, shown[0]), varied(asked - off, shown[1])
@@ -155,6 +155,7 @@ class Patterns(Probe):
     """
 
     name: ClassVar[str] = "patterns"
+    version: ClassVar[int] = 2  # units count each pattern's answer
     switch: ClassVar[str] = "patterns"
     measures: ClassVar[dict[str, Measure]] = {"accuracy": ACCURACY}
     columns: ClassVar[dict[str, type]] = SCORED
@@ -201,7 +202,7 @@ class Patterns(Probe):
             n = len(labels[train])
             shown[train] = torch.randint(len(patterns), (n,), generator=rng, device=rng.device)
             held[train] = [asked.encode(with_bits(some, bits), train) for bits in patterns]
-        cases = len(asked.scenes.carriers(drawn[False])[feature].unique())
+        units = asked.units(drawn[False])[feature]
         for layer in asked.layers:
             rows = by_pattern(
                 torch.stack([each[layer] for each in held[True]]),
@@ -209,11 +210,12 @@ class Patterns(Probe):
                 torch.stack([each[layer] for each in held[False]]),
                 labels[False],
                 shown=(shown[True], shown[False]),
-                cases=cases,
+                cases=len(np.unique(units)),
                 C=asked.settings.C,
                 max_iter=asked.settings.max_iter,
             )
             for scenes, row in rows.items():
+                row["units"] = row["units"].regrouped(units)
                 where = {"feature": feature, "scenes": scenes, "probe": self.name, "layer": layer}
                 yield {**where, **row}
 

@@ -168,14 +168,16 @@ def check_labelled(who: str, train: Any, test: Any, cases: Any) -> None:
 def scored(right: np.ndarray, train_labels: np.ndarray, labels: np.ndarray, cases: int) -> Row:
     """Accuracy with Wilson's interval, and what naming the most frequent class would score.
 
-    `right` (n,) says which of the held-out `labels` (n,) were told rightly; the most frequent class
-    is that of `train_labels`. `units` in the row are the pictures, each by itself.
+    `right` (n,) says which of the held-out `labels` (n,) were told rightly, or (m, n) in each of m
+    questions about the same pictures; the most frequent class is that of `train_labels`. `units` in
+    the row are the pictures, each by itself.
     """
+    asked = np.atleast_2d(right)
     accuracy = float(np.mean(right))
     low, high = wilson(accuracy, cases)
     guess = float(np.mean(labels == np.bincount(train_labels).argmax()))
     score = {"accuracy": accuracy, "low": low, "high": high, "cases": cases, "guess": guess}
-    return {**score, "units": Units.of(np.arange(len(right)), right)}
+    return {**score, "units": Units.of(np.arange(len(labels)), asked.sum(0), len(asked))}
 
 
 def fitted(model: Any, train: Labelled, test: Labelled, cases: int) -> Row:

@@ -50,13 +50,20 @@ class Units:
             instance: The instance that each picture shows, (n,).
             right: Whether it was told rightly, or how often, (n,).
             count: How often it was asked about, (n,) or one number for all.
+
+        Raises:
+            ValueError: If a picture was told rightly a share of a time, or more often than asked.
         """
         import numpy as np
 
         shown = np.asarray(instance)
         instances, at = np.unique(shown, return_inverse=True)
-        counts = np.bincount(at, np.broadcast_to(count, shown.shape))
-        hits = np.bincount(at, np.asarray(right, float))
+        times = np.broadcast_to(count, shown.shape)
+        told = np.asarray(right, float)
+        if (told % 1 != 0).any() or (told > times).any():
+            raise ValueError("right is how often a picture was told rightly: a whole number")
+        counts = np.bincount(at, times)
+        hits = np.bincount(at, told)
         return cls(instances, smallest(counts), smallest(hits))
 
     def regrouped(self, instance: ArrayLike) -> Units:

@@ -73,6 +73,17 @@ def test_a_class_that_one_half_of_the_patterns_erases_is_told_in_the_other_half(
     assert found[WITHIN] == pytest.approx((1 + 1 / CLASSES) / 2, abs=0.05)
 
 
+def test_a_pictures_answers_under_all_patterns_are_counted_and_make_up_the_accuracy():
+    rng = torch_rng("counted")
+    x, labels = torch.randn(PATTERNS, 80, 3, generator=rng), torch.arange(80) % 2
+    shown = torch.arange(80) % PATTERNS
+    rows = by_pattern(x, labels, x, labels, shown=(shown, shown), cases=80)
+    for name, times in ((WITHIN, PATTERNS), (ACROSS, PATTERNS), (MEANS_OFF, 1), (ALL, 1)):
+        units = rows[name]["units"]
+        assert units.counts.tolist() == [times] * 80
+        assert units.right.sum() / units.counts.sum() == pytest.approx(rows[name]["accuracy"])
+
+
 def test_pictures_are_the_same_under_every_pattern_and_bits_are_those_of_the_pattern():
     pool, scenes = SOURCES["digits"](train=True), RandomBits(canvas=16, bits=3)
     drawn = scenes.factors(5, torch.Generator().manual_seed(0), pool)

@@ -114,3 +114,9 @@ def test_a_file_that_is_none_of_these_rows_is_told(content):
 def test_a_forged_file_without_a_fault_is_read():
     assert [units.right.tolist() for units in unpacked(forged(), 2)] == [[1, 2], [0, 1]]
     assert zipfile.is_zipfile(io.BytesIO(forged()))
+
+
+@pytest.mark.parametrize("right", [[0.5, 1], [2, 0]])
+def test_a_share_of_an_answer_is_refused(right):
+    with pytest.raises(ValueError, match="a whole number"):
+        Units.of([1, 2], right)
