@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from suppression.data.sources.fingerprint import agree
 from suppression.errors import UserError, unknown
+from suppression.evaluation.clustering import RAW
 from suppression.evaluation.probes import (
     AXES,
     COLUMNS,
@@ -349,7 +350,7 @@ def record_to_grow(
             f"--grow: there is no record of {name} in {out} to add to; without --grow one is begun"
         )
     rows, made = read_record(out, whole)
-    layers = {row["layer"] for row in rows} - {"output"}
+    layers = {row["layer"] for row in rows} - {"output", RAW}
     own_layer = any(probe.instead_of for probe in switched_on(plan.probe))
     if layers != set(plan.probe.layers) and not own_layer:
         raise UserError(

@@ -6,11 +6,13 @@ import errno
 import json
 import multiprocessing
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import suppression
 from suppression import writing
 from suppression.errors import UserError
 from suppression.experiment.plan import make_plan
@@ -546,3 +548,12 @@ def test_a_control_between_the_ends_is_no_cell_of_the_record(tmp_path):
         UserError, match="redrawn, size2 22, seed 0: controls stand at size2 18 and"
     ):
         record_to_grow(run, whole, tmp_path, {})
+
+
+def test_a_record_of_raw_pixels_beside_layers_grows():
+    """k-means has a layer of its own, `rgb`, which no run can be asked for."""
+    plan = make_plan("local_features", seeds=3, pins={"method": ["random_features"]})
+    whole, common = whole_record(plan, {"method": ["random_features"]})
+    folder = Path(suppression.__file__).parent.parent / "experiments"
+    rows, _ = record_to_grow(plan, whole, folder, common)
+    assert "rgb" in {row["layer"] for row in rows}
