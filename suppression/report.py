@@ -35,7 +35,7 @@ def write_pages() -> None:
             "the galleries stand in a checkout of the project, and this is an installed package"
         )
     experiments, readme = top / "experiments", top / "README.md"
-    drawn = gallery.redraw(experiments)
+    drawn = [*gallery.redraw(experiments), *gallery.draw_slides(experiments)]
     print(f"drawn: {len(drawn)} figures in {experiments}")
     pages = {
         top / "datasets" / "README.md": gallery.datasets_page(top / "datasets"),

@@ -3,6 +3,7 @@ README's result."""
 
 from __future__ import annotations
 
+import html
 import inspect
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from suppression.reporting.claims import page_section
 from suppression.reporting.figures import figure, number_of_seeds, saved
 from suppression.reporting.quoted import filled
 from suppression.reporting.records import Facts, flops_of, plan_of, read_record
+from suppression.reporting.slide import slide
 from suppression.reporting.summary import Summary, summarise
 from suppression.reporting.tables import (
     caption,
@@ -34,6 +36,9 @@ CONTRASTS = (
     "<!-- /contrasts -->",
 )
 RECORD = ("<!-- record: written by `python -m suppression.report` -->", "<!-- /record -->")
+SLIDES = "slides"  # their folder
+SHOWN = {"h_vs_g": "rotation"}  # whose line a slide shows, where not the claim's own
+ACROSS, ACROSS_PX = 5, 160  # experiments a row of the index, and how wide each picture is
 GENERATED = (
     "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
 )
@@ -73,7 +78,7 @@ def sources_section() -> str:
 def experiments_pages(folder: Path) -> dict[Path, str]:
     """The index of experiments/, and of each experiment its own page with what was recorded."""
     pages = {}
-    lines = []
+    entries = []
     for path in sorted(folder.glob("*.toml")):
         name, recipe = path.stem, load_recipe(str(path))
         scales = [scale for scale in recipe.scale if (folder / f"{name}.{scale}.csv").exists()]
@@ -85,26 +90,40 @@ def experiments_pages(folder: Path) -> dict[Path, str]:
             known.append(f"{scale}, {number_of_seeds(summary)}")
             summaries.append(summary)
         page = path.with_suffix(".md")
-        lines.append(f"| [{name}]({page.name}) | {recipe.title} | {'; '.join(known)} |")
+        slide_of = recipe.screens is None and slide_path(folder, name).exists()
+        entries.append(entry(name, recipe.title, known, with_slide=slide_of))
         text = page.read_text(encoding="utf-8") if page.exists() else f"# {recipe.title}\n"
         if scales:
             text = with_contrasts(text, summaries)
             text = with_part(text, RECORD, "\n".join(parts))
         pages[page] = with_numbers(text, folder, page.name)
-    pages[folder / "README.md"] = index(lines)
+    pages[folder / "README.md"] = index(entries)
     return pages
 
 
-def index(lines: list[str]) -> str:
-    """One screen: an experiment a line."""
+def index(entries: list[str]) -> str:
+    """One screen: some experiments a row, each with its slide."""
     parts = [
         "# Experiments\n",
         GENERATED,
-        "Each has a page with its table, its figure, and what they do not show. "
-        "Run one: `python -m suppression.exp NAME`.\n",
-        "\n".join(["| experiment | asks about | recorded |", "|---|---|---|", *lines]) + "\n",
+        "Each has a page with its table, its figure, and what they do not show; behind each "
+        "picture is a slide of 1280 x 720. Run one: `python -m suppression.exp NAME`.\n",
+        "<table>",
     ]
-    return "\n".join(parts)
+    for first in range(0, len(entries), ACROSS):
+        parts += ["<tr>", *entries[first : first + ACROSS], "</tr>"]
+    return "\n".join([*parts, "</table>\n"])
+
+
+def entry(name: str, title: str, known: list[str], *, with_slide: bool) -> str:
+    """An experiment's cell of the index; HTML, as markdown has no picture of a width."""
+    title = html.escape(title)
+    picture = f'<a href="{name}.md">{title}</a>'
+    if with_slide:
+        source = f"{SLIDES}/{name}.svg"
+        picture = f'<a href="{source}"><img src="{source}" alt="{title}" width="{ACROSS_PX}"></a>'
+    told = "; ".join(known) or "not recorded"
+    return f'<td>{picture}<br><a href="{name}.md">{name}</a><br><sub>{title}; {told}</sub></td>'
 
 
 def with_part(page: str, marks: tuple[str, str], part: str) -> str:
@@ -168,6 +187,29 @@ def redraw(folder: Path) -> list[Path]:
         summary, _ = recorded(folder, name, scale)
         picture = path.with_suffix(".svg")
         replace(picture, saved(figure(summary), "svg"))
+        drawn.append(picture)
+    return drawn
+
+
+def slide_path(folder: Path, name: str) -> Path:
+    return folder / SLIDES / f"{name}.svg"
+
+
+def draw_slides(folder: Path) -> list[Path]:
+    """Draw a slide of every recipe with a record; the paths.
+
+    That of the laptop scale where there is one. A screening has none: it has too many rows.
+    """
+    drawn = []
+    for path in sorted(folder.glob("*.toml")):
+        name, recipe = path.stem, load_recipe(str(path))
+        there = [scale for scale in recipe.scale if (folder / f"{name}.{scale}.csv").exists()]
+        if not there or recipe.screens is not None:
+            continue
+        summary, _ = recorded(folder, name, "laptop" if "laptop" in there else there[0])
+        picture = slide_path(folder, name)
+        picture.parent.mkdir(exist_ok=True)
+        replace(picture, saved(slide(summary, feature=SHOWN.get(name)), "svg"))
         drawn.append(picture)
     return drawn
 

@@ -14,6 +14,7 @@ from suppression.reporting.gallery import (
     CONTRASTS,
     RECORD,
     datasets_page,
+    draw_slides,
     experiments_pages,
     redraw,
     with_part,
@@ -38,11 +39,11 @@ def test_the_index_and_the_pages_of_experiments_are_current():
 
 def test_the_index_of_experiments_is_one_screen_and_its_links_lead_somewhere():
     page = (TOP / "experiments" / "README.md").read_text()
-    assert len(page.splitlines()) <= 45
-    links = re.findall(r"^\| \[\w+\]\((\w+\.md)\) \|", page, re.M)
+    assert page.count("<tr>") <= 8
+    links = re.findall(r'<br><a href="(\w+\.md)">\w+</a><br>', page)
     recipes = sorted(path.stem for path in (TOP / "experiments").glob("*.toml"))
     assert [link.removesuffix(".md") for link in links] == recipes
-    for link in links:
+    for link in [*links, *re.findall(r'(?:src|href)="(slides/\w+\.svg)"', page)]:
         assert (TOP / "experiments" / link).exists()
 
 
@@ -93,6 +94,26 @@ def test_a_recorded_figure_is_drawn_anew_from_its_rows(tmp_path):
     first.write_bytes(b"")
     redraw(tmp_path)
     assert first.read_bytes() == before
+
+
+def test_a_slide_is_drawn_of_a_record_and_stands_in_the_index(tmp_path):
+    for name in ("losses", "screening_bits"):
+        for path in (TOP / "experiments").glob(f"{name}.*"):
+            shutil.copy(path, tmp_path)
+    assert 'src="slides/losses.svg"' not in experiments_pages(tmp_path)[tmp_path / "README.md"]
+    drawn = draw_slides(tmp_path)
+    assert drawn == [tmp_path / "slides" / "losses.svg"]  # no screening: its rows are too many
+    assert b"<title>At bits 4" in drawn[0].read_bytes()
+    index = experiments_pages(tmp_path)[tmp_path / "README.md"]
+    assert index.count("<img") == index.count('src="slides/losses.svg"') == 1
+    assert '<a href="losses.md">losses</a>' in index
+    assert '<a href="screening_bits.md">screening_bits</a>' in index
+
+
+def test_every_record_has_its_slide_in_the_checkout():
+    kept = {path.stem for path in (TOP / "experiments" / "slides").glob("*.svg")}
+    recorded = {path.name.split(".")[0] for path in (TOP / "experiments").glob("*.*.csv")}
+    assert kept == {name for name in recorded if not name.startswith("screening_")}
 
 
 @pytest.mark.parametrize("argv", [["digit_size"], ["--help"]])
