@@ -58,7 +58,10 @@ def command(argv: list[str]) -> int:
     for name in written:
         print(f"written: {given.out / name}")
     print(f"\ntest it:  cd {given.out} && python -m pytest test_{given.name}.py")
-    print(f"use it:   cd {given.out} && {PLUGINS_VARIABLE}={given.name}.py {look}")
+    use = f"cd {given.out} && {PLUGINS_VARIABLE}={given.name}.py"
+    print(f"use it:   {use} {look}")
+    if given.kind == "remedy":
+        print(f"compare:  {use} python -m suppression.exp remedies --remedy {given.name}")
     return 0
 
 
