@@ -1,4 +1,4 @@
-"""What the README promises: two set-up lines, commands that run, an example that runs."""
+"""What README and docs promise: two set-up lines, commands that run, examples that run."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ DOORS = {
     "suppression.new": new,
     "suppression.show": show,
 }
-README = Path(__file__).parent.parent / "README.md"
+TOP = Path(__file__).parent.parent
+README, HOW_TO = TOP / "README.md", TOP / "docs" / "how-to.md"
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.S)
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)
 
 
-def commands():
+def commands(page):
     found = []
-    for block in blocks("bash"):
+    for block in blocks(page, "bash"):
         for line in block.splitlines():
             if line.startswith("python -m suppression"):
                 found.append(line.split("#")[0].strip())
     return found
+
+
+EACH = list(dict.fromkeys([*commands(README), *commands(HOW_TO)]))
 
 
 def at_smoke_scale(argv, store):
@@ -40,7 +44,11 @@ def at_smoke_scale(argv, store):
         return [*argv, "--dry"]
     if "digit_size" not in argv or "--help" in argv or "--recorded" in argv:
         return argv
-    kept = [word for word in argv if not word.isdigit() and word != "--size2"]
+    kept, of_size = [], False
+    for word in argv:
+        of_size = word == "--size2" or (of_size and word.isdigit())
+        if not of_size:
+            kept.append(word)
     return [*kept, "--scale", "smoke", "--store", str(store)]
 
 
@@ -53,12 +61,12 @@ def test_the_readme_has_exactly_two_set_up_lines_and_they_are_the_promised_ones(
 
 
 def test_the_readme_has_commands_of_both_kinds():
-    modules = {shlex.split(command)[2] for command in commands()}
+    modules = {shlex.split(command)[2] for command in commands(README)}
     assert {"suppression.exp", "suppression.show"} <= modules
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", EACH)
 def test_every_command_of_the_readme_runs(command, smoke, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     _, _, module, *argv = shlex.split(command)
@@ -71,6 +79,20 @@ def test_every_command_of_the_readme_runs(command, smoke, tmp_path, monkeypatch,
 def test_the_library_example_of_the_readme_runs(smoke, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUPPRESSION_HOME", str(smoke))  # what it trains is there already
-    (code,) = blocks("python")
+    (code,) = blocks(README, "python")
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     assert re.search(r"\bfirst\b", capsys.readouterr().out)
+
+
+@pytest.mark.slow
+def test_the_example_of_a_remedy_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SUPPRESSION_HOME", str(tmp_path))
+    (code,) = blocks(HOW_TO, "python")
+    exec(compile(code, "how-to.md", "exec"), {"__name__": "how_to"})
+    assert "ifm (yours)" in capsys.readouterr().out
+
+
+def test_no_page_leads_to_a_file_that_is_not_there():
+    for page in (README, TOP / "CONTRIBUTING.md", *(TOP / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            assert link.startswith("http") or (page.parent / link).exists(), (page.name, link)
