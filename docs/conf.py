@@ -19,8 +19,11 @@ include_patterns = [
 ]
 nb_execution_mode = "off"  # the tests run the lessons
 myst_heading_anchors = 3
-suppress_warnings = ["myst.header"]  # pages of GitHub may begin with another level
+# Pages of GitHub may begin with another level; the index of experiments leads to theirs.
+suppress_warnings = ["myst.header", "toc.not_included"]
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 html_theme = "alabaster"
 html_theme_options = {"page_width": "1100px", "description": "feature suppression, measured"}
+html_static_path = ["static"]
+html_css_files = ["site.css"]

@@ -3,7 +3,6 @@ README's result."""
 
 from __future__ import annotations
 
-import html
 import inspect
 from pathlib import Path
 
@@ -38,7 +37,7 @@ CONTRASTS = (
 RECORD = ("<!-- record: written by `python -m suppression.report` -->", "<!-- /record -->")
 SLIDES = "slides"  # their folder
 SHOWN = {"h_vs_g": "rotation"}  # whose line a slide shows, where not the claim's own
-ACROSS, ACROSS_PX = 5, 160  # experiments a row of the index, and how wide each picture is
+ACROSS = 5  # experiments a row of the index
 GENERATED = (
     "<!-- written by `python -m suppression.report`; edit the TOML files, not this page -->\n"
 )
@@ -108,22 +107,22 @@ def index(entries: list[str]) -> str:
         GENERATED,
         "Each has a page with its table, its figure, and what they do not show; behind each "
         "picture is a slide of 1280 x 720. Run one: `python -m suppression.exp NAME`.\n",
-        "<table>",
+        "|   " * ACROSS + "|",
+        "|---" * ACROSS + "|",
     ]
     for first in range(0, len(entries), ACROSS):
-        parts += ["<tr>", *entries[first : first + ACROSS], "</tr>"]
-    return "\n".join([*parts, "</table>\n"])
+        parts.append(f"| {' | '.join(entries[first : first + ACROSS])} |")
+    return "\n".join([*parts, ""])
 
 
 def entry(name: str, title: str, known: list[str], *, with_slide: bool) -> str:
-    """An experiment's cell of the index; HTML, as markdown has no picture of a width."""
-    title = html.escape(title)
-    picture = f'<a href="{name}.md">{title}</a>'
-    if with_slide:
-        source = f"{SLIDES}/{name}.svg"
-        picture = f'<a href="{source}"><img src="{source}" alt="{title}" width="{ACROSS_PX}"></a>'
+    """An experiment's cell of the index."""
     told = "; ".join(known) or "not recorded"
-    return f'<td>{picture}<br><a href="{name}.md">{name}</a><br><sub>{title}; {told}</sub></td>'
+    words = f"[{name}]({name}.md)<br>{title}; {told}"
+    if not with_slide:
+        return words
+    source = f"{SLIDES}/{name}.svg"
+    return f"[![{title}]({source})]({source})<br>{words}"
 
 
 def with_part(page: str, marks: tuple[str, str], part: str) -> str:

@@ -39,11 +39,11 @@ def test_the_index_and_the_pages_of_experiments_are_current():
 
 def test_the_index_of_experiments_is_one_screen_and_its_links_lead_somewhere():
     page = (TOP / "experiments" / "README.md").read_text()
-    assert page.count("<tr>") <= 8
-    links = re.findall(r'<br><a href="(\w+\.md)">\w+</a><br>', page)
+    assert page.count("\n| ") <= 8
+    links = re.findall(r"\[\w+\]\((\w+\.md)\)<br>", page)
     recipes = sorted(path.stem for path in (TOP / "experiments").glob("*.toml"))
     assert [link.removesuffix(".md") for link in links] == recipes
-    for link in [*links, *re.findall(r'(?:src|href)="(slides/\w+\.svg)"', page)]:
+    for link in [*links, *re.findall(r"\((slides/\w+\.svg)\)", page)]:
         assert (TOP / "experiments" / link).exists()
 
 
@@ -100,14 +100,14 @@ def test_a_slide_is_drawn_of_a_record_and_stands_in_the_index(tmp_path):
     for name in ("losses", "screening_bits"):
         for path in (TOP / "experiments").glob(f"{name}.*"):
             shutil.copy(path, tmp_path)
-    assert 'src="slides/losses.svg"' not in experiments_pages(tmp_path)[tmp_path / "README.md"]
+    assert "slides/losses.svg" not in experiments_pages(tmp_path)[tmp_path / "README.md"]
     drawn = draw_slides(tmp_path)
     assert drawn == [tmp_path / "slides" / "losses.svg"]  # no screening: its rows are too many
     assert b"<title>At bits 4" in drawn[0].read_bytes()
     index = experiments_pages(tmp_path)[tmp_path / "README.md"]
-    assert index.count("<img") == index.count('src="slides/losses.svg"') == 1
-    assert '<a href="losses.md">losses</a>' in index
-    assert '<a href="screening_bits.md">screening_bits</a>' in index
+    assert index.count("![") == index.count("](slides/losses.svg)](slides/losses.svg)") == 1
+    assert "[losses](losses.md)" in index
+    assert "[screening_bits](screening_bits.md)" in index
 
 
 def test_every_record_has_its_slide_in_the_checkout():
