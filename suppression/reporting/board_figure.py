@@ -145,12 +145,15 @@ def cost_of(entry: Entry) -> float:
 
 
 def undominated(entries: list[Entry]) -> list[Entry]:
-    """Remedies and settings that none of them beats at the same cost or less, the cheapest first.
+    """Remedies and settings that gain, and that none of them beats at the same cost or less.
 
-    Oracles are left out: nobody can run them.
+    The cheapest stands first. Oracles are left out: nobody can run them.
     """
     found: list[Entry] = []
-    candidates = [entry for entry in entries if entry.kind != "oracle" and entry.cost]
+    candidates = []
+    for entry in entries:
+        if entry.kind != "oracle" and entry.cost and entry.gain.mean > 0:
+            candidates.append(entry)
     for entry in sorted(candidates, key=lambda each: (cost_of(each), -each.gain.mean)):
         if not found or entry.gain.mean > found[-1].gain.mean:
             found.append(entry)
