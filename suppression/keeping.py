@@ -34,11 +34,9 @@ def keep_figure(result: Result, store: Store, context: Context) -> Path:
     name = result.plan.result_name
     path = store.root / "results" / f"{name}.png"
     digest = digest_of(result)
-    if store.results_of(name, digest, result_endings(result.plan)) is None:
-        store.put_result(f"{name}.csv", to_csv(result.rows).encode())
-        for ending, content in drawn(result, store, context).items():
-            store.put_result(f"{name}.{ending}", content)
-        store.put_result(f"{name}.sha256", digest.encode())
+    if store.results_of(name, digest, ["csv", *result_endings(result.plan)]) is None:
+        table = {"csv": to_csv(result.rows).encode()}
+        store.put_results(name, digest, {**table, **drawn(result, store, context)})
     return path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from suppression import exp, explore, new, show
+from suppression import exp, explore, new, show, store
 from suppression.lessons import __main__ as lessons
 
 DOORS = {
@@ -17,6 +17,7 @@ DOORS = {
     "suppression.lessons": lessons,
     "suppression.new": new,
     "suppression.show": show,
+    "suppression.store": store,
 }
 TOP = Path(__file__).parent.parent
 README, HOW_TO = TOP / "README.md", TOP / "docs" / "how-to.md"
@@ -71,6 +72,8 @@ def test_every_command_of_the_readme_runs(command, smoke, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     _, _, module, *argv = shlex.split(command)
     main = DOORS[module].main
+    if module == "suppression.store":
+        argv = [*argv, "--store", str(smoke)]
     assert main(at_smoke_scale(argv, smoke)) == 0
     assert capsys.readouterr().out
 

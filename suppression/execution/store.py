@@ -19,9 +19,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,10 +35,16 @@ from suppression.notes import Note, ignore
 from suppression.writing import replace, replace_all, write_through
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
     from torch import Tensor
 
 STORE_VARIABLE = "SUPPRESSION_HOME"
 CHECKPOINT_SECONDS = 20.0
+
+FILES = ("cell.json", "about.json", "trace.jsonl", "weights.safetensors")
+SUMS = "sums.json"  # the checksums of these
+DIGITS = 64  # of a sha256
+KEY = re.compile("[0-9a-f]{24}")
 
 
 def default_root() -> Path:
@@ -60,21 +67,25 @@ class Store:
     # --- reading ----------------------------------------------------------------------------
 
     def has(self, key: str) -> bool:
-        return (self.root / "cells" / key / "sums.json").is_file()
+        return (self.root / "cells" / key / SUMS).is_file()
 
-    def keys(self) -> list[str]:
+    def keys(self, of: Container[str] | None = None) -> list[str]:
+        """The keys of the published cells, of all or of those that are among `of`."""
         cells = self.root / "cells"
-        return sorted(path.name for path in cells.iterdir()) if cells.is_dir() else []
+        names = sorted(os.listdir(cells)) if cells.is_dir() else []
+        return [name for name in names if of is None or name in of]
 
     def damage(self, key: str) -> str | None:
         """What is wrong with a published cell, by checksum; None if it is whole."""
         folder = self.root / "cells" / key
         try:
-            sums = json.loads((folder / "sums.json").read_text(encoding="utf-8"))
+            sums = json.loads((folder / SUMS).read_text(encoding="utf-8"))
+            if sorted(sums) != sorted(FILES):
+                return f"{folder / SUMS} is not what was written (it names other files)"
             for name, digest in sums.items():
                 if sha256((folder / name).read_bytes()) != digest:
                     return f"{folder / name} is not what was written (its checksum differs)"
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, TypeError) as error:
             return f"{folder} is not whole ({error})"
         return None
 
@@ -110,6 +121,8 @@ class Store:
         try:
             record = json.loads((folder / f"{probe}.json").read_text(encoding="utf-8"))
             rows, digest = record["rows"], record["sha256"]
+            if not set(record) <= {"rows", "sha256", UNITS}:
+                return None
             of_units = record.get(UNITS)  # records from before they were kept have none
             units = None if of_units is None else (folder / f"{probe}.{UNITS}").read_bytes()
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -119,6 +132,14 @@ class Store:
         if units is None:
             return rows
         return with_units(rows, units) if sha256(units) == of_units else None
+
+    def files_of(self, key: str) -> dict[str, bytes]:
+        """A cell's files by their names; those of its probes are `probes/NAME`."""
+        folder = self.root / "cells" / key
+        names = [*FILES, SUMS]
+        for path in sorted((folder / "probes").glob("probe-*")):
+            names.append(f"probes/{path.name}")
+        return {name: (folder / name).read_bytes() for name in names}
 
     def probed(self, key: str, probe: str) -> bool:
         """Whether there is a record of this probe, whole or damaged."""
@@ -136,6 +157,45 @@ class Store:
                 f"the store {self.root} cannot be written: {error.strerror or error}; name another "
                 f"with --store or {STORE_VARIABLE}. What was finished before is kept"
             ) from error
+
+    def try_to_claim(self, key: str) -> BaseFileLock | None:
+        """The claim to a cell, to be released; None where another process trains it now."""
+        from filelock import FileLock, Timeout
+
+        with self.writing():
+            (self.root / "locks").mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / "locks" / f"{key}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return None
+        return lock
+
+    def discard(self, key: str) -> bool:
+        """Delete a cell and what is left of its training; False where it is being trained.
+
+        The cell goes from its place by one rename, so that none is ever there in part.
+        """
+        lock = self.try_to_claim(key)
+        if lock is None:
+            return False
+        try:
+            with self.writing():
+                beside = self.root / "work" / f"{key}.discard-{os.getpid()}"
+                if (self.root / "cells" / key).is_dir():
+                    beside.parent.mkdir(parents=True, exist_ok=True)
+                    os.rename(self.root / "cells" / key, beside)
+                for left in (self.root / "work").glob(f"{key}*"):
+                    shutil.rmtree(left)
+        finally:
+            lock.release()
+        return True
+
+    def discard_damaged(self) -> None:
+        """Delete what was put aside."""
+        with self.writing():
+            if (self.root / "damaged").is_dir():
+                shutil.rmtree(self.root / "damaged")
 
     def check_writable(self) -> None:
         with self.writing():
@@ -212,7 +272,10 @@ class Store:
             "weights.safetensors": save(weights),
         }
         sums = {name: sha256(content) for name, content in files.items()}
-        files["sums.json"] = dumps(sums).encode()
+        self.put_cell(key, {**files, SUMS: dumps(sums).encode()})
+
+    def put_cell(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Write a cell's files beside its place and rename them there, as `publish` does."""
         beside = self.root / "work" / f"{key}.publish-{os.getpid()}"
         folder = self.root / "cells" / key
         with self.writing():
@@ -243,21 +306,37 @@ class Store:
             files[f"{probe}.{UNITS}"] = units
             record[UNITS] = sha256(units)
         files[f"{probe}.json"] = json.dumps(record, indent=1).encode()
+        self.put_probe(key, files)
+
+    def put_probe(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Put the files of a probe's record beside a cell, its .json last."""
         with self.writing():
             replace_all(self.root / "cells" / key / "probes", files)
 
     def machine(self) -> Record:
-        """What was measured once on this machine, by name."""
+        """What was measured once on this machine, by name; nothing where that is damaged."""
+        found = self.read_machine()
+        return {} if found is None else found
+
+    def read_machine(self) -> Record | None:
+        """None where the file is not what was written; older ones have no checksum."""
         try:
-            return json.loads((self.root / "machine.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = json.loads((self.root / "machine.json").read_text(encoding="utf-8"))
+            digest = found.pop("sha256", None)
+        except FileNotFoundError:
             return {}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return None
+        return found if digest in (None, sha256(dumps(found).encode())) else None
 
     def put_machine(self, name: str, value: object) -> None:
         with self.claim("machine"):  # workers measure side by side
-            content = json.dumps({**self.machine(), name: value}, indent=1)
-            with self.writing():
-                replace(self.root / "machine.json", content.encode())
+            self.write_machine({**self.machine(), name: value})
+
+    def write_machine(self, values: Record) -> None:
+        content = json.dumps({**values, "sha256": sha256(dumps(values).encode())}, indent=1)
+        with self.writing():
+            replace(self.root / "machine.json", content.encode())
 
     def put_result(self, name: str, content: bytes) -> None:
         """A figure or a table of a run, under results/."""
@@ -265,29 +344,123 @@ class Store:
             (self.root / "results").mkdir(parents=True, exist_ok=True)
             replace(self.root / "results" / name, content)
 
+    def put_results(self, name: str, digest: str, files: Mapping[str, bytes]) -> None:
+        """A result's files, and last which rows they were drawn from and their checksums.
+
+        Args:
+            name: The result's name.
+            digest: The digest of the rows.
+            files: Their contents, by their endings.
+        """
+        lines = [digest]
+        for ending, content in files.items():
+            self.put_result(f"{name}.{ending}", content)
+            lines.append(f"{sha256(content)}  {ending}")
+        self.put_result(f"{name}.sha256", "\n".join(lines).encode())
+
     def results_of(self, name: str, digest: str, endings: list[str]) -> dict[str, bytes] | None:
-        """A result's files by their endings, if they are there and drawn from these rows.
+        """A result's files by their endings, if they are what was drawn from these rows.
 
         Args:
             name: The result's name.
             digest: The digest of the rows.
             endings: The endings of its files.
         """
-        folder = self.root / "results"
-        try:
-            if (folder / f"{name}.sha256").read_text(encoding="utf-8") != digest:
-                return None
-            return {ending: (folder / f"{name}.{ending}").read_bytes() for ending in endings}
-        except (OSError, ValueError):
+        told, sums = self.result_sums(name)
+        if told != digest:
             return None
+        found = {}
+        for ending in endings:
+            content = self.result(f"{name}.{ending}")
+            if content is None or sums.get(ending) != sha256(content):
+                return None
+            found[ending] = content
+        return found
+
+    def result(self, name: str) -> bytes | None:
+        """A file under results/; None where it cannot be read."""
+        try:
+            return (self.root / "results" / name).read_bytes()
+        except OSError:
+            return None
+
+    def result_sums(self, name: str) -> tuple[str, dict[str, str]]:
+        """The digest of the rows that a result was drawn from, and its files' checksums.
+
+        Both are empty where the file that tells them is not there, or damaged.
+        """
+        lines = (self.result(f"{name}.sha256") or b"").decode(errors="replace").split("\n")
+        sums = {}
+        for line in lines[1:]:
+            digest, _, ending = line.partition("  ")
+            sums[ending] = digest
+        return lines[0], sums
 
     def put_keys(self, name: str, keys: list[str]) -> None:
         """Which cells a recipe has at a scale, for the list that answers without torch."""
-        self.put_result(f"{name}.keys", "\n".join(keys).encode())
+        content = "\n".join(keys)
+        self.put_result(f"{name}.keys", f"{content}\n{sha256(content.encode())}".encode())
 
     def result_keys(self, name: str) -> list[str]:
-        path = self.root / "results" / f"{name}.keys"
-        return path.read_text(encoding="utf-8").split() if path.is_file() else []
+        return self.read_keys(name) or []
+
+    def read_keys(self, name: str) -> list[str] | None:
+        """None where the file is not what was written; older ones have no checksum."""
+        lines = (self.result(f"{name}.keys") or b"").decode(errors="replace").split("\n")
+        digest = lines.pop() if len(lines[-1]) == DIGITS else None
+        if digest not in (None, sha256("\n".join(lines).encode())):
+            return None
+        return lines if all(map(is_key, lines)) else None
+
+    # --- keeping house ----------------------------------------------------------------------
+
+    def result_names(self, ending: str) -> list[str]:
+        """The names of results with a file of this ending."""
+        paths = (self.root / "results").glob(f"*{ending}")
+        return sorted(path.name.removesuffix(ending) for path in paths)
+
+    def faults_beside_cells(self) -> Iterator[str]:
+        """What is damaged of that which no cell needs; the next run makes it again."""
+        wrong = "is not what was written (its checksum differs)"
+        if self.read_machine() is None:
+            yield f"{self.root / 'machine.json'} {wrong}"
+        for name in self.result_names(".keys"):
+            if self.read_keys(name) is None:
+                yield f"{self.root / 'results' / name}.keys {wrong}"
+        for name in self.result_names(".sha256"):
+            for ending, digest in self.result_sums(name)[1].items():
+                content = self.result(f"{name}.{ending}")
+                if content is None or sha256(content) != digest:
+                    yield f"{self.root / 'results' / name}.{ending} {wrong}"
+
+    def migrate(self) -> list[str]:
+        """Give the files of older versions, which had none, their checksums.
+
+        Returns:
+            The names of the files that were written anew.
+        """
+        done = []
+        machine = self.root / "machine.json"
+        with self.claim("machine"):
+            if machine.is_file() and "sha256" not in machine.read_text(encoding="utf-8"):
+                self.write_machine(self.machine())
+                done.append(machine.name)
+        for name in self.result_names(".keys"):
+            content = self.result(f"{name}.keys") or b""
+            if len(content.rpartition(b"\n")[2]) != DIGITS:
+                self.put_keys(name, content.decode(errors="replace").split())
+                done.append(f"results/{name}.keys")
+        for name in self.result_names(".sha256"):
+            digest, sums = self.result_sums(name)
+            if not sums:
+                files = {}
+                for ending in ("csv", "svg", "png", "pictures.png"):
+                    drawn = self.result(f"{name}.{ending}")
+                    if drawn is not None:
+                        files[ending] = drawn
+                self.put_results(name, digest, files)
+                done.append(f"results/{name}.sha256")
+        return done
 
 
 class Workplace:
@@ -362,6 +535,11 @@ class Workplace:
             self.damaged = f"{path} is of other pictures than those there now; the cell starts anew"
             return None
         return load(content), int(told["step"])
+
+
+def is_key(word: str) -> bool:
+    """Whether a word may be the key of a cell (`keys.key_of`), and so the name of a folder."""
+    return KEY.fullmatch(word) is not None
 
 
 def sha256(content: bytes) -> str:
