@@ -118,7 +118,7 @@ def experiment(argv: list[str], prog: str) -> int:
     from suppression.experiment.schema import schema
     from suppression.experiment.spec import load_card, load_recipe
 
-    plugins.load()
+    plugins.load(tell)
     given, _ = options(prog).parse_known_args(argv)
     if given.scale not in files.SCALES:
         raise unknown("there is no scale", given.scale, files.SCALES)

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from suppression.errors import UserError, unknown
+from suppression.notes import Note, ignore
 
 PLUGINS_VARIABLE = "SUPPRESSION_PLUGINS"
 GROUPS = {
@@ -35,8 +36,11 @@ loaded: set[str] = set()  # what this process has loaded, so that it is loaded o
 files: set[str] = set()  # modules that were loaded from a path, which every worker loads, too
 
 
-def load() -> None:
+def load(note: Note = ignore) -> None:
     """Load all plug-ins, each once in a process.
+
+    Args:
+        note: Told which ones, as they are code of others that runs with the user's rights.
 
     Raises:
         UserError: naming the plug-in, if it cannot be imported or breaks its contract.
@@ -49,6 +53,7 @@ def load() -> None:
         if name and name not in loaded:
             load_module(name)
             loaded.add(name)
+            note(f"plug-in {name!r} was loaded: it is code ({PLUGINS_VARIABLE} names it)")
     kinds = {group: kind for kind, group in GROUPS.items()}
     for distribution in distributions():
         for entry in distribution.entry_points:
@@ -56,6 +61,8 @@ def load() -> None:
             if entry.group in kinds and label not in loaded:
                 load_entry_point(kinds[entry.group], entry, label)
                 loaded.add(label)
+                owner = distribution.metadata["Name"]
+                note(f"plug-in {label} was loaded: it is code (of the package {owner})")
 
 
 def load_module(name: str) -> None:

@@ -11,6 +11,7 @@ from suppression import places
 from suppression.door import Parser, door, unknown_word
 from suppression.errors import UserError
 from suppression.experiment import files
+from suppression.notes import tell
 from suppression.writing import replace
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def show(given: argparse.Namespace, rest: list[str]) -> int:
     from suppression.experiment.schema import schema
     from suppression.experiment.spec import load_card
 
-    plugins.load()
+    plugins.load(tell)
     card = load_card(given.name)
     name = Path(given.name).stem
     known = {}

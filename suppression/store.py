@@ -13,6 +13,7 @@ from suppression.errors import UserError
 from suppression.execution.inventory import Stored, faults, size_of, stored_cells, unneeded
 from suppression.execution.store import Store
 from suppression.experiment import files
+from suppression.notes import tell
 
 PROG = "python -m suppression.store"
 EXAMPLE = """examples:
@@ -156,7 +157,7 @@ def keys_of_recipes(names: Iterable[str]) -> set[str]:
     from suppression.experiment.plan import make_plan
     from suppression.experiment.spec import load_recipe
 
-    plugins.load()
+    plugins.load(tell)
     found: set[str] = set()
     for name in names:
         for scale in load_recipe(name).scale:
@@ -184,7 +185,7 @@ def take_in(store: Store, path: Path) -> int:
 
     if not path.is_file():
         raise UserError(f"there is no file {path}")
-    plugins.load()
+    plugins.load(tell)
     done = import_cells(store, path)
     for key, why in done.left_out.items():
         print(f"left out: {key}: {why}", file=sys.stderr)

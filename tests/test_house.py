@@ -192,14 +192,19 @@ def test_only_files_reads_toml_and_only_store_and_writing_unlink_or_rename():
             assert not re.search(r"os\.(rename|replace|remove)|rmtree", path.read_text()), path
 
 
+MEGABYTE = 1_000_000
+ROWS = 4 * MEGABYTE  # of a leaderboard; git keeps a twentieth of it
+
+
 def test_no_tracked_file_is_over_a_megabyte():
     command = ["git", "-C", str(TOP), "ls-files", "-z"]
     listed = subprocess.run(command, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     files = [TOP / name for name in listed.stdout.split("\0") if name]
-    large = [path for path in files if path.is_file() and path.stat().st_size > 1_000_000]
-    assert large == []
+    for path in files:
+        most = ROWS if path.match("experiments/remedies*.csv") else MEGABYTE
+        assert not path.is_file() or path.stat().st_size <= most, path
 
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from suppression.errors import UserError
 from suppression.methods import METHODS
 
 # What the controls of a competition are called; elsewhere parameters bear their own names.
 COMPETITOR = {"redraw": "competitor redrawn", "blank": "competitor blank"}
+MOST_ARMS = 500  # of a table that anyone reads
 CONTROL = "supervised"  # the method that is told what there is to learn
 
 
@@ -86,10 +89,18 @@ def arm_of(values: Mapping[str, Any], arms: Sequence[Arm]) -> Arm | None:
 def product(lists: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     """One dict a combination.
 
+    Raises:
+        UserError: if there are more than `MOST_ARMS`.
+
     Example:
         >>> product({"method": ["simclr"], "tau": [0.05, 0.2]})
         [{'method': 'simclr', 'tau': 0.05}, {'method': 'simclr', 'tau': 0.2}]
     """
+    number = math.prod(map(len, lists.values()))
+    if number > MOST_ARMS:
+        raise UserError(
+            f"{number:,} arms are asked for, and {MOST_ARMS:,} are the most: fewer values"
+        )
     combinations = itertools.product(*lists.values())
     return [dict(zip(lists, values, strict=True)) for values in combinations]
 

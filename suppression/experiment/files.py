@@ -16,6 +16,7 @@ PATH_VARIABLE = "SUPPRESSION_PATH"
 HERE = Path(__file__).parent.parent  # the package
 SCALES = ("smoke", "demo", "laptop", "evening", "paper")  # from seconds to days
 WHAT = {"datasets": "card", "experiments": "recipe"}
+MOST_BYTES = 1_000_000  # of a card or a recipe; the longest of ours has 10,000
 
 
 def folders(shelf: str) -> Iterator[Path]:
@@ -43,7 +44,8 @@ def find(shelf: str, name: str) -> Path:
         if not path.is_file():
             raise UserError(f"there is no file {name}")
         return path
-    for folder in folders(shelf):
+    is_name = name not in ("", ".", "..") and Path(name).name == name
+    for folder in folders(shelf) if is_name else ():
         if (folder / f"{name}.toml").is_file():
             return folder / f"{name}.toml"
     raise unknown(f"there is no {WHAT[shelf]}", name, names(shelf))
@@ -65,8 +67,14 @@ def result_name(name: str) -> str:
 def read(path: Path) -> dict:
     """A TOML file as a dict; UserError naming the file and the line if it is not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with a mark or without
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise UserError(f"{path} has more than {MOST_BYTES:,} bytes: it is no card or recipe")
+        return tomllib.loads(content.decode("utf-8-sig"))  # with a mark or without
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is no card or recipe: its brackets are nested too deep") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from suppression.errors import UserError
-from suppression.experiment.arms import Arm, arm_of, product, unique
+from suppression.experiment.arms import MOST_ARMS, Arm, arm_of, product, unique
 from suppression.experiment.prerequisites import Prerequisites, filled, first_values
 from suppression.experiment.run import Run
 from suppression.experiment.schema import Parameter, cell_parameters, going_with, remedy_names
 from suppression.experiment.settings import Lists, Settings, typed
 from suppression.methods import METHODS
 from suppression.methods.remedies import REMEDIES
+
+MOST_CELLS = 20_000  # tens of times the largest board; a plan of them takes seconds to make
 
 
 def recipe_arms(settings: Settings) -> list[dict[str, Any]]:
@@ -209,6 +211,7 @@ def cells_of(
     axis: list[dict[str, Any]] = [{}]
     if not settings.axis_is_probed:
         axis = [{recipe.axis: x} for x in settings.axis]
+    check_number(settings, arms, axis)
     found: dict[str, Run] = {}
     for seed, place, arm in in_order(settings.seeds, settings.end_seeds, axis, arms):
         if recipe.axis in arm and arm[recipe.axis] != place[recipe.axis]:
@@ -234,6 +237,24 @@ def cells_of(
         run = dataclasses.replace(run, arm=arm_of(run.named_parameters, every_arm))
         found.setdefault(run.identity, run)  # one without the axis's parameter is the same anywhere
     return list(found.values())
+
+
+def check_number(
+    settings: Settings, arms: list[dict[str, Any]], axis: list[dict[str, Any]]
+) -> None:
+    """UserError, before any is made, for more cells than anyone trains."""
+    if max(len(arms), len(axis)) > MOST_ARMS:
+        raise UserError(
+            f"{settings.name}: {len(arms):,} arms at {len(axis):,} places are asked for, and "
+            f"{MOST_ARMS:,} of either are the most"
+        )
+    at_all, at_ends = len(settings.seeds), len(settings.end_seeds)
+    number = len(arms) * (len(axis) * at_all + 2 * max(0, at_ends - at_all))
+    if number > MOST_CELLS:
+        raise UserError(
+            f"{settings.name}: {len(arms):,} arms, {len(axis):,} places and {at_all:,} seeds are "
+            f"{number:,} cells, and {MOST_CELLS:,} are the most: fewer seeds, places or values"
+        )
 
 
 def is_control(arm: Mapping[str, Any], controls: list[dict[str, Any]]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from suppression.data.sources.image_folder import FOLDER
 from suppression.errors import UserError, unknown
 from suppression.evaluation.spec import ProbeSettings, Strict, filled_in
 from suppression.experiment import files
@@ -275,7 +276,27 @@ class Recipe(Strict):
 
 def load(path: Path, model: type[Any]) -> Any:
     """Read a TOML file into `model`; every fault is told with file, key and nearest name."""
-    return filled_in(model, files.read(path), str(path))
+    content = files.read(path)
+    check_within(content, str(path))
+    return filled_in(model, content, str(path))
+
+
+def check_within(content: object, where: str) -> None:
+    """UserError where a card or a recipe, which may be a stranger's, names a folder of pictures
+    that does not lie in the data root."""
+    if isinstance(content, dict):
+        for name, each in content.items():
+            check_within(each, f"{where}: {name}")
+    elif isinstance(content, list):
+        for each in content:
+            check_within(each, where)
+    elif isinstance(content, str) and content.startswith(FOLDER):
+        path = Path(content.removeprefix(FOLDER))
+        if path.is_absolute() or ".." in path.parts or content[len(FOLDER) :].startswith("~"):
+            raise UserError(
+                f"{where}: '{content}' may lie anywhere; a file names folders in the data root, "
+                f"as {FOLDER}{path.name}, and the command line names any"
+            )
 
 
 def load_recipe(name: str) -> Recipe:

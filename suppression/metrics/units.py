@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 UNITS = "units.npz"  # how the name of such a file ends
 NONE_KEPT = -1  # in a file: a row without units
+MOST_BYTES = 500_000_000  # of a file when unpacked; the largest of ours has some millions
+UNREADABLE = (  # what numpy raises at a file that is none
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    IndexError,
+    MemoryError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -168,10 +181,14 @@ def unpacked(content: bytes, rows: int) -> list[Units | None]:
     import numpy as np
 
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed_file:
+            size = sum(each.file_size for each in packed_file.infolist())
+        if size > MOST_BYTES:
+            raise ValueError(f"unpacked it has {size:,} bytes, and {MOST_BYTES:,} are the most")
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return taken_apart(arrays, rows)
-    except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise UserError(f"it holds no correctness of {rows} rows ({error})") from error
 
 

@@ -217,7 +217,7 @@ def test_the_doors_tell_bad_files_and_go_on_with_skip_bad(spoilt, tmp_path, caps
     (tmp_path / "mine.toml").write_text(
         'title = "Mine"\nclaim = "none"\ndata = "random_bits"\naxis = "bits"\n'
         'arms = [{ method = "untrained" }]\n'
-        f'[scale.smoke]\nsource = "folder:{spoilt}"\ncanvas = 16\nbits = [1]\nwidth = 4\n'
+        f'[scale.smoke]\nsource = "folder:{spoilt.name}"\ncanvas = 16\nbits = [1]\nwidth = 4\n'
         "probe = { train = 60, test = 30 }\n"
     )
     asked = [
@@ -226,6 +226,8 @@ def test_the_doors_tell_bad_files_and_go_on_with_skip_bad(spoilt, tmp_path, caps
         "smoke",
         "--store",
         str(tmp_path / "store"),
+        "--root",
+        str(spoilt.parent),
         "--workers",
         "1",
     ]
@@ -528,22 +530,18 @@ def test_a_cell_on_photographs_has_the_number_of_classes_of_its_source(top, tmp_
     (tmp_path / "mine.toml").write_text(
         'title = "Mine"\nclaim = "none"\ndata = "random_bits"\naxis = "bits"\n'
         'arms = [{ method = "supervised" }]\n'
-        f'[scale.smoke]\nsource = "folder:{top}"\ncanvas = 16\nbits = [2]\nwidth = 4\n'
+        f'[scale.smoke]\nsource = "folder:{top.name}"\ncanvas = 16\nbits = [2]\nwidth = 4\n'
         'samples = 64\nbatch = 8\nprecision = "fp32"\nprobe = { train = 60, test = 30 }\n'
     )
     plan = make_plan(str(tmp_path / "mine.toml"), scale="smoke")
-    rows = run_cell(plan.cells[0], plan.probe, Context(store=tmp_path / "store"))
+    context = Context(store=tmp_path / "store", root=top.parent)
+    rows = run_cell(plan.cells[0], plan.probe, context)
     named = ("class", "bit1", "bit2", "bit")
     assert [(row["scenes"], row["feature"]) for row in rows] == [
         (scenes, name) for scenes in ("alone", "together") for name in named
     ]
-    assert (
-        build_method(
-            plan.cells[0],
-            load_pools(plan.cells[0], Context(store=tmp_path), torch.device("cpu"))[True],
-        ).head.out_features
-        == 2
-    )
+    pools = load_pools(plan.cells[0], context, torch.device("cpu"))
+    assert build_method(plan.cells[0], pools[True]).head.out_features == 2
 
 
 def test_the_photographs_in_colour_are_those_whose_channels_differ():

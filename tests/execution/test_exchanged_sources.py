@@ -216,19 +216,19 @@ def test_a_cell_tells_the_sources_of_what_it_builds_on(tmp_path):
     pictures = write_pictures(tmp_path / "pics", 0)
     recipe = tmp_path / "mine.toml"
     text = Path(files.find("experiments", "transfer")).read_text(encoding="utf-8")
-    source = f'data = "photographs"\nsource = "folder:{pictures}"'
+    source = 'data = "photographs"\nsource = "folder:pics"'
     recipe.write_text(text.replace('data = "photographs"', source), encoding="utf-8")
     plan = make_plan(str(recipe), scale="smoke")
     store = Store(tmp_path / "store")
     for key, run in plan.before.items():
-        about = {"sources": fingerprints(run, store, None)}
+        about = {"sources": fingerprints(run, store, tmp_path)}
         store.publish(key, cell=run.parameters, weights={}, trace=[], about=about)
-    told = [fingerprints(cell, store, None) for cell in plan.cells if cell.prerequisites]
-    expected = {f"folder:{pictures}": fingerprint(f"folder:{pictures}")}
+    told = [fingerprints(cell, store, tmp_path) for cell in plan.cells if cell.prerequisites]
+    expected = {"folder:pics": fingerprint("folder:pics", tmp_path)}
     assert sorted(told, key=len) == [{}, {}, {}, expected]
-    assert len(exchanged(store, plan.before, None)) == 0
+    assert len(exchanged(store, plan.before, tmp_path)) == 0
     write_pictures(pictures, 1)
-    assert len(exchanged(store, plan.before, None)) == 1
+    assert len(exchanged(store, plan.before, tmp_path)) == 1
 
 
 @pytest.mark.parametrize("about", ["", "[]", "5", '{"sources": 5}', '{"sources": ["a"]}', "\xff"])
