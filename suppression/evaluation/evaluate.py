@@ -109,6 +109,25 @@ def evaluate(
         {"layers": list(layers), "train": train, "test": test, **probe_settings}, features
     )
     pools = load_pools(scenes, source, root, device)
+    rows = answered(method, scenes, settings, pools, device, views=views, seed=seed)
+    return [without_units(row) for row in rows]
+
+
+def answered(
+    method: Method,
+    scenes: Scenes,
+    settings: ProbeSettings,
+    pools: Pools,
+    device: torch.device,
+    *,
+    views: Augmentation | None = None,
+    seed: int = 0,
+) -> list[Row]:
+    """The rows of `evaluate`, with the correctness behind accuracies (`units`).
+
+    Raises:
+        UserError: as `evaluate` does, also for a network that moved.
+    """
     with left_as_it_was(method, device):
         few = some_pictures(scenes, pools[False], seed, device)
         before = first_look(method, few)
@@ -127,7 +146,7 @@ def evaluate(
         except Moved as error:
             raise UserError(f"{called(method.encoder)} moved while it was probed") from error
         check_still(method, few, before)
-    return [without_units(row) for row in rows]
+    return rows
 
 
 def check_data_set(scenes: Any) -> None:
