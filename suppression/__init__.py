@@ -21,6 +21,7 @@ In a notebook:
     scenes = sup.datasets.TwoDigits(canvas=40, size1=9, size2=32)
     encoder = sup.fit(scenes, method="simclr", tau=0.2, steps=200)
     sup.evaluate(encoder, scenes)                    # any module or callable: accuracy by feature
+    sup.audit("timm:resnet18.a1_in1k", "digit_size") # a network that others trained
     sup.lessons.check("05.2", answer)                # an exercise of notebooks/: right, or a hint
 
 On the command line: `python -m suppression.exp` lists the experiments,
@@ -36,9 +37,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from suppression import audit, lessons, losses, methods, metrics, testing
     from suppression import data as datasets
     from suppression import evaluation as probes
-    from suppression import lessons, losses, methods, metrics, testing
     from suppression.api import (
         dataset,
         evaluate,
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Result",
     "UserError",
+    "audit",
     "dataset",
     "datasets",
     "evaluate",
@@ -81,6 +83,7 @@ __all__ = [
 # Looked up when they are first asked for: `import suppression` alone does not import torch.
 MODULES = {
     "datasets": "suppression.data",
+    "audit": "suppression.audit",
     "explore": "suppression.explore",
     "lessons": "suppression.lessons",
     "losses": "suppression.losses",

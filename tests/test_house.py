@@ -28,7 +28,8 @@ LEVELS = [
     {"keeping"},  # figures in the store, records on a shelf
     {"running"},  # joins what runs and what draws
     {"api"},
-    {"exp", "show", "report", "new", "explore", "lessons", "store"},
+    {"auditing"},
+    {"audit", "exp", "show", "report", "new", "explore", "lessons", "store"},
 ]
 LEVEL = {package: i for i, packages in enumerate(LEVELS) for package in packages}
 

@@ -20,7 +20,18 @@ CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
 OTHER_TOKENS = ("dist_token", "distillation_token", "reg_token", "register_tokens")
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
-USUAL_SIZES = (224, 256, 384, 299, 96, 64, 32, 28)  # px, tried where a network wants another one
+USUAL_SIZES = (
+    224,
+    256,
+    384,
+    299,
+    128,
+    96,
+    64,
+    32,
+    28,
+    16,
+)  # px, tried where a network wants another one
 GIVEN = "as given"
 
 

@@ -7,6 +7,7 @@ cells/KEY/      published by one rename: cell.json weights.safetensors trace.jso
                 sums.json
 cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
 cells/KEY/probes/NAME.units.npz   which held-out instances were told rightly
+audits/KEY.json answers of networks that others trained, with KEY.units.npz
 work/KEY/       a training under way: checkpoint, trace
 damaged/        what failed its checksum, put aside
 locks/          who trains what
@@ -117,14 +118,20 @@ class Store:
 
         Those that the instances behind an accuracy were kept of bear them as `units`.
         """
-        folder = self.root / "cells" / key / "probes"
+        return self._read_rows(self.root / "cells" / key / "probes", probe)
+
+    def answers(self, key: str) -> list[Record] | None:
+        """The rows of a network that is no cell, by a key of all that they depend on."""
+        return self._read_rows(self.root / "audits", key)
+
+    def _read_rows(self, folder: Path, name: str) -> list[Record] | None:
         try:
-            record = json.loads((folder / f"{probe}.json").read_text(encoding="utf-8"))
+            record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
             rows, digest = record["rows"], record["sha256"]
             if not set(record) <= {"rows", "sha256", UNITS}:
                 return None
             of_units = record.get(UNITS)  # records from before they were kept have none
-            units = None if of_units is None else (folder / f"{probe}.{UNITS}").read_bytes()
+            units = None if of_units is None else (folder / f"{name}.{UNITS}").read_bytes()
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         if sha256(dumps(rows).encode()) != digest:
@@ -298,15 +305,25 @@ class Store:
 
     def put_rows(self, key: str, probe: str, rows: list[Record]) -> None:
         """Keep the rows of a probe, and beside them their `units`, where they bear some."""
+        with self.writing():
+            self._write_rows(self.root / "cells" / key / "probes", probe, rows)
+
+    def put_answers(self, key: str, rows: list[Record]) -> None:
+        """Keep the rows of a network that is no cell."""
+        with self.writing():
+            (self.root / "audits").mkdir(parents=True, exist_ok=True)
+            self._write_rows(self.root / "audits", key, rows)
+
+    def _write_rows(self, folder: Path, name: str, rows: list[Record]) -> None:
         told = [without_units(row) for row in rows]
         record = {"sha256": sha256(dumps(told).encode()), "rows": told}
         files = {}
         if any("units" in row for row in rows):
             units = packed([row.get("units") for row in rows])
-            files[f"{probe}.{UNITS}"] = units
+            files[f"{name}.{UNITS}"] = units
             record[UNITS] = sha256(units)
-        files[f"{probe}.json"] = json.dumps(record, indent=1).encode()
-        self.put_probe(key, files)
+        files[f"{name}.json"] = json.dumps(record, indent=1).encode()
+        replace_all(folder, files)
 
     def put_probe(self, key: str, files: Mapping[str, bytes]) -> None:
         """Put the files of a probe's record beside a cell, its .json last."""

@@ -1,0 +1,96 @@
+"""Pages of audits: one to hand on, and the one of all records."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from suppression.auditing import records
+from suppression.auditing.result import CLAIM, Audit
+from suppression.auditing.words import blocks, caption_lines, header, verdict
+from suppression.reporting.figures import saved
+from suppression.reporting.page import data_uri, page_of, provenance
+from suppression.reporting.tables import as_markdown
+
+ASKED = (
+    "What is read of each feature where it alone is visible, and where something else is visible, "
+    "too? The encoder is frozen and proven unmoved; only readouts are fitted. Beside it stand the "
+    "same network with random weights, and the pictures themselves."
+)
+LIMITS = (
+    CLAIM,
+    "It is one network and one draw of scenes: nothing is said of another training of it.",
+    "A readout that finds a feature no longer does not say that the network holds nothing of it: "
+    "other readouts and more labels stand beside it where they were asked.",
+    "Scenes are drawn, not photographed, and resized to what the network takes.",
+)
+
+
+def audit_page(audit: Audit) -> str:
+    """An audit as one page for a browser."""
+    tables = []
+    for title, lines in blocks(audit):
+        tables.append({"title": title, "header": ["read, %", *header(audit)], "body": lines})
+    drawn = data_uri(saved(audit.plot(), "svg"), "image/svg+xml")
+    made = {"recorded": audit.made.get("date"), **audit.made}
+    return page_of(
+        "report.html",
+        ("chart.js", "report.js"),
+        title=f"Audit of {audit.title}",
+        of_what=f"{audit.data}; {audit.preprocessing}",
+        verdict=verdict(audit),
+        claim=ASKED,
+        failed=[],
+        contrasts=[],
+        chart={"readings": []},
+        figure=drawn,
+        figure_text=f"What {audit.title} reads alone and together; the table has the numbers.",
+        tables=[{**each, "left": 1} for each in tables],
+        caption=caption_lines(audit),
+        limits=LIMITS,
+        runs=[provenance(made)],
+        sources=[],
+        version=metadata.version("suppression"),
+    )
+
+
+TOP = """# Audits of encoders that others trained
+
+{asked}
+
+`python -m suppression.audit ENCODER DATA` asks any encoder (timm, torchvision, transformers, a
+checkpoint of lightly, a function of a file); `suppression.audit(encoder, data)` does so in Python.
+This page is written by `python -m suppression.report` from the records beside it.
+"""
+
+
+def audits_page(folder: Path) -> str:
+    """The page of all records in a folder, as Markdown."""
+    parts = [TOP.format(asked=ASKED)]
+    for path in sorted(folder.glob("*.json")):
+        parts.append(section(records.read(path), path.stem))
+    limits = "\n".join(f"- {each}" for each in LIMITS)
+    parts.append(f"## What this does not show\n\n{limits}\n")
+    return "\n".join(parts)
+
+
+def section(audit: Audit, name: str) -> str:
+    """One record: words, figure, table, caption, and how it was made."""
+    body = []
+    for title, lines in blocks(audit):
+        first, *others = lines
+        body.append([f"**{title}** {first[0]}", *first[1:]])
+        body += others
+    table = as_markdown(["read, %", *header(audit)], body, left=1)
+    told = "\n".join(f"- {line}" for line in caption_lines(audit))
+    words = verdict(audit).removesuffix(CLAIM).strip()
+    made = audit.made
+    how = (
+        f"`{made.get('command', '')}`, {made.get('date')}, {made.get('machine')} with "
+        f"{made.get('cores')} cores, {made.get('seconds')} s (what was stored before is not asked "
+        "again)."
+    )
+    return (
+        f"## {audit.title}: {audit.data}\n\n{words}\n\n![alone and together]({name}.svg)\n\n"
+        f"{table}\n{told}\n\n{how}\n"
+    )

@@ -1,0 +1,90 @@
+"""Records of audits: NAME.json with the rows, NAME.units.npz, NAME.svg."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from suppression.auditing.result import Audit
+from suppression.errors import UserError, unknown
+from suppression.experiment import files
+from suppression.metrics.units import UNITS, packed, with_units
+from suppression.writing import replace_all
+
+SHELF = "audits"
+
+
+def name_of(result: Audit) -> str:
+    """What a record is called: the encoder, and what it was asked about."""
+    title = re.sub(r"[^a-z0-9]+", "_", result.title.lower()).strip("_")
+    return f"{title}.{result.data.partition(',')[0]}"
+
+
+def check_writable(out: Path) -> None:
+    """UserError unless the folder of a record is there, or can be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
+
+
+def write(result: Audit, out: Path) -> Path:
+    """Write a record, in place of one of this name; the path of its .json.
+
+    Raises:
+        UserError: if it cannot be written; then none of its files has changed.
+    """
+    from suppression.reporting.figures import saved
+
+    told = {
+        "title": result.title,
+        "data": result.data,
+        "preprocessing": result.preprocessing,
+        "made": result.made,
+    }
+    lines = [json.dumps(row) for row in result.rows]
+    text = json.dumps(told, indent=1)[:-2] + ',\n "rows": [\n' + ",\n".join(lines) + "\n ]\n}\n"
+    name = name_of(result)
+    content = {
+        f"{name}.json": text.encode(),
+        f"{name}.{UNITS}": packed([row.get("units") for row in result.all_rows]),
+        f"{name}.svg": saved(result.plot(), "svg"),
+    }
+    try:
+        replace_all(out, content)
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
+    return out / f"{name}.json"
+
+
+def read(path: Path) -> Audit:
+    """The audit of a record; UserError if it is not whole."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        rows = told.pop("rows")
+        units = path.with_name(f"{path.stem}.{UNITS}").read_bytes()
+        return Audit(**told, all_rows=with_units(rows, units))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no record of an audit: {error}") from error
+
+
+def names() -> list[str]:
+    """The records that come with the package."""
+    found: set[str] = set()
+    for folder in files.folders(SHELF):
+        found.update(path.stem for path in folder.glob("*.json"))
+    return sorted(found)
+
+
+def record(name: str) -> Audit:
+    """A recorded audit by its name, ENCODER.DATA; nothing is asked anew.
+
+    Raises:
+        UserError: if there is none, with the nearest one.
+    """
+    for folder in files.folders(SHELF):
+        path = folder / f"{name}.json"
+        if path.is_file():
+            return read(path)
+    raise unknown("there is no recorded audit", name, names())
