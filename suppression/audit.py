@@ -122,6 +122,25 @@ def command(argv: list[str]) -> int:
     return 0
 
 
+def record(name: str) -> Audit:
+    """An audit that was recorded beforehand and comes with the package; nothing is asked anew.
+
+    Args:
+        name: ENCODER.DATA, as the files in audits/ are called.
+
+    Raises:
+        UserError: if there is none, with the nearest one, or it is not whole.
+
+    Example:
+        >>> import suppression as sup
+        >>> sup.audit.record("efficientnet_lite0.digit_size").places[-1]
+        'size2 36'
+    """
+    from suppression.auditing import records
+
+    return records.record(name)
+
+
 class Command(ModuleType):
     """This module: it is called as a function, too, so that neither of one name hides the other."""
 

@@ -27,6 +27,8 @@ def command(argv: list[str]) -> int:
 
 def write_pages() -> None:
     """The figures of experiments/, the galleries, and what is generated in other pages."""
+    from suppression.auditing import records
+    from suppression.auditing.page import audits_page
     from suppression.reporting import gallery
 
     top = HERE.parent
@@ -35,11 +37,16 @@ def write_pages() -> None:
             "the galleries stand in a checkout of the project, and this is an installed package"
         )
     experiments, readme = top / "experiments", top / "README.md"
-    drawn = [*gallery.redraw(experiments), *gallery.draw_slides(experiments)]
-    print(f"drawn: {len(drawn)} figures in {experiments}")
+    audits = top / "audits"
+    for folder, drawn in {
+        experiments: [*gallery.redraw(experiments), *gallery.draw_slides(experiments)],
+        audits: records.redraw(audits),
+    }.items():
+        print(f"drawn: {len(drawn)} figures in {folder}")
     pages = {
         top / "datasets" / "README.md": gallery.datasets_page(top / "datasets"),
         **gallery.experiments_pages(experiments),
+        audits / "README.md": audits_page(audits),
     }
     if (experiments / "digit_size.laptop.csv").exists():
         pages[readme] = gallery.with_result(readme.read_text(encoding="utf-8"), experiments)

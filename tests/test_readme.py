@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from suppression import exp, explore, new, show, store
+from suppression import audit, exp, explore, new, show, store
 from suppression.lessons import __main__ as lessons
 
 DOORS = {
+    "suppression.audit": audit,
     "suppression.exp": exp,
     "suppression.explore": explore,
     "suppression.lessons": lessons,
@@ -43,6 +44,10 @@ def at_smoke_scale(argv, store):
     """What the lines train at laptop scale is trained at smoke scale here, with its own sizes."""
     if "demo" in argv:  # the lesson that shows it is run elsewhere
         return [*argv, "--dry"]
+    if argv[0].startswith("torchvision:"):  # no weights are fetched
+        few = ["--size", "32", "--train", "60", "--test", "30", "--mlp", "0"]
+        argv = [f"{argv[0]}@random", *argv[1:], *few]
+        return [*argv, "--scale", "smoke", "--store", str(store)]
     if "digit_size" not in argv or "--help" in argv or "--recorded" in argv:
         return argv
     kept, of_size = [], False

@@ -44,6 +44,7 @@ def audit(
     batch: int = 50,
     device: str = "auto",
     store: Path | str | None = None,
+    keep: bool = True,
     root: Path | str | None = None,
     note: Note = ignore,
     argv: list[str] | None = None,
@@ -80,6 +81,7 @@ def audit(
         batch: Pictures through the encoder at a time.
         device: auto (cuda, else mps, else cpu), cpu, cuda or mps.
         store: Where answers are kept.
+        keep: Whether they are.
         root: Where data sets lie.
         note: Told what takes its time, and how long.
         argv: The command line, for how it was made.
@@ -120,7 +122,7 @@ def audit(
         layers=layers,
         tokens=tokens,
         batch=batch,
-        store=Store(store),
+        store=Store(store) if keep else None,
         device=on,
         root=None if root is None else Path(root),
         note=note,

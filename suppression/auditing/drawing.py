@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from suppression.auditing.asking import ENCODER, PIXELS, RANDOM
 from suppression.auditing.result import Audit
 from suppression.auditing.words import network_text
 from suppression.data.plain import plain_words
+from suppression.data.sheet import Sheet
 from suppression.reporting.figures import FONTS, WIDTH
 from suppression.reporting.labels import tidy
 from suppression.reporting.styles import FLOORS, VERMILION
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COLOURS = {
     ENCODER: VERMILION.colour,
@@ -28,16 +26,15 @@ KINDS = (("alone", "white"), ("together", None))  # hollow and filled
 
 
 @plain_words()
-def figure(audit: Audit) -> Figure:
+def figure(audit: Audit) -> Sheet:
     """Draw it: hollow is alone, filled together; the dotted line is guessing."""
     import matplotlib
-    from matplotlib.figure import Figure
 
     heights, labels = rows_of(audit)
     deep = -(-len(audit.features) // ACROSS)
     with matplotlib.rc_context(FONTS):
         high = deep * (ROW * (max(heights.values()) + 1) + AROUND)
-        made = Figure(figsize=(WIDTH, high), layout="constrained")
+        made = Sheet(figsize=(WIDTH, high), layout="constrained")
         across = min(ACROSS, len(audit.features))
         axes = made.subplots(deep, across, squeeze=False, sharey=True)
         for ax, feature in zip(axes.flat, audit.features, strict=False):

@@ -87,8 +87,7 @@ def section(audit: Audit, name: str) -> str:
     made = audit.made
     how = (
         f"`{made.get('command', '')}`, {made.get('date')}, {made.get('machine')} with "
-        f"{made.get('cores')} cores, {made.get('seconds')} s (what was stored before is not asked "
-        "again)."
+        f"{made.get('cores')} cores."
     )
     return (
         f"## {audit.title}: {audit.data}\n\n{words}\n\n![alone and together]({name}.svg)\n\n"

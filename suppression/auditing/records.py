@@ -10,7 +10,7 @@ from suppression.auditing.result import Audit
 from suppression.errors import UserError, unknown
 from suppression.experiment import files
 from suppression.metrics.units import UNITS, packed, with_units
-from suppression.writing import replace_all
+from suppression.writing import replace, replace_all
 
 SHELF = "audits"
 
@@ -67,6 +67,17 @@ def read(path: Path) -> Audit:
         return Audit(**told, all_rows=with_units(rows, units))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no record of an audit: {error}") from error
+
+
+def redraw(folder: Path) -> list[Path]:
+    """Draw the figures of a folder's records anew; their paths."""
+    from suppression.reporting.figures import saved
+
+    drawn = []
+    for path in sorted(folder.glob("*.json")):
+        replace(path.with_suffix(".svg"), saved(read(path).plot(), "svg"))
+        drawn.append(path.with_suffix(".svg"))
+    return drawn
 
 
 def names() -> list[str]:

@@ -18,7 +18,7 @@ from suppression.metrics.units import Row, without_units
 from suppression.reporting.numbers import plus_minus
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from suppression.data.sheet import Sheet
 
 ROLES = (ENCODER, RANDOM, PIXELS)
 LEFT = "left"  # the column of what is left
@@ -188,7 +188,7 @@ class Audit:
 
         return caption(self)
 
-    def plot(self) -> Figure:
+    def plot(self) -> Sheet:
         """The figure: alone and together, each network a row."""
         from suppression.auditing.drawing import figure
 

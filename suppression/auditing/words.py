@@ -15,6 +15,7 @@ from suppression.auditing.result import (
     left_text,
     mean_guess,
 )
+from suppression.metrics.crossed import Crossed
 from suppression.metrics.units import Row
 
 GAP = 2  # blanks between columns
@@ -185,7 +186,7 @@ def beside_floors(
         same_layer = other[1] == network[1] or other[0] == PIXELS
         if other[0] == ENCODER or not same_layer or floor is None or row is None:
             continue
-        if row["low"] <= floor["high"]:
+        if not is_more(row, floor):
             floors.append(f"{other[0]} {percent(floor)} %")
     return f" (not told from {' and '.join(floors)})" if floors else ""
 
@@ -203,12 +204,23 @@ def controls_on(
     for column, what in controls.items():
         row = audit.row(at, feature, network, column)
         if row is not None:
-            word = "more" if row["low"] > together["high"] else "cannot tell whether more"
+            word = "more" if is_more(row, together) else "cannot tell whether more"
             parts.append(f"{what} {percent(row)} % ({word})")
     named = audit.row(at, feature, network, "named")
     if named is not None:
-        parts.append(f"asked for both classes {percent(named)} % (guessing {mean_guess([named])})")
+        before = audit.row(audit.places[0], feature, network, "named")
+        first = (
+            "" if before is named or before is None else f"; {percent(before)} at {audit.places[0]}"
+        )
+        guess = mean_guess([named])
+        parts.append(f"asked for both classes {percent(named)} % (guessing {guess}{first})")
     return [f"Controls: {'; '.join(parts)}."] if parts else []
+
+
+def is_more(row: Row, other: Row) -> bool:
+    """Whether one reading is above another, paired by the held-out instances they share."""
+    apart = Crossed.accuracy([row["units"]]) - Crossed.accuracy([other["units"]])
+    return apart.mean > apart.half_width()
 
 
 def percent(row: Row) -> str:

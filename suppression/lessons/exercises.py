@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 
 from suppression import api
+from suppression.auditing.records import record
+from suppression.auditing.result import Audit
 from suppression.lessons.checking import Behaviour, Exercise, Number, Word
 from suppression.lessons.reading import percent, ranking
 from suppression.methods import METHODS
@@ -165,6 +167,34 @@ def semi_hard_gains() -> float:
     of = {"method": "simclr", "feature": "class", "scenes": "together", "bits": 4}
     semi_hard = {"loss": "margin", "negatives": "semi_hard"}
     return differs("losses", semi_hard, {"loss": "margin", "negatives": None}, **of)
+
+
+# --- 10: an audit ----------------------------------------------------------------------------
+
+AUDIT, AT = "efficientnet_lite0.digit_size", "size2 36"
+AUDITED = ("encoder", "h")
+
+
+@cache
+def audited() -> Audit:
+    return record(AUDIT)
+
+
+def audit_falls() -> float:
+    """By how many points the first digit is read less together than alone."""
+    readings = []
+    for column in ("alone", "together"):
+        row = audited().row(AT, "first", AUDITED, column)
+        assert row is not None
+        readings.append(100 * row["accuracy"])
+    return readings[0] - readings[1]
+
+
+def audit_left() -> float:
+    """What is left of the first digit."""
+    left = audited().left(AT, "first", AUDITED)
+    assert left is not None
+    return left.value
 
 
 def number(truth: Callable[[], float], hint: str) -> Number:
@@ -330,5 +360,20 @@ EXERCISES: dict[str, Exercise] = {
     "09.3": number(
         semi_hard_gains,
         "The record of losses at 4 bits: loss margin with semi-hard negatives minus without.",
+    ),
+    "10.1": number(
+        audit_falls,
+        "record.select('encoder', 'first'): at size2 36 by the linear probe, alone minus together.",
+    ),
+    "10.2": Word(
+        ("suppression by training", "readability under competition", "forgetting"),
+        "The network was trained once, on photographs: was anything trained with and without the "
+        "large digit?",
+        seal="ee00d5cd3d645df4",
+    ),
+    "10.3": Number(
+        audit_left,
+        "The column `left`: (together - guessing) / (alone - guessing).",
+        within=0.02,
     ),
 }

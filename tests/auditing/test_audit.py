@@ -7,6 +7,7 @@ import math
 import runpy
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -169,6 +170,11 @@ def test_what_answers_depend_on_is_asked_anew(tmp_path, change):
     assert any(note.startswith("RightFirst") for note in notes)
 
 
+def test_nothing_is_kept_where_that_is_not_wanted(tmp_path):
+    sup.audit(RightFirst(), Halves(), raw=True, store=tmp_path / "store", keep=False, **FEW)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_callable_without_weights_is_not_stored(tmp_path):
     for _ in range(2):
         notes = []
@@ -309,6 +315,14 @@ def test_the_page_of_all_records_has_a_section_each(small, tmp_path):
     page = audits_page(tmp_path)
     assert page.count("\n## ") == 2
     assert "random weights" in page
+
+
+def test_the_page_in_the_checkout_is_that_of_the_records_beside_it():
+    folder = Path(__file__).parent.parent.parent / "audits"
+    assert (folder / "README.md").read_text() == audits_page(folder)
+    for path in folder.glob("*.json"):
+        assert records.name_of(records.read(path)) == path.stem
+        assert path.with_suffix(".svg").is_file()
 
 
 def test_the_figure_has_a_panel_a_feature_and_a_row_a_network(small):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from functools import cache
 from pathlib import Path
@@ -100,6 +101,19 @@ def left(together, alone, chance):
     return (together - chance) / (alone - chance)
 
 
+@cache
+def audited(scenes):
+    """What EfficientNet-Lite0 reads of the first digit beside 36 px, from the file itself."""
+    path = TOP / "audits" / "efficientnet_lite0.digit_size.json"
+    (found,) = [
+        row
+        for row in json.loads(path.read_text())["rows"]
+        if (row["network"], row["at"], row["control"]) == ("encoder", "size2 36", "")
+        and (row["feature"], row["scenes"], row["probe"]) == ("first", scenes, "linear")
+    ]
+    return found
+
+
 H_VS_G = {"method": "simclr", "feature": "rotation", "probe": "mlp", "quarter": 1.0}
 BITS = {"feature": "class", "scenes": "together"}
 FIRST = {"method": "simclr", "feature": "first", "scenes": "together", "probe": "named"}
@@ -145,6 +159,11 @@ RIGHT = {
     "09.1": lambda: "simsiam",
     "09.2": lambda: left,
     "09.3": lambda: gap("losses", {"negatives": "semi_hard"}, {"negatives": ""}, **MARGIN),
+    "10.1": lambda: 100 * (audited("alone")["accuracy"] - audited("together")["accuracy"]),
+    "10.2": lambda: "readability under competition",
+    "10.3": lambda: left(
+        audited("together")["accuracy"], audited("alone")["accuracy"], audited("together")["guess"]
+    ),
 }
 
 WRONG_NUMBERS = (-1000, 0.123, 1e6, math.nan, math.inf)
@@ -208,7 +227,7 @@ def wrong_answers(name):
 
 def test_each_lesson_has_two_or_three_exercises():
     assert set(RIGHT) == set(EXERCISES)
-    for lesson in range(10):
+    for lesson in range(11):
         assert 2 <= sum(name.startswith(f"{lesson:02}.") for name in EXERCISES) <= 3
 
 
