@@ -37,9 +37,9 @@ record = sup.audit.record("efficientnet_lite0.digit_size")
 record.plot()
 
 # %% [markdown]
-# **Explain.** Hollow is alone, filled together. Below each line stand two networks that learned
-# nothing: the same one with random weights, and the pictures themselves. Without them one could
-# not tell "it does not read the small digit" from "nothing reads it".
+# **Explain.** Hollow is alone, filled together. Below it stand two that learned nothing: the same
+# network with random weights, and the pictures themselves. Without them one could not tell "it
+# does not read the small digit" from "nothing reads it".
 #
 # **Predict.** Is it the *clutter*, or is it *what the large digit says*? In the column `blank` the
 # large digit is always one and the same picture of one digit, and says nothing.

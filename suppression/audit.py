@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from suppression import places
-from suppression.door import Parser, door
+from suppression.door import Parser, door, unknown_word
 
 if TYPE_CHECKING:
     from suppression.auditing.result import Audit
@@ -60,10 +60,14 @@ def options() -> argparse.ArgumentParser:
     add("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, mps")
     add("--json", action="store_true", help="print rows, one JSON object a line")
     add("--report", type=places.folder, metavar="FILE", help="also write a page: one .html file")
-    add("--out", type=places.folder, metavar="DIR", help="also write a record: csv, svg, json")
+    add("--out", type=places.folder, metavar="DIR", help="also write a record: json, svg")
     add("--store", type=places.folder, metavar="DIR", help="where answers are kept")
     add("--root", type=places.folder, metavar="DIR", help="where data sets lie")
     return parser
+
+
+def flags() -> list[argparse.Action]:
+    return [action for action in options()._actions if action.option_strings]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,7 +79,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def command(argv: list[str]) -> int:
-    given = options().parse_args(argv)
+    given, rest = options().parse_known_args(argv)
+    if rest:
+        there = [action.option_strings[-1].lstrip("-") for action in flags()]
+        raise unknown_word("audit", rest[0], there)
     from suppression.auditing import records
     from suppression.auditing.audit import audit
     from suppression.notes import tell

@@ -12,9 +12,10 @@ import torch
 from suppression import expect, plugins
 from suppression.auditing.asking import Settings, asked
 from suppression.auditing.networks import load, of_object, with_preprocessing
-from suppression.auditing.places import places_of
+from suppression.auditing.places import Place, places_of
 from suppression.auditing.result import Audit
 from suppression.data import Scenes
+from suppression.data.loader import source_names
 from suppression.execution.environment import facts, pick_device
 from suppression.execution.provenance import without_places
 from suppression.execution.store import Store
@@ -119,7 +120,7 @@ def audit(
         network,
         asked_about,
         Settings(train=train, test=test, mlp=mlp, more_labels=more_labels, seed=seed),
-        layers=layers,
+        layers=list(dict.fromkeys([*network.layers, *layers])),
         tokens=tokens,
         batch=batch,
         store=Store(store) if keep else None,
@@ -131,9 +132,17 @@ def audit(
     made = {**facts(on), "seconds": round(time.perf_counter() - start)}
     if argv is not None:
         made["command"] = " ".join(["python", "-m", "suppression.audit", *without_places(argv)])
-    sources = ", ".join(dict.fromkeys(place.source for place in asked_about))
-    text = f"{named}, {scale} scale, source {sources}" if isinstance(data, str) else named
-    return Audit(seen.title, text, str(seen.preprocessing), rows, made)
+    if isinstance(data, str):
+        named += f", {scale} scale" + sources_text(asked_about)
+    return Audit(seen.title, named, str(seen.preprocessing), rows, made)
+
+
+def sources_text(asked_about: Sequence[Place]) -> str:
+    """Where instances come from; nothing of scenes that are drawn from no source."""
+    found: dict[str, None] = {}
+    for place in asked_about:
+        found.update(dict.fromkeys(source_names(place.scenes, place.source).values()))
+    return f", source {', '.join(found)}" if found else ""
 
 
 def numbers(given: Sequence[float] | float) -> tuple[float, ...]:

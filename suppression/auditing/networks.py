@@ -40,12 +40,14 @@ class Network:
         preprocessing: What is done to pictures first; None where nothing says so.
         title: What tables call it.
         code: Digest of the file that made it, which is part of the name of what is stored.
+        layers: Submodules that are read in any case.
     """
 
     model: Any
     preprocessing: Preprocessing | None
     title: str
     code: str = ""
+    layers: tuple[str, ...] = ()
 
 
 def load(named: str, store: Path | str | None = None) -> Network:
@@ -176,7 +178,9 @@ def of_torchvision(name: str) -> Network:
     how = preset.interpolation.value
     size = preset.crop_size[0]
     said = Preprocessing(size, tuple(preset.mean), tuple(preset.std), how, "as torchvision says")
-    return Network(model, said, name)
+    # Its vision transformers give the class token alone: their tokens are those of `encoder`.
+    layers = ("encoder",) if isinstance(model, models.VisionTransformer) else ()
+    return Network(model, said, name, layers=layers)
 
 
 def drop_last_linear(model: nn.Module) -> None:

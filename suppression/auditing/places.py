@@ -13,6 +13,8 @@ from suppression.errors import UserError, unknown
 from suppression.experiment import files
 from suppression.experiment.plan import make_plan
 
+# Parameters of second views and of what training goes through: no scene shows them.
+UNSEEN: dict[str, Any] = {"redraw": 0.0, "instances": None}
 DIGITS = "mnist5k"  # of a card, which names no source: those of the laptop scale
 
 
@@ -88,16 +90,16 @@ def check_no_axis(at: Sequence[Any] | None, who: str) -> None:
 def along_the_axis(
     name: str, scale: str, at: Sequence[Any] | None, source: str | None
 ) -> list[Place]:
-    """The scenes of a recipe's cells, each once: a competitor redrawn is one in views alone."""
+    """The scenes of a recipe's cells, each once."""
     axis = make_plan(name, scale=scale).recipe.axis
     plan = make_plan(name, scale=scale, pins={} if at is None else {axis: list(at)})
     order = {x: i for i, x in enumerate(plan.axis)}
     cells = sorted(plan.cells, key=lambda cell: order.get(cell.parameters.get(axis), 0))
     found: list[Place] = []
     for cell in cells:
-        scenes = cell.dataset
-        if getattr(scenes, "redraw", None):
-            scenes = dataclasses.replace(scenes, redraw=0.0)  # type: ignore[type-var]
+        own = {field.name for field in dataclasses.fields(cell.dataset)}  # type: ignore[arg-type]
+        without = {name: value for name, value in UNSEEN.items() if name in own}
+        scenes = dataclasses.replace(cell.dataset, **without)  # type: ignore[type-var]
         if not scenes.objects:  # of several objects all are asked about, as they were trained on
             scenes = scenes.probed()
         place = Place("", scenes, source or cell.source or "digits")

@@ -25,7 +25,7 @@ LEFT = "left"  # the column of what is left
 NOTHING = "-"  # what was not asked, or cannot be
 CLAIM = (
     "This is what can be read under competition, together against alone. It does not say that "
-    "training suppressed anything: the network was not trained on these scenes, nor without them."
+    "training suppressed anything: no network was trained here with the competitor and without it."
 )
 
 
@@ -47,7 +47,7 @@ COLUMNS = (
         "together",
         "linear",
         BLANK,
-        "together, the competitor being one and the same instance, which carries nothing",
+        "together, the competitor being always the same, so that it carries nothing",
     ),
     Column(
         "named",

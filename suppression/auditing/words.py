@@ -126,11 +126,7 @@ def caption_lines(audit: Audit) -> list[str]:
 
 def labels_of(audit: Audit) -> str:
     """How many labels the control with more of them had."""
-    for row in audit.all_rows:
-        if row["control"]:
-            most = max(each["train"] for each in audit.all_rows)
-            return f"{most:,}"
-    return ""
+    return f"{max(row['train'] for row in audit.all_rows):,}"
 
 
 # --- what can be said ------------------------------------------------------------------------
@@ -149,7 +145,9 @@ def verdict(audit: Audit) -> str:
 
 def sentences_on(audit: Audit, at: str, feature: str, network: tuple[str, str]) -> list[str]:
     """What can be said of one feature at one layer."""
-    name = network_text(audit, network)
+    name, what = network_text(audit, network), f"'{feature}'"
+    if at:
+        what += f" ({at})"
     alone = audit.row(at, feature, network, "alone")
     together = audit.row(at, feature, network, "together")
     left = audit.left(at, feature, network)
@@ -157,8 +155,9 @@ def sentences_on(audit: Audit, at: str, feature: str, network: tuple[str, str]) 
         return []
     if alone is None or left is None:
         beside = beside_floors(audit, at, feature, network, "together")
-        return [f"{name} reads {place_text(at, feature)}, at {percent(together)} %{beside}."]
-    said = f"{name} reads {place_text(at, feature)}, at {percent(alone)} % alone"
+        said = f"{name} reads {what} at {percent(together)} %{beside}."
+        return [said, *controls_on(audit, at, feature, network, together)]
+    said = f"{name} reads {what} at {percent(alone)} % alone"
     if math.isnan(left.value):
         return [f"{said}, which is guessing: nothing can be said of competition."]
     found = [
@@ -188,7 +187,7 @@ def beside_floors(
             continue
         if not is_more(row, floor):
             floors.append(f"{other[0]} {percent(floor)} %")
-    return f" (not told from {' and '.join(floors)})" if floors else ""
+    return f" (not above {' and '.join(floors)})" if floors else ""
 
 
 def controls_on(
@@ -208,10 +207,10 @@ def controls_on(
             parts.append(f"{what} {percent(row)} % ({word})")
     named = audit.row(at, feature, network, "named")
     if named is not None:
-        before = audit.row(audit.places[0], feature, network, "named")
-        first = (
-            "" if before is named or before is None else f"; {percent(before)} at {audit.places[0]}"
-        )
+        start, first = audit.places[0], ""
+        before = audit.row(start, feature, network, "named")
+        if before is not None and start != at:
+            first = f"; {percent(before)} at {start}"
         guess = mean_guess([named])
         parts.append(f"asked for both classes {percent(named)} % (guessing {guess}{first})")
     return [f"Controls: {'; '.join(parts)}."] if parts else []

@@ -102,8 +102,8 @@ def test_beside_it_stand_random_weights_pixels_and_guessing():
 def test_it_is_told_as_readability_and_not_as_suppression_by_training():
     result = sup.audit(RightFirst(), Halves(), raw=True, title="right_first", **FEW)
     text = result.verdict()
-    assert text.startswith("right_first reads 'first', at 100 % alone")
-    assert "(not told from raw pixels 100 %)" in text
+    assert text.startswith("right_first reads 'first' at 100 % alone")
+    assert "(not above raw pixels 100 %)" in text
     assert "cannot tell whether the competitor costs anything" in text  # of the second one
     assert text.endswith(CLAIM)
     assert "pictures as drawn, not normalised, as given (raw)" in result.caption()
@@ -222,6 +222,7 @@ def test_a_recipe_is_asked_along_its_axis_with_nothing_redrawn():
 def test_a_recipe_whose_axis_is_none_of_its_scenes_has_a_place_for_each_scenes():
     assert [place.name for place in places_of("temperature", at=[0.1, 0.2])] == ["bits 0", "bits 4"]
     assert [place.name for place in places_of("trifeature")] == [""]
+    assert [place.name for place in places_of("digits_on_photos")] == [""]
 
 
 @pytest.mark.parametrize(
@@ -384,7 +385,10 @@ def test_its_rows_are_one_json_object_a_line(encoder_file, capsys):
     ("words", "told"),
     [
         (["file:{}:mak", "digit_size"], "has no function 'mak'; did you mean 'make'"),
-        (["file:{}:make", "digit_size", "--sise", "3"], "unrecognized arguments: --sise"),
+        (
+            ["file:{}:make", "digit_size", "--sise", "3"],
+            "audit has no parameter 'sise'; did you mean 'size'",
+        ),
         (["file:{}:make", "digit_size", "--size", "8", *QUICK], "it takes 16 px"),
         (["file:{}:make", "digit_size", "--scale", "smokee"], "smoke"),
         (["file:nowhere.py:make", "digit_size"], "there is no file nowhere.py"),

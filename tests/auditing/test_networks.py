@@ -64,6 +64,12 @@ def test_of_several_last_layers_only_the_last_one_is_taken_away():
         load("torchvision:fasterrcnn_resnet50_fpn@random")
 
 
+def test_a_vision_transformer_of_torchvision_is_read_at_its_tokens():
+    network = load("torchvision:vit_b_32@random")
+    made = foreign(network.model, network.preprocessing, PICTURES, layers=network.layers)
+    assert made.layers == ("encoder.cls", "encoder.patches", "h")
+
+
 # --- timm --------------------------------------------------------------------------------------
 
 
