@@ -14,6 +14,7 @@ include_patterns = [
     "notebooks/*.ipynb",
     "notebooks/README.md",
     "experiments/*.md",
+    "audits/README.md",
     "datasets/README.md",
     "benchmarks/README.md",
 ]

@@ -46,8 +46,8 @@ def at_smoke_scale(argv, store):
         return [*argv, "--dry"]
     if argv[0].startswith("torchvision:"):  # no weights are fetched
         few = ["--size", "32", "--train", "60", "--test", "30", "--mlp", "0"]
-        argv = [f"{argv[0]}@random", *argv[1:], *few]
-        return [*argv, "--scale", "smoke", "--store", str(store)]
+        name = argv[0].removesuffix("@random")
+        return [f"{name}@random", *argv[1:], *few, "--scale", "smoke", "--store", str(store)]
     if "digit_size" not in argv or "--help" in argv or "--recorded" in argv:
         return argv
     kept, of_size = [], False
@@ -93,11 +93,12 @@ def test_the_library_example_of_the_readme_runs(smoke, tmp_path, monkeypatch, ca
 
 
 @pytest.mark.slow
-def test_the_example_of_a_remedy_runs(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("example", "told"), [(0, "ifm (yours)"), (1, "raw pixels")])
+def test_the_examples_of_how_to_run(example, told, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SUPPRESSION_HOME", str(tmp_path))
-    (code,) = blocks(HOW_TO, "python")
+    code = blocks(HOW_TO, "python")[example]
     exec(compile(code, "how-to.md", "exec"), {"__name__": "how_to"})
-    assert "ifm (yours)" in capsys.readouterr().out
+    assert told in capsys.readouterr().out
 
 
 def test_no_page_leads_to_a_file_that_is_not_there():
