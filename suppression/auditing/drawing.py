@@ -44,7 +44,7 @@ def figure(audit: Audit) -> Sheet:
         for ax in axes.flat[len(audit.features) :]:
             ax.set_axis_off()
         made.suptitle(f"What {audit.title} reads ({audit.data})")
-        made.legend(handles=legend(), loc="outside lower center", ncols=3, frameon=False)
+        made.legend(handles=legend(audit), loc="outside lower center", ncols=4, frameon=False)
     return made
 
 
@@ -89,12 +89,18 @@ def draw_feature(
     tidy(ax)
 
 
-def legend() -> list[Any]:
+def legend(audit: Audit) -> list[Any]:
+    """What marks are, of those that are drawn."""
     from matplotlib.lines import Line2D
 
     look: dict[str, Any] = {"color": COLOURS[ENCODER], "marker": "o", "linestyle": "none"}
-    return [
-        Line2D([], [], markerfacecolor="white", label="alone", **look),
-        Line2D([], [], label="together; thin: 95 % over held-out instances", **look),
-        Line2D([], [], color="#555555", linestyle=":", label="guessing"),
-    ]
+    there = {column.name for column in audit.columns}
+    handles = []
+    if "alone" in there:
+        handles.append(Line2D([], [], markerfacecolor="white", label="alone", **look))
+    if "together" in there:
+        handles.append(Line2D([], [], label="together", **look))
+    thin = "95 % interval over held-out instances"
+    handles.append(Line2D([], [], color=COLOURS[ENCODER], linewidth=0.8, label=thin))
+    handles.append(Line2D([], [], color="#555555", linestyle=":", label="guessing"))
+    return handles

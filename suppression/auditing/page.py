@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 from suppression.auditing import records
-from suppression.auditing.result import CLAIM, Audit
-from suppression.auditing.words import blocks, caption_lines, header, verdict
+from suppression.auditing.asking import ENCODER
+from suppression.auditing.result import CLAIM, LEFT, Audit, accuracy_text, left_text
+from suppression.auditing.words import blocks, caption_lines, header, place_text, verdict
 from suppression.reporting.figures import saved
 from suppression.reporting.page import data_uri, page_of, provenance
 from suppression.reporting.tables import as_markdown
@@ -64,14 +66,42 @@ This page is written by `python -m suppression.report` from the records beside i
 """
 
 
+FLOOR = "floor: the better of random weights and raw pixels, in percent as all others.\n"
+
+
 def audits_page(folder: Path) -> str:
     """The page of all records in a folder, as Markdown."""
-    parts = [TOP.format(asked=ASKED)]
-    for path in sorted(folder.glob("*.json")):
-        parts.append(section(records.read(path), path.stem))
+    found = {path.stem: records.read(path) for path in sorted(folder.glob("*.json"))}
+    parts = [TOP.format(asked=ASKED), overview(found.values()), FLOOR]
+    for name, audit in found.items():
+        parts.append(section(audit, name))
     limits = "\n".join(f"- {each}" for each in LIMITS)
     parts.append(f"## What this does not show\n\n{limits}\n")
     return "\n".join(parts)
+
+
+def overview(audits: Iterable[Audit]) -> str:
+    """A line a feature: what the encoder reads, and what the higher floor does; the last place."""
+    body = []
+    for audit in audits:
+        at = audit.places[-1]
+        data = audit.data.partition(",")[0]
+        for feature in audit.features:
+            network = next(each for each in audit.networks if each[0] == ENCODER)
+            cells = [f"{data}, {place_text(at, feature)}"]
+            for column in ("alone", "together"):
+                cells.append(accuracy_text(audit.row(at, feature, network, column)))
+                floors = []
+                for other in audit.networks:
+                    row = audit.row(at, feature, other, column)
+                    if other[0] != ENCODER and row is not None:
+                        floors.append(row)
+                highest = max(floors, key=lambda row: row["accuracy"], default=None)
+                cells.append(accuracy_text(highest))
+            cells.append(left_text(audit.left(at, feature, network)))
+            body.append([audit.title, *cells])
+    header = ["encoder", "data", "alone", "floor", "together", "floor", LEFT]
+    return as_markdown(header, body, left=2)
 
 
 def section(audit: Audit, name: str) -> str:

@@ -160,9 +160,12 @@ def sentences_on(audit: Audit, at: str, feature: str, network: tuple[str, str]) 
     said = f"{name} reads {what} at {percent(alone)} % alone"
     if math.isnan(left.value):
         return [f"{said}, which is guessing: nothing can be said of competition."]
+    floors = {}
+    for column in ("alone", "together"):
+        floors[column] = beside_floors(audit, at, feature, network, column)
     found = [
-        f"{said}{beside_floors(audit, at, feature, network, 'alone')} and {percent(together)} % "
-        f"together: R = {left.value:.2f} [{left.low:.2f}, {left.high:.2f}]"
+        f"{said}{floors['alone']} and {percent(together)} % together{floors['together']}: "
+        f"R = {left.value:.2f} [{left.low:.2f}, {left.high:.2f}]"
     ]
     if left.low <= 1 <= left.high:
         found[0] += ", cannot tell whether the competitor costs anything."
