@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -112,13 +113,25 @@ def command(argv: list[str], prog: str) -> int:
 
 
 def experiment(argv: list[str], prog: str) -> int:
-    """Everything that needs the experiment's parameters; torch is imported here."""
+    """Everything that needs torch; by all processes of torchrun, where it started several."""
     from suppression import plugins
+
+    plugins.load(tell)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        from suppression.execution import together
+        from suppression.execution.runner import train_along
+
+        if together.is_launched():
+            return together.lead_or_follow(lambda: of_parameters(argv, prog), train_along)
+    return of_parameters(argv, prog)
+
+
+def of_parameters(argv: list[str], prog: str) -> int:
+    """Everything that needs the experiment's parameters."""
     from suppression.experiment.plan import make_plan
     from suppression.experiment.schema import schema
     from suppression.experiment.spec import load_card, load_recipe
 
-    plugins.load(tell)
     given, _ = options(prog).parse_known_args(argv)
     if given.scale not in files.SCALES:
         raise unknown("there is no scale", given.scale, files.SCALES)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from suppression.data.sources.fingerprint import fingerprint
-from suppression.execution import executor
+from suppression.execution import scheduler
 from suppression.execution.batches import check_sources, exchanged, names_of_sources
 from suppression.execution.context import Context
 from suppression.execution.memory import check_memory
@@ -243,7 +243,9 @@ def train_missing(
         progress.hear(index, event)
 
     with progress:
-        new = executor.run(work.cells, planned.probe, context, hear, workers=workers, unasked=first)
+        new = scheduler.run(
+            work.cells, planned.probe, context, hear, workers=workers, unasked=first
+        )
     rows_by_key = {work.cells[i].key: rows for i, rows in new.items() if i >= first}
     for i, key in enumerate(planned.keys):
         if key in rows_by_key:

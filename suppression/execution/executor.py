@@ -139,6 +139,22 @@ def run(
     return rows
 
 
+def run_here(
+    cells: list[Run], probe: ProbeSettings, context: Context, hear: Hear, *, unasked: int = 0
+) -> dict[int, list[Row]]:
+    """Train and probe cells in this process, one after the other; `run` tells of the rest."""
+    context = replace(context, threads=how_many(1, context.device, 1)[1])
+    rows: dict[int, list[Row]] = {}
+    for i, cell in enumerate(cells):
+        hear(i, ("start",))
+        asked = None if i < unasked else probe
+        event = outcome(cell, asked, context, lambda *event, i=i: hear(i, event))  # type: ignore
+        if event[0] == "done":
+            rows[i] = event[1]
+        hear(i, event)
+    return rows
+
+
 class AtHome:
     """The cells that no worker can run, which this process does: one at a time.
 

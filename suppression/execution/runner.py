@@ -14,6 +14,7 @@ from suppression.data import Pool
 from suppression.errors import UserError
 from suppression.evaluation.evaluator import ask, record_name
 from suppression.evaluation.spec import ProbeSettings
+from suppression.execution import together
 from suppression.execution.batches import (
     exchanged,
     fingerprints,
@@ -146,10 +147,7 @@ def train_and_probe(
             "its probe record is not what was written (its checksum differs); the cell is probed "
             "again",
         )
-    if context.threads:
-        torch.set_num_threads(context.threads)
-        # The probe's BLAS, too: two cells side by side would otherwise fight over the cores.
-        threadpool_limits(context.threads)
+    limit_threads(context)
     device = torch.device(context.device)
     pools = load_pools(run, context, device)
     method = assemble(run, pools[True], context)
@@ -196,15 +194,16 @@ def train_cell(
             pace.lap(step)
             tell("step", step, steps, loss)
 
-        train(
-            method,
-            draw,
-            training=training,
-            device=device,
-            bf16=bf16,
-            keeper=keeper,
-            on_step=on_step,
-        )
+        with together.leading(run, context, bf16):
+            train(
+                method,
+                draw,
+                training=training,
+                device=device,
+                bf16=bf16,
+                keeper=keeper,
+                on_step=on_step,
+            )
         if keeper.damaged:
             tell("note", keeper.damaged)
         if pace.seconds is not None:
@@ -215,10 +214,30 @@ def train_cell(
         about["resumed_at"] = keeper.resumed_at
         about["precision"] = "bf16" if bf16 else "fp32"
         about["peak_mb"] = peak_mb(device)
+        about |= together.facts()
     weights = {}
     for name, value in method.state_dict().items():
         weights[name] = value.detach().cpu().contiguous()
     store.publish(run.key, cell=run.parameters, weights=weights, trace=trace, about=about)
+
+
+def train_along(run: Run, context: Context, bf16: bool) -> None:
+    """Train a cell that another process leads (`together`), and keep nothing of it."""
+    training = run.training
+    assert training is not None
+    limit_threads(context)
+    device = torch.device(context.device)
+    pool = load_pool(run, True, context).to(device)
+    method = assemble(run, pool, context)
+    draw = training_batches(run, pool, device, method)
+    train(method, draw, training=training, device=device, bf16=bf16)
+
+
+def limit_threads(context: Context) -> None:
+    if context.threads:
+        torch.set_num_threads(context.threads)
+        # The probe's BLAS, too: two cells side by side would otherwise fight over the cores.
+        threadpool_limits(context.threads)
 
 
 class Pace:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from suppression import expect
 from suppression.methods.base import Method
 from suppression.training.optimizers import LARS, Muon
+from suppression.training.parallel import Ranks
 
 LOG_POINTS = 100  # lines of the trace over a whole training
 COLLAPSED = 1e-3  # spread of the projections (about 1 when spread out) below which they are a point
@@ -25,6 +26,18 @@ class TrainingStopped(RuntimeError):
 
     What was saved before stays.
     """
+
+
+class TrainingInterrupted(RuntimeError):
+    """Training was asked to stop; its checkpoint is saved.
+
+    Args:
+        step: The step that it goes on with.
+    """
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"stopped before step {step}; a checkpoint is saved")
+        self.step = step
 
 
 @dataclass(frozen=True)
@@ -148,11 +161,13 @@ def train(
     bf16: bool = False,
     keeper: Keeper | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Train a method in place.
 
     A training that is resumed from a checkpoint of `keeper` ends in the same bits as one that was
-    not interrupted.
+    not interrupted. Where `torch.distributed` is initialized its processes train together
+    (`training.parallel`), and all of them call this; only the first one needs a keeper.
 
     Args:
         method: The method, on `device`. It is left in evaluation mode.
@@ -164,8 +179,10 @@ def train(
         keeper: Where the trace and the checkpoints go, if anywhere.
         on_step: Called as `on_step(done, loss)` after every logged step, with the number of steps
             done by then. About `LOG_POINTS` steps are logged, evenly spread, and the last one.
+        stop: Asked after every step; where it is true a checkpoint is saved and training ends.
 
     Raises:
+        TrainingInterrupted: If `stop` said so.
         TrainingStopped: If the loss or a weight is no longer finite, or if the projections have
             collapsed to one point and `training.collapse` does not say to go on.
 
@@ -188,31 +205,38 @@ def train(
     expect.instance("train", "training", training, Training, "Training(samples=1000)")
     device = expect.device("train", device)
     optimizer = make_optimizer(method, training)
-    start = resume(method, optimizer, keeper)
+    ranks = Ranks()
+    start = resume(method, optimizer, keeper, ranks)
     log_every = max(1, training.steps // LOG_POINTS)
-    method.train()
-    for step in range(start, training.steps):
-        is_last = step + 1 == training.steps
-        method.watch = step % log_every == 0 or is_last
-        set_learning_rate(optimizer, training, step)
+    with ranks.joined(method, training.batch):
+        method.train()
+        for step in range(start, training.steps):
+            is_last = step + 1 == training.steps
+            method.watch = step % log_every == 0 or is_last
+            set_learning_rate(optimizer, training, step)
 
-        batch = draw(step)
-        expect.instance("train", "a batch", batch, tuple, "(x1, x2, y)")
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = method(*batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        method.after_step((step + 1) / training.steps)
+            batch = draw(step)
+            expect.instance("train", "a batch", batch, tuple, "(x1, x2, y)")
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                loss = method(*ranks.part(batch))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            ranks.average_gradients(method)
+            optimizer.step()
+            method.after_step((step + 1) / training.steps)
 
-        if method.watch:  # the only steps that wait for the device
-            row = trace_row(step, loss, method, optimizer)
-            check(row, goes_on=training.collapse is not None)
-            on_step(step + 1, row["loss"])
-            if keeper is not None:
-                keeper.log(row)
-                if keeper.due() and not is_last:
+            if method.watch:  # the only steps that wait for the device
+                row = trace_row(step, loss, method, optimizer, ranks)
+                check(row, goes_on=training.collapse is not None)
+                on_step(step + 1, row["loss"])
+                if keeper is not None:
+                    keeper.log(row)
+                    if keeper.due() and not is_last:
+                        keeper.save(snapshot(method, optimizer), step + 1)
+            if stop() and not is_last:
+                if keeper is not None:
                     keeper.save(snapshot(method, optimizer), step + 1)
+                raise TrainingInterrupted(step + 1)
     check_weights(method, training.steps)  # the loss of a step says nothing of its update
     method.eval()
 
@@ -237,12 +261,13 @@ def schedule(step: int, steps: int, warmup: float, *, linear: bool = False) -> f
 
 
 def trace_row(
-    step: int, loss: Tensor, method: Method, optimizer: torch.optim.Optimizer
+    step: int, loss: Tensor, method: Method, optimizer: torch.optim.Optimizer, ranks: Ranks
 ) -> dict[str, Any]:
     """The line of the trace for a step; reading the values waits for the device."""
+    loss = ranks.averaged(loss.detach())
     row = {"step": step, "loss": loss.item(), "lr": optimizer.param_groups[0]["lr"]}
     for name, value in method.metrics.items():
-        row[name] = value.item()
+        row[name] = ranks.averaged(value).item()
     return row
 
 
@@ -323,9 +348,12 @@ def _copied(value: Tensor) -> Tensor:
     return value.detach().clone(memory_format=torch.contiguous_format)
 
 
-def resume(method: Method, optimizer: torch.optim.Optimizer, keeper: Keeper | None) -> int:
+def resume(
+    method: Method, optimizer: torch.optim.Optimizer, keeper: Keeper | None, ranks: Ranks
+) -> int:
     """Load the keeper's last snapshot, if there is one, and return the step to go on with."""
     saved = None if keeper is None else keeper.load()
+    saved = ranks.told_by_the_first(saved)
     if saved is None:
         return 0
     tensors, step = saved
