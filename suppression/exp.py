@@ -83,6 +83,8 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--skip-bad", action="store_true", help="leave out files that are no pictures")
     add("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, mps")
     add("--workers", type=int, metavar="N", help="cells trained side by side (default: one a core)")
+    on = "where cells run: local (default), slurm, slurm:partition=P,time=T,gres=G,array=N"
+    add("--on", default="local", metavar="WHERE", help=on)
     add("-h", "--help", nargs="?", const="own", choices=("own", "all"), help="this help")
     return parser
 
@@ -229,6 +231,7 @@ def carry_out(
     from suppression import keeping, running
     from suppression.execution.context import Context
     from suppression.execution.environment import pick_device
+    from suppression.execution.scheduler import Target
     from suppression.reporting import records
 
     out: Path | None = None if given.out is None else places.named(given.out)
@@ -237,12 +240,13 @@ def carry_out(
     if given.grow and given.overwrite:
         raise UserError("--grow adds to a record, --overwrite replaces it: give one of them")
     check_report(given)
+    target = Target.named(given.on, given.device)
     whole, common = records.whole_record(plan, pins)
     if out is not None and not given.grow and not given.overwrite:
         records.check_free(out, f"{plan.name}.{plan.scale}")
     context = Context(
         store=Store(given.store).root,
-        device=pick_device(given.device),
+        device=pick_device(given.device if target.engine == "local" else "auto"),
         root=given.root,
         download=given.download,
         skip_bad=given.skip_bad,
@@ -262,7 +266,13 @@ def carry_out(
     if out is not None:
         records.check_writable(out)
     result = running.carry_out(
-        plan, context, workers=given.workers, pinned=pins, work=work, argv=argv
+        plan,
+        context,
+        workers=given.workers,
+        pinned=pins,
+        work=work,
+        argv=argv,
+        target=target,
     )
     try:  # what is kept is kept before anything is told, and told whether or not it was
         if result.answers and out is not None:

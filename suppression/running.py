@@ -14,8 +14,9 @@ from suppression.execution.batches import check_sources, exchanged, names_of_sou
 from suppression.execution.context import Context
 from suppression.execution.memory import check_memory
 from suppression.execution.progress import Progress
-from suppression.execution.provenance import how_made
+from suppression.execution.provenance import how_made, mixed_machines
 from suppression.execution.runner import stored_rows, untrained_prerequisites
+from suppression.execution.scheduler import Target
 from suppression.execution.store import Store, Unwritable
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import Row
@@ -110,6 +111,7 @@ def carry_out(
     note: Note = tell,
     work: Work | None = None,
     argv: list[str] | None = None,
+    target: Target | None = None,
 ) -> Result:
     """Answer from the store, train what is missing, and keep figure and csv in the store.
 
@@ -121,6 +123,7 @@ def carry_out(
         note: Told what the user should know.
         work: What is stored already, if that was looked up.
         argv: The command line, for how it was made; none makes one that asks for the same.
+        target: Where they are run; this machine if none.
     """
     work = work or work_of(planned, context)
     for text in idle_pins(planned, pinned or {}):
@@ -135,7 +138,10 @@ def carry_out(
         work.store.check_writable()
         tell_exchanged(work, note)
         remember_keys(planned, work.store)
-        train_missing(work, context, workers, failures)
+        train_missing(work, context, workers, failures, target)
+    mixed = mixed_machines(planned, work.store)
+    if mixed:
+        note(mixed)
     answers = [(planned.cells[i], work.stored[i]) for i in sorted(work.stored)]
     beside = []
     others = [cell.key for cell in planned.other_cells]
@@ -217,7 +223,11 @@ def remember_keys(planned: Plan, store: Store) -> None:
 
 
 def train_missing(
-    work: Work, context: Context, workers: int | None, failures: dict[str, str]
+    work: Work,
+    context: Context,
+    workers: int | None,
+    failures: dict[str, str],
+    target: Target | None = None,
 ) -> None:
     """Train and probe what is missing; `work.stored` and `failures` take in what becomes of it."""
     planned, first = work.plan, len(work.before)
@@ -244,7 +254,13 @@ def train_missing(
 
     with progress:
         new = scheduler.run(
-            work.cells, planned.probe, context, hear, workers=workers, unasked=first
+            work.cells,
+            planned.probe,
+            context,
+            hear,
+            target=target,
+            workers=workers,
+            unasked=first,
         )
     rows_by_key = {work.cells[i].key: rows for i, rows in new.items() if i >= first}
     for i, key in enumerate(planned.keys):

@@ -31,7 +31,7 @@ from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.context import Context
 from suppression.execution.runner import Row, Tell, keys_built_on, run_cell
 from suppression.experiment.run import Run
-from suppression.training.loop import TrainingStopped
+from suppression.training.loop import TrainingInterrupted, TrainingStopped
 
 Hear = Callable[[int, tuple], None]
 
@@ -347,6 +347,8 @@ def outcome(
     """A cell's last event."""
     try:
         return "done", run_cell(cell, probe, context, tell)
+    except TrainingInterrupted as error:
+        return "stopped", error.step
     except (UserError, TrainingStopped) as error:
         return "failed", str(error)
     except (MemoryError, RuntimeError) as error:

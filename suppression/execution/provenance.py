@@ -10,7 +10,7 @@ from suppression.experiment.plan import Plan
 
 Facts = dict[str, Any]
 
-PLACES = ("--store", "--root", "--out", "--report")
+PLACES = ("--store", "--root", "--out", "--report", "--on")
 OF_THE_MACHINE = ("libraries", "python", "device", "machine", "cores", "threads")
 
 
@@ -43,6 +43,35 @@ def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int, pins: Fa
         "commits": sorted({str(each["commit"]) for each in about}),
         **{name: about[0][name] for name in OF_THE_MACHINE},
     }
+
+
+def mixed_machines(plan: Plan, store: Store) -> str | None:
+    """A note where a paired difference is also one between machines; None where none is.
+
+    Differences between arms are paired by seed: the cells of one seed should come from one kind
+    of processor and one set of libraries, or their last digits differ for that reason, too.
+    """
+    kinds_of: dict[int, dict[str, None]] = {}
+    for cell in plan.cells:
+        if store.has(cell.key) and cell.training is not None:
+            about = store.about(cell.key)
+            kinds_of.setdefault(cell.seed, {})[kind_of_machine(about)] = None
+    mixed = {seed: kinds for seed, kinds in kinds_of.items() if len(kinds) > 1}
+    if not mixed:
+        return None
+    seeds = ", ".join(str(seed) for seed in sorted(mixed))
+    kinds = dict.fromkeys(kind for kinds in mixed.values() for kind in kinds)
+    return (
+        f"the cells of seed {seeds} were trained on unlike machines ({'; '.join(kinds)}): a paired "
+        "difference between them holds that of the machines, too"
+    )
+
+
+def kind_of_machine(about: Facts) -> str:
+    """What the last digits of a training depend on: processor or card, and libraries."""
+    libraries = about.get("libraries") or {}
+    versions = [f"{name} {version}" for name, version in libraries.items()]
+    return ", ".join([str(about.get("machine")), *versions])
 
 
 def sources_of(about: list[Facts]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from suppression.data import Pool
 from suppression.errors import UserError
 from suppression.evaluation.evaluator import ask, record_name
 from suppression.evaluation.spec import ProbeSettings
-from suppression.execution import together
+from suppression.execution import interruption, together
 from suppression.execution.batches import (
     exchanged,
     fingerprints,
@@ -203,6 +203,7 @@ def train_cell(
                 bf16=bf16,
                 keeper=keeper,
                 on_step=on_step,
+                stop=interruption.asked.is_set,
             )
         if keeper.damaged:
             tell("note", keeper.damaged)

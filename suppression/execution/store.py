@@ -11,6 +11,7 @@ audits/KEY.json answers of networks that others trained, with KEY.units.npz
 work/KEY/       a training under way: checkpoint, trace
 damaged/        what failed its checksum, put aside
 locks/          who trains what
+queue/          what other machines run: execution.queue
 machine.json    what was measured on this machine
 results/        figures, tables, and which cells a recipe has
 """
