@@ -18,6 +18,7 @@ from suppression.data.random_bits import ColouredDigits, RandomBits
 from suppression.data.sample import Sample
 from suppression.data.sources.digits import SOURCES
 from suppression.data.sources.photos import PHOTOGRAPHS, photographs
+from suppression.data.table import TableScenes, from_table
 from suppression.data.torch_dataset import stream
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.data.trifeature import Trifeature
@@ -28,6 +29,7 @@ DATASETS: dict[str, type[Scenes]] = {
     "dominoes": Dominoes,
     "multi_digits": MultiDigits,
     "random_bits": RandomBits,
+    "table": TableScenes,
     "trifeature": Trifeature,
     "two_digits": TwoDigits,
 }
@@ -46,8 +48,10 @@ __all__ = [
     "RandomBits",
     "Sample",
     "Scenes",
+    "TableScenes",
     "Trifeature",
     "TwoDigits",
+    "from_table",
     "load_pool",
     "photographs",
     "stream",

@@ -31,6 +31,7 @@ class Pool:
         photos: The photographs beside the digits, where scenes need both.
         originals: The number of the picture that each instance is cut out of, (m,) int64; each is
             its own if None.
+        factors: The classes of a table's instances in each of its factors, (m, factors) int64.
 
     >>> import torch
     >>> pool = Pool(torch.zeros(5, 28, 28, dtype=torch.uint8), torch.arange(5))
@@ -43,12 +44,12 @@ class Pool:
     names: tuple[str, ...] = tuple("0123456789")
     photos: Pool | None = None
     originals: Tensor | None = None
+    factors: Tensor | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
         if (
-            not isinstance(images, Tensor)
-            or images.dtype != torch.uint8
+            getattr(images, "dtype", None) != torch.uint8  # of a large table they stay on disk
             or images.ndim not in (3, 4)
         ):
             raise UserError(
@@ -66,11 +67,11 @@ class Pool:
 
         They are computed once, and tie a number to an instance.
         """
-        rows = self.images.flatten(1).cpu().numpy()
         numbers = []
-        for row in rows:
-            digest = hashlib.sha256(row.tobytes()).digest()
-            numbers.append(int.from_bytes(digest[:8], "little") >> 1)
+        for some in torch.arange(len(self), device=self.labels.device).split(1000):
+            for row in self.images.index_select(0, some).cpu().numpy():
+                digest = hashlib.sha256(row.tobytes()).digest()
+                numbers.append(int.from_bytes(digest[:8], "little") >> 1)
         return torch.tensor(numbers, dtype=torch.int64, device=self.images.device)
 
     @cached_property
@@ -106,7 +107,15 @@ class Pool:
         photos = None if self.photos is None else self.photos.to(device)
         images, labels = self.images.to(device), self.labels.to(device)
         originals = None if self.originals is None else self.originals.to(device)
-        return replace(self, images=images, labels=labels, photos=photos, originals=originals)
+        factors = None if self.factors is None else self.factors.to(device)
+        return replace(
+            self,
+            images=images,
+            labels=labels,
+            photos=photos,
+            originals=originals,
+            factors=factors,
+        )
 
     @expect.typed
     def first(self, m: int | None) -> Pool:
@@ -119,8 +128,9 @@ class Pool:
 
     def _of(self, which: Tensor | slice) -> Pool:
         originals = None if self.originals is None else self.originals[which]
+        factors = None if self.factors is None else self.factors[which]
         images, labels = self.images[which], self.labels[which]
-        return replace(self, images=images, labels=labels, originals=originals)
+        return replace(self, images=images, labels=labels, originals=originals, factors=factors)
 
     @expect.typed
     def stratified(self, share: float, rng: torch.Generator) -> Tensor:

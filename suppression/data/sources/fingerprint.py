@@ -11,6 +11,7 @@ from suppression.data.sources.contents import sha256
 from suppression.data.sources.digits import IMAGES, LABELS
 from suppression.data.sources.image_folder import FOLDER, listed, tree
 from suppression.data.sources.root import data_root
+from suppression.data.sources.table import TABLE, load_table
 from suppression.data.sources.torchvision_sets import CIFAR10_FILES, IMAGENETTE_FOLDERS, STL10_FILES
 from suppression.errors import UserError
 
@@ -31,7 +32,7 @@ def fingerprint(name: str, root: Path | None = None, *, check: bool = False) -> 
     where that is asked for.
 
     Args:
-        name: Of a source of digits or photographs, or folder:PATH.
+        name: Of a source of digits or photographs, folder:PATH or table:PATH.
         root: Folder that holds downloaded sources; `SUPPRESSION_DATA` if None.
         check: Whether the contents of a large tree are read, too: their digits follow after a +.
 
@@ -44,6 +45,8 @@ def fingerprint(name: str, root: Path | None = None, *, check: bool = False) -> 
             files = [(Path(), data_root(root) / file) for file in FILES[name]]
             there = all(path.is_file() for _, path in files)
             return digest(files, is_read=True) if there else None
+        if name.startswith(TABLE):
+            return load_table(name, root).digest
         named = []
         for top in trees_of(name, root):
             named += [(path.relative_to(top), path) for path in sorted(listed(top).files)]

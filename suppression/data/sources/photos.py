@@ -10,6 +10,7 @@ from suppression.data.pool import Pool
 from suppression.data.sources.digits import SOURCES
 from suppression.data.sources.embedded import embedded, in_colour
 from suppression.data.sources.image_folder import FOLDER, folder
+from suppression.data.sources.table import TABLE, load_table
 from suppression.data.sources.torchvision_sets import cifar10, imagenette, stl10
 from suppression.errors import unknown
 from suppression.notes import Note, ignore
@@ -37,7 +38,7 @@ def photographs(
     """The pictures of a source, cut to their central square.
 
     Args:
-        name: Of `PHOTOGRAPHS`, or folder:PATH.
+        name: Of `PHOTOGRAPHS`, folder:PATH, or table:PATH, labelled by its first factor.
         train: For training, or held out.
         root: Folder that holds downloaded sources; `SUPPRESSION_DATA` if None.
         download: Fetch a source that is not there.
@@ -60,11 +61,13 @@ def photographs(
     if name.startswith(FOLDER):
         path = name.removeprefix(FOLDER)
         return folder(path, train, root, side=side, skip_bad=skip_bad, note=note)
+    if name.startswith(TABLE):
+        return load_table(name, root).pool(train, side)
     return PHOTOGRAPHS[name](train, root, download, side=side, skip_bad=skip_bad, note=note)
 
 
 def is_photographs(name: str) -> bool:
-    return name in PHOTOGRAPHS or name.startswith(FOLDER)
+    return name in PHOTOGRAPHS or name.startswith((FOLDER, TABLE))
 
 
 def check_photographs(name: str, *, or_digits: bool = False) -> None:
@@ -74,7 +77,7 @@ def check_photographs(name: str, *, or_digits: bool = False) -> None:
     """
     if is_photographs(name):
         return
-    known = [*PHOTOGRAPHS, f"{FOLDER}PATH"]
+    known = [*PHOTOGRAPHS, f"{FOLDER}PATH", f"{TABLE}PATH"]
     if not or_digits:
         raise unknown("there is no source of photographs", name, known)
     if name not in SOURCES:
