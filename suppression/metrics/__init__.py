@@ -10,7 +10,15 @@ when they are first asked for, as they need torch and a table of results does no
 
 from typing import TYPE_CHECKING, Any
 
-from suppression.metrics.contrasts import Comparison, compare, equivalence, holm, letters, sign_flip
+from suppression.metrics.contrasts import (
+    Comparison,
+    compare,
+    detectable,
+    equivalence,
+    holm,
+    letters,
+    sign_flip,
+)
 from suppression.metrics.crossed import Crossed, crossed_interval
 from suppression.metrics.intervals import mean_interval, verdict, wilson
 from suppression.metrics.letting_go import lets_go
@@ -32,6 +40,7 @@ __all__ = [
     "compare",
     "contrastive_metrics",
     "crossed_interval",
+    "detectable",
     "effective_rank",
     "equivalence",
     "holm",

@@ -214,6 +214,41 @@ def sign_flip(differences: Sequence[float]) -> float:
     return float((abs(sums) >= seen - rounding).mean())
 
 
+def detectable(seeds: int, family: int, *, power: float = 0.8, level: float = LEVEL) -> float:
+    """The difference that is told from 0 as often as `power` says, whatever else is compared.
+
+    Holm's correction is at its strictest for the least p of a family; others may be told earlier.
+
+    Args:
+        seeds: How many there are, 3 or more.
+        family: How many comparisons the correction is over, 1 or more.
+        power: How often it is told, in (0, 1).
+        level: Of the tests, in (0, 1).
+
+    Returns:
+        It, in standard deviations of the paired differences over seeds.
+
+    Raises:
+        UserError: If a number is out of range.
+
+    Example:
+        >>> f"{detectable(8, 1):.2f} {detectable(8, 21):.2f}"
+        '1.16 2.05'
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import nct, t
+
+    expect.whole("detectable", least=FEWEST_SEEDS, seeds=seeds)
+    expect.whole("detectable", least=1, family=family)
+    expect.share("detectable", inside=True, power=power, level=level)
+    beyond = float(t.isf(level / family / 2, seeds - 1))
+
+    def missing(shift: float) -> float:
+        return float(nct.sf(beyond, seeds - 1, shift * math.sqrt(seeds))) - power
+
+    return float(brentq(missing, 0, 10 * beyond))
+
+
 def holm(ps: Sequence[float]) -> list[float]:
     """Holm's correction of p values for the number of them.
 

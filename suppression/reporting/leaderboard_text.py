@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 import textwrap
 from typing import Any
 
-from suppression.metrics.contrasts import Comparison
+from suppression.metrics.contrasts import FEWEST_SEEDS, Comparison, detectable
 from suppression.reporting.claims import p_text, tenths
 from suppression.reporting.leaderboard import (
     Entry,
@@ -126,7 +127,24 @@ def markdown(board: Leaderboard) -> str:
         "the second view, so that nothing suppresses. *Costs*: features that fall by more than "
         f"{asked.margin:g} points. *Arithmetic*: of the training, in multiples of the baseline's."
     )
-    return "\n".join([text(board), "", *lines, "", rule, ""])
+    return "\n".join([text(board), "", *lines, "", f"{rule}{power_text(board)}", ""])
+
+
+def power_text(board: Leaderboard) -> str:
+    """How small a gain the board can tell."""
+    spreads, seeds = [], []
+    for entry in board.of_kind("remedy", "setting"):
+        if len(entry.gain.differences) >= FEWEST_SEEDS:
+            spreads.append(statistics.stdev(entry.gain.differences))
+            seeds.append(len(entry.gain.differences))
+    if not spreads:
+        return ""
+    spread = statistics.median(spreads)
+    told = spread * detectable(min(seeds), board.family)
+    return (
+        f" *Power*: paired gains have a standard deviation of {spread:.1f} points over seeds (the "
+        f"median of arms), so that a gain of {told:.1f} points is told in four of five such boards."
+    )
 
 
 def text(board: Leaderboard) -> str:

@@ -11,6 +11,7 @@ from scipy import stats
 
 from suppression.metrics.contrasts import (
     compare,
+    detectable,
     equivalence,
     holm,
     letters,
@@ -213,3 +214,12 @@ def test_letters_go_on_behind_z():
     names = [f"arm{i}" for i in range(30)]
     found = letters(names, list(itertools.combinations(names, 2)))
     assert list(found.values())[24:28] == ["y", "z", "a1", "b1"]
+
+
+@pytest.mark.parametrize(("seeds", "family"), [(3, 1), (8, 1), (8, 21)])
+def test_a_detectable_difference_is_told_in_four_of_five_experiments(seeds, family):
+    rng = np.random.default_rng(seeds)
+    shift = detectable(seeds, family)
+    draws = rng.normal(shift, 1.0, (4000, seeds))
+    told = stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05 / family
+    assert told.mean() == pytest.approx(0.8, abs=0.02)

@@ -125,6 +125,7 @@ def test_a_feature_that_falls_is_a_cost_and_a_gain_where_redrawn_is_better_train
     assert not entry(board, "dhel").is_better_training
     assert "costs 'bit'" in text(board)
     assert "| dhel, tau 0.1 | remedy | yes |" in markdown(board)
+    assert "points is told in four of five such boards" in markdown(board)
 
 
 def test_a_benchmark_whose_oracles_do_not_win_says_so():
