@@ -315,7 +315,10 @@ def test_the_page_of_all_records_has_a_section_each(small, tmp_path):
     records.write(small, tmp_path)
     page = audits_page(tmp_path)
     assert page.count("\n## ") == 2
-    assert "random weights" in page
+    (line,) = [each for each in page.splitlines() if "TwoDigits, 'first' |" in each]
+    floors = [small.row("", "first", (role, "h"), "alone") for role in (RANDOM, PIXELS)]
+    better = max(100 * row["accuracy"] for row in floors)
+    assert float(line.split("|")[4].partition("±")[0]) == round(better)
 
 
 def test_the_page_in_the_checkout_is_that_of_the_records_beside_it():
