@@ -18,9 +18,8 @@ def with_random_weights(encoder: Foreign, *, seed: int = 0) -> Foreign:
 
     Every submodule draws its weights as PyTorch does when it makes one; parameters that belong to
     none that can, such as class tokens, are drawn from a normal distribution of their own mean and
-    spread. The statistics of batch norms are 0 and 1, as when a training starts: with those of the
-    scenes a deep random network is chaotic, and less can be read from it (EfficientNet-Lite0: 11
-    to 15 % of a 32-px digit alone, against 43 to 52 %), which would be the lower floor.
+    spread. The statistics of batch norms are 0 and 1, as when a training starts; with those of the
+    scenes a deep random network is chaotic, which would be another, and may be a lower, floor.
 
     Args:
         encoder: The encoder; it is left as it is.
