@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         run,
     )
     from suppression.errors import UserError
+    from suppression.evaluation.shared import shared_information
     from suppression.reporting.result import Result
 
 __version__ = "0.1.0"
@@ -77,6 +78,7 @@ __all__ = [
     "record",
     "register",
     "run",
+    "shared_information",
     "testing",
 ]
 
@@ -104,6 +106,7 @@ NAMES = {
     "record": "suppression.api",
     "register": "suppression.api",
     "run": "suppression.api",
+    "shared_information": "suppression.evaluation.shared",
 }
 
 

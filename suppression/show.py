@@ -41,6 +41,11 @@ def options() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     add("--root", type=places.folder, metavar="DIR", help="where data sets lie")
     add("--download", action="store_true", help="fetch a data set that is not there")
+    add(
+        "--shared",
+        action="store_true",
+        help="tell how many bits of each factor both views share, before anything is trained",
+    )
     add("--skip-bad", action="store_true", help="leave out files that are no pictures")
     return parser
 
@@ -87,6 +92,8 @@ def show(given: argparse.Namespace, rest: list[str]) -> int:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
     print(card_text(card, values))
     print(f"picture: {out}")
+    if given.shared:
+        print(shared_text(card, values, given))
     return 0
 
 
@@ -114,7 +121,7 @@ def parsed(name: str, rest: list[str], known: dict[str, Parameter]) -> dict[str,
         flags.add_argument(*spellings, dest=each)
     pinned, wrong = flags.parse_known_args(rest)
     if wrong:
-        there = [*known, "out", "seed", "root", "download", "skip_bad"]
+        there = [*known, "out", "seed", "root", "download", "shared", "skip_bad"]
         raise unknown_word(name, wrong[0], there)
     found = {}
     for each, value in vars(pinned).items():
@@ -159,6 +166,29 @@ def card_text(card: Card, values: dict[str, Any]) -> str:
         lines.append(f"published: {card.source}")
     settings = [f"{name}={value}" for name, value in values.items() if value is not None]
     return "\n".join([*lines, "", f"parameters: {', '.join(settings)}"])
+
+
+def shared_text(card: Card, values: dict[str, Any], given: argparse.Namespace) -> str:
+    """A line a factor: its bits, what survives the views, and what it leaves to be gained."""
+    from suppression.data import DATASETS, Augmentation
+    from suppression.evaluation.shared import shared_information
+    from suppression.experiment.run import part
+    from suppression.notes import tell
+
+    rows = shared_information(
+        part(DATASETS[card.kind], values),
+        part(Augmentation, values),
+        seed=given.seed,
+        source=values.get("source") or "digits",
+        root=given.root,
+        note=tell,
+    )
+    lines = ["", "factor                 bits  survive (at least)  left for others"]
+    for row in rows:
+        lines.append(
+            f"{row['factor']:20} {row['bits']:6.1f} {row['survive']:19.1f} {row['left']:15.0%}"
+        )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
