@@ -132,10 +132,17 @@ class Outlet:
         return getattr(self.stream, name)
 
 
+UNKNOWN = "unrecognized arguments: "  # how argparse begins
+
+
 class Parser(argparse.ArgumentParser):
     """Flags whose mistakes are told as all others are, in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith(UNKNOWN):
+            flags = [action.option_strings[-1:] for action in self._actions]
+            there = [flag.lstrip("-") for each in flags for flag in each]
+            raise unknown_word(self.prog, message.removeprefix(UNKNOWN).split()[0], there)
         raise UserError(message.removeprefix("argument "))
 
 

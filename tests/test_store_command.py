@@ -240,7 +240,7 @@ def test_files_of_an_older_version_are_given_their_checksums_and_stay_what_they_
         (("--keep-recipes", "digit_sise"), "digit_size"),
         (("--check", "--cells"), "not allowed with"),
         (("--of", "digit_size", "--migrate"), "--of goes with"),
-        (("--exprot", "x"), "unrecognized"),
+        (("--exprot", "x"), "did you mean 'export'?"),
     ],
 )
 def test_a_mistake_is_one_line(door, smoke, argv, told):
