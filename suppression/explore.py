@@ -36,6 +36,8 @@ def options() -> argparse.ArgumentParser:
         default=Path("explorer.html"),
         help="the page (default: explorer.html in this folder)",
     )
+    add("--stored", action="store_true", help="put what your own store has before the recorded")
+    add("--store", type=places.folder, metavar="DIR", help="where trained cells are kept")
     return parser
 
 
@@ -47,11 +49,20 @@ def main(argv: list[str] | None = None) -> int:
 def command(argv: list[str]) -> int:
     given = options().parse_args(argv)
     from suppression import api
+    from suppression.errors import UserError
+    from suppression.execution.store import Store
     from suppression.reporting.page import check_page, write_page
+    from suppression.running import stored_results
 
     out = places.named(given.out)
     check_page("--out", out)
-    write_page("--out", out, api.explore(given.name).page)
+    results = None
+    if given.stored:
+        store = Store(given.store)
+        results = stored_results(store)
+        if not results:
+            raise UserError(f"{store.root} has no results of the recipes: run one first")
+    write_page("--out", out, api.explore(given.name, results=results).page)
     print(f"explorer: {out}; open it in a browser")
     return 0
 

@@ -18,6 +18,7 @@ from suppression.execution.provenance import how_made, mixed_machines
 from suppression.execution.runner import stored_rows, untrained_prerequisites
 from suppression.execution.scheduler import Target
 from suppression.execution.store import Store, Unwritable
+from suppression.experiment import files
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import Row
 from suppression.experiment.run import Run
@@ -27,6 +28,8 @@ from suppression.notes import Note, tell
 from suppression.reporting.console import cell_text, live_table
 from suppression.reporting.result import Result
 from suppression.reporting.summary import published_beside_no_arm
+
+MOST_STORED_SEEDS = 8  # that are looked for where nobody says how many there are
 
 
 @dataclass
@@ -76,6 +79,27 @@ def work_of(planned: Plan, context: Context) -> Work:
     if context.device == "cpu":
         check_memory(work.cells, planned.probe)
     return work
+
+
+def stored_results(store: Store) -> list[Result]:
+    """What a store has of every recipe at every scale, as the recipes are now; eight seeds at most.
+
+    Cells of pins are left out: a table of the recipe has no line for them.
+    """
+    found = []
+    for name in store.result_names(".keys"):
+        recipe, _, scale = name.rpartition(".")
+        if recipe not in files.names("experiments"):
+            continue  # of a recipe that is not on this machine's shelves
+        planned = make_plan(recipe, scale=scale, seeds=MOST_STORED_SEEDS)
+        answers = []
+        for cell in planned.cells:
+            rows = stored_rows(store, cell, planned.probe)
+            if rows is not None:
+                answers.append((cell, rows))
+        if answers:
+            found.append(Result(planned, answers))
+    return found
 
 
 def find_missing(work: Work) -> None:

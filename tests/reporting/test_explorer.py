@@ -221,7 +221,8 @@ def test_where_nothing_is_recorded_it_says_so(monkeypatch):
     [
         (["digit_sise"], "there is no recipe 'digit_sise'; did you mean 'digit_size'?"),
         (["--out", "page.pdf"], "has to end in .html"),
-        (["--wat"], "--wat"),
+        (["--stored", "--store", "none"], "none has no results of the recipes"),
+        (["--wat"], "wat"),
     ],
 )
 def test_mistakes_are_told_before_the_page_is_made(words, why, monkeypatch, capsys, tmp_path):
@@ -240,3 +241,12 @@ def test_a_recipe_without_a_record_says_how_to_run_it(tmp_path, monkeypatch, com
 def test_a_result_without_scenes_that_can_be_drawn_has_none():
     summary = sup.record("h_vs_g").summary
     assert scenes_along(summary, Shelf()) == []
+
+
+@pytest.mark.slow
+def test_what_a_store_has_stands_before_the_records(smoke, tmp_path, monkeypatch):
+    monkeypatch.setattr(api, "recorded_summaries", dict)
+    out = tmp_path / "page.html"
+    assert explore.main(["--stored", "--store", str(smoke), "--out", str(out)]) == 0
+    names = [name for name in data_of(out.read_text(encoding="utf-8"))["experiments"]]
+    assert any("digit_size.smoke" in name for name in names)
