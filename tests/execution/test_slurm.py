@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +18,17 @@ from suppression.execution.runner import run_cell
 from suppression.execution.scheduler import Target, check_for_cluster
 from suppression.execution.store import Store
 
-spec = importlib.util.spec_from_file_location(
-    "fake_slurm", Path(__file__).with_name("fake_slurm.py")
-)
-fake_slurm = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(fake_slurm)
+
+def beside(name):
+    """A module of this folder."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+fake_slurm, real_slurm = beside("fake_slurm"), beside("real_slurm")
 
 
 @pytest.fixture
@@ -99,6 +106,48 @@ def test_a_scheduler_that_does_not_answer_loses_nothing(plan, cell, context, job
     with pytest.raises(KeyboardInterrupt):
         slurm.run([cell], plan.probe, context, lambda i, event: None, options={})
     assert len(list(jobs.glob("*.options"))) == 1
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    """A real Slurm of one node; skips, with the reason, where it cannot be had."""
+    monkeypatch.setattr(slurm, "POLL", 1.0)
+    environ = {}
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(real_slurm.one_node(tmp_path / "node", environ))
+        except real_slurm.Unavailable as reason:
+            pytest.skip(f"no Slurm: {reason}")
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        yield tmp_path / "node"
+
+
+@pytest.mark.slow  # 3 minutes, of which Slurm waits 2 before it starts a requeued job
+def test_on_a_real_slurm_killed_stopped_and_requeued_cells_end_in_the_same_bits(
+    plan, cell, context, node
+):
+    cells = [cell, cell.replace(tau=0.5), cell.replace(tau=1.0)]
+    signals = {0: "KILL", 1: "TERM"}
+    heard = []
+
+    def hear(i, event):
+        heard.append((i, event[0]))
+        if event == ("start",) and i in signals:
+            slurm.ask("scancel", "--batch", f"--signal={signals[i]}", f"1_{i}")
+        elif event == ("start",):
+            slurm.ask("scontrol", "requeue", f"1_{i}")
+
+    rows = slurm.run(cells, plan.probe, context, hear, options={"array": "3", "time": "10"})
+    store, alone = Store(context.store), Store(context.store / "alone")
+    for i, each in enumerate(cells):
+        assert rows[i] == run_cell(each, plan.probe, replace(context, store=alone.root))
+        assert weights_of(store, each) == weights_of(alone, each)
+    assert store.about(cells[1].key)["resumed_at"] == 1
+    (queue,) = Queue.all(store)
+    assert len(queue.jobs()) == 3  # Slurm itself starts again what it has requeued
+    starts = [[event[0] for event in queue.events(i)].count("start") for i in range(3)]
+    assert starts == [2, 2, 2]
 
 
 @pytest.mark.slow  # 15 s
