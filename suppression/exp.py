@@ -255,7 +255,7 @@ def carry_out(
     if out is not None and given.grow:  # checked before any work
         sources = running.sources_of(plan, context)
         records.record_to_grow(plan, whole, out, common, sources)
-    work = running.work_of(plan, context)
+    work = running.work_of(plan, context, target)
     if given.dry:
         for text in running.idle_pins(plan, pins):
             tell(text)

@@ -58,8 +58,10 @@ class Work:
         return [*self.before, *(self.plan.cells[i] for i in self.missing)]
 
 
-def work_of(planned: Plan, context: Context) -> Work:
+def work_of(planned: Plan, context: Context, target: Target | None = None) -> Work:
     """Look into the store, and check every cell that is not there.
+
+    Whether it fits into memory is checked where this machine is to run it.
 
     Raises:
         UserError: for a cell that cannot be.
@@ -76,7 +78,8 @@ def work_of(planned: Plan, context: Context) -> Work:
     find_missing(work)
     for cell in work.before:
         check_cell(cell, None, planned.before)
-    if context.device == "cpu":
+    is_here = target is None or target.engine == "local"
+    if context.device == "cpu" and is_here:
         check_memory(work.cells, planned.probe)
     return work
 
@@ -149,7 +152,7 @@ def carry_out(
         argv: The command line, for how it was made; none makes one that asks for the same.
         target: Where they are run; this machine if none.
     """
-    work = work or work_of(planned, context)
+    work = work or work_of(planned, context, target)
     for text in idle_pins(planned, pinned or {}):
         note(text)
     alone = published_beside_no_arm(planned)

@@ -134,8 +134,8 @@ class Watch:
     def take_up(self) -> None:
         """Find the cells that an earlier command has submitted and that are still queued."""
         alive = queued()
-        if not alive:
-            return
+        if alive is None:  # what is there cannot be told, and would be submitted twice
+            raise UserError("squeue does not answer, so nothing is submitted; try again later")
         for queue in Queue.all(self.store):
             jobs = queue.jobs()
             told = queue.contents()["tasks"]

@@ -94,11 +94,11 @@ def test_a_cell_that_is_always_lost_is_told_with_the_end_of_its_log(plan, cell, 
 
 def test_a_scheduler_that_does_not_answer_loses_nothing(plan, cell, context, jobs, monkeypatch):
     (jobs / "broken").touch()
-    (jobs / "silent").touch()
     looks = []
 
     def sleep(seconds):
         looks.append(seconds)
+        (jobs / "silent").touch()
         if len(looks) == 5:
             raise KeyboardInterrupt
 
@@ -148,6 +148,13 @@ def test_on_a_real_slurm_killed_stopped_and_requeued_cells_end_in_the_same_bits(
     assert len(queue.jobs()) == 3  # Slurm itself starts again what it has requeued
     starts = [[event[0] for event in queue.events(i)].count("start") for i in range(3)]
     assert starts == [2, 2, 2]
+
+
+def test_nothing_is_submitted_where_the_queue_cannot_be_seen(plan, cell, context, jobs):
+    (jobs / "silent").touch()
+    with pytest.raises(UserError, match="squeue does not answer"):
+        slurm.run([cell], plan.probe, context, lambda i, event: None, options={})
+    assert list(jobs.glob("*.options")) == []
 
 
 @pytest.mark.slow  # 15 s
