@@ -272,11 +272,10 @@ class Store:
         """
         from safetensors.torch import save
 
-        trace_lines = [dumps(row) + "\n" for row in trace]
         files = {
             "cell.json": dumps(cell).encode(),
             "about.json": json.dumps(about, indent=1).encode(),
-            "trace.jsonl": "".join(trace_lines).encode(),
+            "trace.jsonl": as_lines(trace),
             "weights.safetensors": save(weights),
         }
         sums = {name: sha256(content) for name, content in files.items()}
@@ -514,6 +513,7 @@ class Workplace:
         from safetensors.torch import save
 
         metadata = {"step": str(step), "sources": dumps(self.sources)}
+        metadata["trace"] = sha256(as_lines(before(self.trace, step)))
         content = save(tensors, metadata=metadata)
         with self.store.writing():
             replace(self.folder / "checkpoint", sha256(content).encode() + b"\n" + content)
@@ -524,17 +524,16 @@ class Workplace:
 
         None if there is none that is whole; `damaged` then says why.
         """
-        checkpoint = self.read_checkpoint()
-        step = 0 if checkpoint is None else checkpoint[1]
         logged = read_lines(self.folder / "trace.jsonl")
-        self.trace = [row for row in logged if row["step"] < step]
-        lines = [dumps(row) + "\n" for row in self.trace]
+        checkpoint = self.read_checkpoint(logged)
+        step = 0 if checkpoint is None else checkpoint[1]
+        self.trace = before(logged, step)
         with self.store.writing():
-            replace(self.folder / "trace.jsonl", "".join(lines).encode())
+            replace(self.folder / "trace.jsonl", as_lines(self.trace))
         self.resumed_at = step
         return checkpoint
 
-    def read_checkpoint(self) -> tuple[dict[str, Tensor], int] | None:
+    def read_checkpoint(self, logged: list[Record]) -> tuple[dict[str, Tensor], int] | None:
         from safetensors.torch import load
 
         path = self.folder / "checkpoint"
@@ -552,7 +551,15 @@ class Workplace:
         if told.get("sources", dumps(self.sources)) != dumps(self.sources):
             self.damaged = f"{path} is of other pictures than those there now; the cell starts anew"
             return None
-        return load(content), int(told["step"])
+        step = int(told["step"])
+        # Checkpoints of older versions do not say what their trace was.
+        if told.get("trace") not in (None, sha256(as_lines(before(logged, step)))):
+            self.damaged = (
+                f"{self.folder / 'trace.jsonl'} is not what was written (its checksum differs); "
+                "the cell starts anew"
+            )
+            return None
+        return load(content), step
 
 
 def is_key(word: str) -> bool:
@@ -564,14 +571,27 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def as_lines(rows: list[Record]) -> bytes:
+    lines = [dumps(row) + "\n" for row in rows]
+    return "".join(lines).encode()
+
+
+def before(trace: list[Record], step: int) -> list[Record]:
+    """The rows of the steps before this one."""
+    return [row for row in trace if row.get("step", step) < step]
+
+
 def read_lines(path: Path) -> list[Record]:
-    """JSON lines; a last line cut short by a kill is left out."""
+    """JSON lines up to one that is none: cut short by a kill, or damaged."""
     rows: list[Record] = []
     if not path.is_file():
         return rows
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().split(b"\n"):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             break
+        if not isinstance(row, dict) or not isinstance(row.get("step", 0), int):
+            break
+        rows.append(row)
     return rows

@@ -211,6 +211,24 @@ def test_a_trace_cut_short_by_a_kill_goes_on_from_its_checkpoint(tmp_path):
     assert [row["step"] for row in work.trace] == [0, 1]
 
 
+@pytest.mark.parametrize("bit", range(8))
+def test_a_trace_under_way_that_is_damaged_is_told_and_the_cell_starts_anew(tmp_path, bit):
+    work = Store(tmp_path).workplace("k")
+    for step in range(3):
+        work.log({"loss": 1.0, "step": step})
+    work.save(WEIGHTS, 3)
+    path = tmp_path / "work" / "k" / "trace.jsonl"
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << bit)]) + whole[at + 1 :])
+        work = Store(tmp_path).workplace("k")
+        assert work.load() is None
+        assert "trace.jsonl is not what was written" in work.damaged
+        assert path.read_bytes() == b""
+    path.write_bytes(whole)
+    assert Store(tmp_path).workplace("k").load()[1] == 3
+
+
 def hold(root, ready, go):
     with Store(root).claim("k"):
         ready.set()
