@@ -248,5 +248,4 @@ def test_what_a_store_has_stands_before_the_records(smoke, tmp_path, monkeypatch
     monkeypatch.setattr(api, "recorded_summaries", dict)
     out = tmp_path / "page.html"
     assert explore.main(["--stored", "--store", str(smoke), "--out", str(out)]) == 0
-    names = [name for name in data_of(out.read_text(encoding="utf-8"))["experiments"]]
-    assert any("digit_size.smoke" in name for name in names)
+    assert "yours, 1: digit_size.smoke" in out.read_text(encoding="utf-8")
