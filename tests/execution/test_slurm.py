@@ -28,6 +28,7 @@ def beside(name):
     return module
 
 
+REAL = "SUPPRESSION_TEST_SLURM"  # asks for the test on a real Slurm
 fake_slurm, real_slurm = beside("fake_slurm"), beside("real_slurm")
 
 
@@ -110,7 +111,9 @@ def test_a_scheduler_that_does_not_answer_loses_nothing(plan, cell, context, job
 
 @pytest.fixture
 def node(tmp_path, monkeypatch):
-    """A real Slurm of one node; skips, with the reason, where it cannot be had."""
+    """A real Slurm of one node, if asked for; skips, with the reason, where it cannot be had."""
+    if not os.environ.get(REAL):
+        pytest.skip(f"it takes three minutes: {REAL}=1 asks for it")
     monkeypatch.setattr(slurm, "POLL", 1.0)
     environ = {}
     with ExitStack() as stack:
