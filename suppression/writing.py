@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -63,8 +64,8 @@ def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
 
     Args:
         folder: Where they stand; it is there.
-        files: What each one is to hold, by name. They are renamed in this order, so a process that
-            is killed meanwhile leaves the first ones new and the others old.
+        files: What each one is to hold, by name. They are renamed in this order: a process that is
+            killed meanwhile leaves the first ones new and the others old, which `finish` mends.
 
     Raises:
         OSError: if the disk is full, the folder read-only, or a folder stands in a file's place.
@@ -80,3 +81,43 @@ def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
     finally:
         for path in beside.values():
             path.unlink(missing_ok=True)
+
+
+def finish(folder: Path, names: Sequence[str]) -> None:
+    """Finish a `replace_all` of these files whose process was killed between two renames.
+
+    All new files are written by the first rename, and then stand beside their places. What was
+    killed before that is taken away: the old files are whole.
+
+    Args:
+        folder: Where they stand.
+        names: The files, in their order; the first one is among those that were replaced.
+
+    Raises:
+        OSError: if they cannot be renamed.
+    """
+    left: dict[int, list[str]] = {}
+    for name in names:
+        for path in folder.glob(f".{glob.escape(name)}.*"):
+            process = path.suffix.removeprefix(".")
+            if process.isdigit():
+                left.setdefault(int(process), []).append(name)
+    for process, there in left.items():
+        if is_running(process):
+            continue
+        for name in there:
+            beside = folder / f".{name}.{process}"
+            if names[0] in there:
+                beside.unlink()
+            else:
+                os.replace(beside, folder / name)
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True

@@ -18,6 +18,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,7 +47,7 @@ from suppression.experiment.settings import typed
 from suppression.methods import METHODS
 from suppression.metrics.units import UNITS, packed, with_units
 from suppression.reporting.summary import Summary, summarise
-from suppression.writing import replace_all
+from suppression.writing import finish, replace_all
 
 Facts = dict[str, Any]
 
@@ -457,8 +458,10 @@ def files_of_rows(rows: list[Row]) -> dict[str, bytes]:
 
 
 def files_of(out: Path, name: str) -> list[str]:
-    """The files of a record that are there, whole or not."""
+    """The files of a record that are there, whole or not; what a kill cut off is finished first."""
     names = [f"{name}.{ending}" for ending in ENDINGS]
+    with suppress(OSError):  # a folder that cannot be written is told where it is written
+        finish(out, names)
     return [each for each in names if os.path.lexists(out / each)]
 
 
