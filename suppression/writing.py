@@ -99,9 +99,9 @@ def finish(folder: Path, names: Sequence[str]) -> None:
     left: dict[int, list[str]] = {}
     for name in names:
         for path in folder.glob(f".{glob.escape(name)}.*"):
-            process = path.suffix.removeprefix(".")
-            if process.isdigit():
-                left.setdefault(int(process), []).append(name)
+            number = path.suffix.removeprefix(".")
+            if number.isdigit():
+                left.setdefault(int(number), []).append(name)
     for process, there in left.items():
         if is_running(process):
             continue
