@@ -233,3 +233,11 @@ def test_a_network_is_trained_on_a_table_and_asked_for_its_factors():
     accuracy = {row["feature"]: row["accuracy"] for row in rows}
     assert accuracy.keys() == {"level", "half"}
     assert min(accuracy.values()) > 0.9  # halves of one brightness are all there is
+
+
+def test_a_unit_that_is_a_column_is_no_factor():
+    by_column = from_table(pictures(), {**FACTORS, "writer": WRITER}, unit="writer")
+    assert "writer" not in by_column.features
+    training, _ = check(by_column)
+    same, _ = check(from_table(pictures(), FACTORS, unit=WRITER))
+    assert training == same

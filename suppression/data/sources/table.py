@@ -240,8 +240,7 @@ def role(name: str, given: Any, columns: dict[str, Any], n: int) -> Any:
     if isinstance(given, str):
         if given not in columns:
             raise unknown(f"from_table: {name} names no column:", given, columns)
-        # A unit may well be asked for as a feature; a split says nothing of a picture.
-        return columns.pop(given) if name == SPLIT else columns[given]
+        return columns.pop(given)  # no unit is in both parts, so none can be asked for
     check_length(name, given, n)
     return given
 
