@@ -45,7 +45,7 @@ def at_smoke_scale(argv, store):
     """What the lines train at laptop scale is trained at smoke scale here, with its own sizes."""
     if "demo" in argv:  # the lesson that shows it is run elsewhere
         return [*argv, "--dry"]
-    if argv[0].startswith("torchvision:"):  # no weights are fetched
+    if argv and argv[0].startswith("torchvision:"):  # no weights are fetched
         few = ["--size", "32", "--train", "60", "--test", "30", "--mlp", "0"]
         name = argv[0].removesuffix("@random")
         return [f"{name}@random", *argv[1:], *few, "--scale", "smoke", "--store", str(store)]

@@ -85,8 +85,7 @@ class Queue:
 
     def events(self, number: int) -> list[tuple[Any, ...]]:
         """All events of a cell so far."""
-        lines: list[Any] = read_lines(self.folder / f"{number}.jsonl")
-        return [tuple(line) for line in lines]
+        return [tuple(line) for line in read_lines(self.folder / f"{number}.jsonl")]
 
     def add_job(self, job: str) -> None:
         with self.store.writing(), (self.folder / "jobs").open("a", encoding="utf-8") as file:

@@ -107,7 +107,7 @@ class Store:
         return json.loads((self.root / "cells" / key / "about.json").read_text(encoding="utf-8"))
 
     def trace(self, key: str) -> list[Record]:
-        return read_lines(self.root / "cells" / key / "trace.jsonl")
+        return read_trace(self.root / "cells" / key / "trace.jsonl")
 
     def weights(self, key: str) -> dict[str, Tensor]:
         from safetensors.torch import load
@@ -524,7 +524,7 @@ class Workplace:
 
         None if there is none that is whole; `damaged` then says why.
         """
-        logged = read_lines(self.folder / "trace.jsonl")
+        logged = read_trace(self.folder / "trace.jsonl")
         checkpoint = self.read_checkpoint(logged)
         step = 0 if checkpoint is None else checkpoint[1]
         self.trace = before(logged, step)
@@ -581,16 +581,23 @@ def before(trace: list[Record], step: int) -> list[Record]:
     return [row for row in trace if row.get("step", step) < step]
 
 
-def read_lines(path: Path) -> list[Record]:
+def read_lines(path: Path) -> list[Any]:
     """JSON lines up to one that is none: cut short by a kill, or damaged."""
-    rows: list[Record] = []
+    rows: list[Any] = []
     if not path.is_file():
         return rows
     for line in path.read_bytes().split(b"\n"):
         try:
-            row = json.loads(line)
+            rows.append(json.loads(line))
         except ValueError:
             break
+    return rows
+
+
+def read_trace(path: Path) -> list[Record]:
+    """The lines of a trace up to one that is none of a trace."""
+    rows: list[Record] = []
+    for row in read_lines(path):
         if not isinstance(row, dict) or not isinstance(row.get("step", 0), int):
             break
         rows.append(row)

@@ -38,7 +38,7 @@ class Crossed:
         >>> redrawn = [Units.of([0, 1, 2, 3], [1, 1, 1, 0]), Units.of([0, 1, 2, 3], [1, 1, 1, 1])]
         >>> more = Crossed.accuracy(redrawn) - Crossed.accuracy(shared)
         >>> more.values.tolist(), round(more.half_width(), 2)
-        ([0.5, 0.5], 0.65)
+        ([0.5, 0.5], 0.2)
     """
 
     values: NDArray

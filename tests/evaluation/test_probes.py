@@ -49,7 +49,7 @@ PLANS = {
     ("distillation", "laptop"): "probe-9ba8e7525798",
     ("h_vs_g", "laptop"): "probe-9835cf048ebb",
     ("heads", "smoke"): "probe-f252a21c5e6c",
-    ("layers", "laptop"): "probe-8df3acc1a568",
+    ("layers", "laptop"): "probe-4307b05972d7",
     ("local_features", "smoke"): "probe-1fcd31ac79dc",
     ("local_features", "laptop"): "probe-321089d06cd5",
     ("randbits_mnist", "laptop"): "probe-70b335d70d72",

@@ -11,6 +11,8 @@ from suppression.evaluation.probes import AXES
 from suppression.experiment.plan import make_plan
 from suppression.reporting.console import cell_text, live_table, result_text
 from suppression.reporting.gallery import recorded
+from suppression.reporting.leaderboard import leaderboard
+from suppression.reporting.leaderboard_text import terminal
 from suppression.reporting.numbers import plus_minus, value_text
 from suppression.reporting.result import Result
 from suppression.reporting.summary import summarise
@@ -96,6 +98,11 @@ def columns_of(text):
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_recorded_table_fits_a_terminal_with_names_whole(name, width):
     summary, _ = recorded(FOLDER, *name.split("."))
+    if summary.plan.baselines:  # a terminal shows the leaderboard in its place
+        lines = terminal(leaderboard(summary)).splitlines()
+        assert max(map(len, lines)) <= 80
+        assert sum("[" in line for line in lines[1:]) == len(leaderboard(summary).entries)
+        return
     for intervals in (False, True):
         text = terminal_table(summary, width=width, intervals=intervals)
         lines = text.splitlines()
