@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from typing import TYPE_CHECKING
 
 from suppression import places
