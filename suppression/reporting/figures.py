@@ -129,20 +129,23 @@ def panel_lines(summary: Summary) -> list[Line]:
 def arranged(shown: list[Line]) -> Grid:
     """Features down and kinds of scenes across; one after another where only one is several."""
     features = list(dict.fromkeys(line.feature for line in shown))
-    kinds = list(dict.fromkeys((line.scenes, line.measure) for line in shown))
+    kinds = list(dict.fromkeys((line.scenes, line.measure, line.probe) for line in shown))
     layers = list(dict.fromkeys(line.layer for line in shown if line.layer_text))
     where = {}
     for line in shown:
         layer = line.layer_text or layers[0]
-        where[line.feature, (line.scenes, line.measure), layer] = line
+        where[line.feature, (line.scenes, line.measure, line.probe), layer] = line
     grid: Grid = []
     if len(layers) > 1:
         for feature in features:
             for kind in kinds:
                 grid.append([where.get((feature, kind, layer)) for layer in layers])
         return grid
+    across = len(kinds) if len(kinds) <= MOST_COLUMNS else 2
     for feature in features:
-        grid.append([where.get((feature, kind, layers[0])) for kind in kinds])
+        row = [where.get((feature, kind, layers[0])) for kind in kinds]
+        row += [None] * (-len(row) % across)
+        grid += [row[i : i + across] for i in range(0, len(row), across)]
     complete = all(line is not None for row in grid for line in row)
     if len(kinds) > 1 and complete:
         return grid
