@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from suppression import places
-from suppression.door import Parser, door, unknown_word
+from suppression.door import Parser, door
 
 if TYPE_CHECKING:
     from suppression.auditing.result import Audit
@@ -66,10 +66,6 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
-def flags() -> list[argparse.Action]:
-    return [action for action in options()._actions if action.option_strings]
-
-
 def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     return door(
@@ -79,20 +75,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def command(argv: list[str]) -> int:
-    given, rest = options().parse_known_args(argv)
-    if rest:
-        there = [action.option_strings[-1].lstrip("-") for action in flags()]
-        raise unknown_word("audit", rest[0], there)
+    given = options().parse_args(argv)
     from suppression.auditing import records
     from suppression.auditing.audit import audit
     from suppression.notes import tell
     from suppression.reporting.console import terminal_width
     from suppression.reporting.page import check_page
+    from suppression.reporting.records import check_writable
 
     if given.report is not None:
         check_page("--report", places.named(given.report))
     if given.out is not None:
-        records.check_writable(places.named(given.out))
+        check_writable(places.named(given.out))
     result = audit(
         given.encoder,
         given.data,

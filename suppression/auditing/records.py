@@ -21,14 +21,6 @@ def name_of(result: Audit) -> str:
     return f"{title}.{result.data.partition(',')[0]}"
 
 
-def check_writable(out: Path) -> None:
-    """UserError unless the folder of a record is there, or can be made."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
-
-
 def write(result: Audit, out: Path) -> Path:
     """Write a record, in place of one of this name; the path of its .json.
 

@@ -342,7 +342,7 @@ def looked_at(made: Foreign, pictures: Tensor) -> dict[str, Tensor]:
         return made.taps(pictures)
     except UserError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a stranger's network says of pictures it does not take
         side = made.preprocessing.size or pictures.shape[2]
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         channels = made.channels if made.channels == 1 else 3
@@ -358,6 +358,6 @@ def is_taken(made: Foreign, channels: int, side: int) -> bool:
     """Whether the network takes pictures of this side."""
     try:
         made.model(torch.zeros(2, channels, side, side, dtype=made.dtype))
-    except Exception:
+    except Exception:  # as above: of whichever kind, it does not take them
         return False
     return True
