@@ -102,6 +102,7 @@ class Asked:
         device: Where all of them are.
         settings: All settings, those that probes share among them: train, test, features.
         views: Augmentation that it was trained with; None where it was shown no views.
+        along: Its weights along training, by the scenes seen; empty where it was not trained.
         readouts: All readouts that are switched on.
         seed: Draw of the scenes; 0 is that of every experiment.
         note: Told what cannot be asked, and why.
@@ -115,6 +116,7 @@ class Asked:
     device: torch.device
     settings: ProbeSettings
     views: Augmentation | None = None
+    along: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
     readouts: tuple[Readout, ...] = ()
     seed: int = 0
     note: Note = ignore

@@ -17,6 +17,7 @@ from suppression.data.loader import load_pool
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError, unknown
 from suppression.evaluation.adapters import as_encoder
+from suppression.evaluation.curve import Curve
 from suppression.evaluation.evaluator import Moved, ask, check
 from suppression.evaluation.features import Pools, Row, called, features, scene_rng
 from suppression.evaluation.spec import ProbeSettings, filled_in
@@ -190,6 +191,8 @@ def read_settings(given: dict[str, Any], features: Sequence[str] | None) -> Prob
     for name in given:
         if name not in ProbeSettings.model_fields:
             raise unknown("no probe has the setting", name, ProbeSettings.model_fields)
+        if name == Curve.switch:
+            raise UserError("curve is of a training that a recipe describes; this network is one")
     if features is not None:
         given = {**given, "features": list(features)}
     settings = filled_in(ProbeSettings, given, "")

@@ -12,6 +12,7 @@ from suppression.evaluation.at_place import AtPlace
 from suppression.evaluation.base import Measure, Probe
 from suppression.evaluation.clustering import Clustering
 from suppression.evaluation.contrastive_task import ContrastiveTask
+from suppression.evaluation.curve import Curve
 from suppression.evaluation.knn import KNN
 from suppression.evaluation.linear import Linear
 from suppression.evaluation.mlp import MLP
@@ -29,6 +30,7 @@ PROBES: dict[str, type[Probe]] = {
     "knn": KNN,
     "online": Online,
     "named": Named,
+    "curve": Curve,
     "anew": Anew,
     "patterns": Patterns,
     "at place": AtPlace,

@@ -13,20 +13,22 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from suppression.errors import UserError
-from suppression.execution.store import FILES, SUMS, Store, sha256
+from suppression.execution.store import FILES, SNAPSHOTS, SUMS, Store, by_step, sha256
 from suppression.experiment.keys import dumps
 from suppression.experiment.run import Run
 from suppression.metrics.units import UNITS, unpacked
 from suppression.writing import replacing
 
-MEMBER = re.compile(
-    rf"([0-9a-f]{{24}})/({'|'.join([*FILES, SUMS])}|probes/[a-z0-9_-]+\.(?:json|{UNITS}))"
-)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TRAINED = (*FILES, SNAPSHOTS, SUMS)
+MEMBER = re.compile(rf"([0-9a-f]{{24}})/({'|'.join(TRAINED)}|probes/[a-z0-9_-]+\.(?:json|{UNITS}))")
 MOST_MEMBERS = 1_000_000
 MOST_BYTES = 2_000_000_000  # of a member: a ResNet-50's weights are 100 MB
 MADE = (1980, 1, 1, 0, 0, 0)  # the first day of a zip, so that equal cells make equal files
@@ -176,7 +178,8 @@ def why_no_cell(key: str, files: Mapping[str, bytes]) -> str | None:
     """What is wrong with a cell from elsewhere; None if this program could have made it."""
     try:
         sums = checked_json(files[SUMS])
-        if sums != {name: sha256(files[name]) for name in FILES}:
+        trained = [*FILES, SNAPSHOTS] if SNAPSHOTS in files else FILES
+        if sums != {name: sha256(files[name]) for name in trained}:
             return f"its {SUMS} is of other files"
         values = checked_json(files["cell.json"])
         if Run.of(values).key != key:
@@ -184,6 +187,8 @@ def why_no_cell(key: str, files: Mapping[str, bytes]) -> str | None:
         About.model_validate(checked_json(files["about.json"]))
         check_lines(files["trace.jsonl"])
         check_weights(files["weights.safetensors"])
+        if SNAPSHOTS in files:
+            by_step(check_weights(files[SNAPSHOTS]))
         for name in files:
             if name.startswith("probes/") and name.endswith(".json"):
                 check_probe(name, files)
@@ -204,13 +209,13 @@ def check_lines(content: bytes) -> None:
             raise ValueError("its trace names no steps")
 
 
-def check_weights(content: bytes) -> None:
-    """ValueError for what is no safetensors; nothing in it is ever unpickled."""
+def check_weights(content: bytes) -> dict[str, Tensor]:
+    """The tensors; ValueError for what is no safetensors; nothing in it is ever unpickled."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
-        load(content)
+        return load(content)
     except SafetensorError as error:
         raise ValueError(f"its weights are none: {error}") from error
 
@@ -240,7 +245,8 @@ def take_in(store: Store, key: str, files: Files, done: Imported) -> None:
             if store.files_of(key).get(SUMS) != files[SUMS]:
                 return  # another training of it: these are no answers of that network
         else:
-            store.put_cell(key, {name: files[name] for name in (*FILES, SUMS)})
+            trained = [name for name in TRAINED if name in files]
+            store.put_cell(key, {name: files[name] for name in trained})
             done.new.append(key)
         there = store.files_of(key)
         for name in probes:

@@ -35,6 +35,9 @@ class Trace:
     def log(self, row: dict[str, Any]) -> None:
         self.rows.append(row)
 
+    def keep(self, weights: dict[str, Any], step: int) -> None:
+        """Nothing is kept beyond the call."""
+
     def due(self) -> bool:
         return False
 

@@ -34,6 +34,7 @@ from suppression.methods import Method
 from suppression.training.loop import train
 
 Row = dict[str, Any]
+Weights = dict[str, torch.Tensor]
 Tell = Callable[..., None]
 
 
@@ -162,11 +163,29 @@ def train_and_probe(
         tell("note", f"{run.method} has no projection head, so z is not probed")
     began = time.perf_counter()
     note = partial(tell, "note")
-    rows = ask(run.dataset, probe, method, pools, device, views=run.augmentation, note=note)
+    rows = ask(
+        run.dataset,
+        probe,
+        method,
+        pools,
+        device,
+        views=run.augmentation,
+        along=weights_along(run, store),
+        note=note,
+    )
     store.put_rows(run.key, record_name(probe), rows)
     seconds = time.perf_counter() - began
     store.put_machine(probe_pace_name(run, probe, device, context.threads), seconds)
     return rows
+
+
+def weights_along(run: Run, store: Store) -> dict[int, Weights]:
+    """The weights that a stored training kept, the last ones among them, by the scenes seen."""
+    training = run.training
+    if training is None:
+        return {}
+    kept = {**store.snapshots(run.key), training.steps: store.weights(run.key)}
+    return {step * training.batch: weights for step, weights in kept.items()}
 
 
 def train_cell(
@@ -177,6 +196,7 @@ def train_cell(
     sources = fingerprints(run, store, context.root, check=context.check)
     about = {**facts(device), "sources": sources}
     trace: list[Row] = []
+    kept: Weights = {}
     training = run.training
     if training is not None:
         draw = training_batches(run, pool, device, method)
@@ -210,7 +230,7 @@ def train_cell(
         if pace.seconds is not None:
             name = pace_name(run, device, context.threads)
             store.put_machine(name, pace.seconds / training.batch)
-        trace = keeper.trace
+        trace, kept = keeper.trace, keeper.kept
         about["seconds"] = round(time.perf_counter() - began, 1)
         about["resumed_at"] = keeper.resumed_at
         about["precision"] = "bf16" if bf16 else "fp32"
@@ -219,7 +239,9 @@ def train_cell(
     weights = {}
     for name, value in method.state_dict().items():
         weights[name] = value.detach().cpu().contiguous()
-    store.publish(run.key, cell=run.parameters, weights=weights, trace=trace, about=about)
+    store.publish(
+        run.key, cell=run.parameters, weights=weights, trace=trace, about=about, snapshots=kept
+    )
 
 
 def train_along(run: Run, context: Context, bf16: bool) -> None:

@@ -4,7 +4,7 @@ A cell's folder is named by its key, a hash of its parameters. Nothing else writ
 and nothing in it is ever unpickled.
 
 cells/KEY/      published by one rename: cell.json weights.safetensors trace.jsonl about.json
-                sums.json
+                sums.json, and snapshots.safetensors where weights were kept along training
 cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
 cells/KEY/probes/NAME.units.npz   which held-out instances were told rightly
 audits/KEY.json answers of networks that others trained, with KEY.units.npz
@@ -44,7 +44,9 @@ STORE_VARIABLE = "SUPPRESSION_HOME"
 CHECKPOINT_SECONDS = 20.0
 
 FILES = ("cell.json", "about.json", "trace.jsonl", "weights.safetensors")
-SUMS = "sums.json"  # the checksums of these
+SNAPSHOTS = "snapshots.safetensors"  # beside them, where a training kept some
+SUMS = "sums.json"  # the checksums of all of these
+KEPT = "kept."  # before the names of snapshots in a checkpoint
 DIGITS = 64  # of a sha256
 KEY = re.compile("[0-9a-f]{24}")
 
@@ -82,7 +84,7 @@ class Store:
         folder = self.root / "cells" / key
         try:
             sums = json.loads((folder / SUMS).read_text(encoding="utf-8"))
-            if sorted(sums) != sorted(FILES):
+            if not set(FILES) <= set(sums) <= {*FILES, SNAPSHOTS}:
                 return f"{folder / SUMS} is not what was written (it names other files)"
             for name, digest in sums.items():
                 if sha256((folder / name).read_bytes()) != digest:
@@ -113,6 +115,13 @@ class Store:
         from safetensors.torch import load
 
         return load((self.root / "cells" / key / "weights.safetensors").read_bytes())
+
+    def snapshots(self, key: str) -> dict[int, dict[str, Tensor]]:
+        """The weights that a training kept before its end, by the number of steps."""
+        from safetensors.torch import load
+
+        path = self.root / "cells" / key / SNAPSHOTS
+        return by_step(load(path.read_bytes())) if path.is_file() else {}
 
     def rows(self, key: str, probe: str) -> list[Record] | None:
         """The rows of a probe; None where it was not asked, or its record is damaged.
@@ -145,6 +154,8 @@ class Store:
         """A cell's files by their names; those of its probes are `probes/NAME`."""
         folder = self.root / "cells" / key
         names = [*FILES, SUMS]
+        if (folder / SNAPSHOTS).is_file():
+            names.append(SNAPSHOTS)
         for path in sorted((folder / "probes").glob("probe-*")):
             names.append(f"probes/{path.name}")
         return {name: (folder / name).read_bytes() for name in names}
@@ -258,6 +269,7 @@ class Store:
         weights: dict[str, Tensor],
         trace: list[Record],
         about: Record,
+        snapshots: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Write a cell beside its place and rename it there.
 
@@ -269,6 +281,7 @@ class Store:
             weights: Its method's tensors, by name.
             trace: What was logged while it was trained.
             about: How it was trained: machine, versions, seconds.
+            snapshots: The tensors that were kept along training, as `Workplace.kept` names them.
         """
         from safetensors.torch import save
 
@@ -278,6 +291,8 @@ class Store:
             "trace.jsonl": as_lines(trace),
             "weights.safetensors": save(weights),
         }
+        if snapshots:
+            files[SNAPSHOTS] = save(dict(snapshots))
         sums = {name: sha256(content) for name, content in files.items()}
         self.put_cell(key, {**files, SUMS: dumps(sums).encode()})
 
@@ -490,6 +505,7 @@ class Workplace:
         self.trace: list[Record] = []
         self.damaged: str | None = None
         self.resumed_at = 0
+        self.kept: dict[str, Tensor] = {}  # STEP.NAME, along training
         with store.writing():
             self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -500,6 +516,10 @@ class Workplace:
             (self.folder / "trace.jsonl").open("a", encoding="utf-8") as file,
         ):
             file.write(dumps(row) + "\n")
+
+    def keep(self, weights: dict[str, Tensor], step: int) -> None:
+        """They lie in the next checkpoint, too: a training that is resumed still has them."""
+        self.kept |= {f"{step}.{name}": value for name, value in weights.items()}
 
     def due(self) -> bool:
         return time.monotonic() - self.saved > CHECKPOINT_SECONDS
@@ -514,7 +534,8 @@ class Workplace:
 
         metadata = {"step": str(step), "sources": dumps(self.sources)}
         metadata["trace"] = sha256(as_lines(before(self.trace, step)))
-        content = save(tensors, metadata=metadata)
+        kept = {f"{KEPT}{name}": value for name, value in self.kept.items()}
+        content = save({**tensors, **kept}, metadata=metadata)
         with self.store.writing():
             replace(self.folder / "checkpoint", sha256(content).encode() + b"\n" + content)
         self.saved = time.monotonic()
@@ -531,7 +552,12 @@ class Workplace:
         with self.store.writing():
             replace(self.folder / "trace.jsonl", as_lines(self.trace))
         self.resumed_at = step
-        return checkpoint
+        if checkpoint is None:
+            return None
+        tensors = checkpoint[0]
+        for name in [name for name in tensors if name.startswith(KEPT)]:
+            self.kept[name.removeprefix(KEPT)] = tensors.pop(name)
+        return tensors, step
 
     def read_checkpoint(self, logged: list[Record]) -> tuple[dict[str, Tensor], int] | None:
         from safetensors.torch import load
@@ -574,6 +600,15 @@ def sha256(content: bytes) -> str:
 def as_lines(rows: list[Record]) -> bytes:
     lines = [dumps(row) + "\n" for row in rows]
     return "".join(lines).encode()
+
+
+def by_step(kept: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Tensors that are named STEP.NAME, by step and name, in the order of steps."""
+    found: dict[int, dict[str, Tensor]] = {}
+    for name in sorted(kept, key=lambda name: int(name.partition(".")[0])):
+        step, _, tensor = name.partition(".")
+        found.setdefault(int(step), {})[tensor] = kept[name]
+    return found
 
 
 def before(trace: list[Record], step: int) -> list[Record]:

@@ -42,9 +42,23 @@ def check_cell(
     method = untrained_method(run, before or {}, width=1)
     if probe is not None:
         check_probe(run.kind, run.dataset, probe, method.encoder)
+        check_curve(run, probe)
     check_labels(run)
     if run.training is not None and run.augmentation is not None:
         check_training(run, method, run.augmentation)
+
+
+def check_curve(run: Run, probe: ProbeSettings) -> None:
+    """UserError for a learning curve of a training that keeps no weights at any of its places."""
+    training = run.training
+    if training is None or not probe.curve:
+        return
+    kept = [step * training.batch for step in (*training.kept_after, training.steps)]
+    if not set(kept) & set(probe.curve):
+        raise UserError(
+            f"curve = {', '.join(map(str, probe.curve))}: {run.method} keeps its weights after "
+            f"{', '.join(map(str, kept))} scenes (snapshots = {training.snapshots})"
+        )
 
 
 def check_labels(run: Run) -> None:

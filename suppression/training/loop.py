@@ -68,6 +68,9 @@ class Training:
             time; at least `batch`. If not given, scenes are drawn anew.
         lr_scaling: What `lr` is multiplied by: batch / 256 (linear) or its square root (sqrt), as
             in SimCLR, appendix B.1. If not given, by nothing.
+        snapshots: How many times before the end the weights are kept: after a half of the steps, a
+            quarter, and so on, rounded down. They are what a learning curve is read from
+            (`evaluation.curve`). If not given, only the last ones are kept.
         collapse: go_on trains on after the projections have collapsed to one point, so that it can
             be seen. If not given, training stops there.
 
@@ -93,6 +96,7 @@ class Training:
     order: Literal["fixed", "shuffled"] | None = None
     images: int | None = None
     lr_scaling: Literal["linear", "sqrt"] | None = None
+    snapshots: int | None = None
     collapse: Literal["go_on"] | None = None
     version: ClassVar[int] = 1
 
@@ -120,6 +124,11 @@ class Training:
             raise ValueError(
                 "order = fixed is of a source's instances; images always come shuffled"
             )
+        if self.snapshots is not None and not 1 <= self.snapshots < self.steps.bit_length():
+            raise ValueError(
+                f"snapshots = {self.snapshots}: {self.steps} steps can be halved "
+                f"{self.steps.bit_length() - 1} times"
+            )
 
     @property
     def peak(self) -> float:
@@ -135,12 +144,20 @@ class Training:
         """The number of batches."""
         return self.samples // self.batch
 
+    @property
+    def kept_after(self) -> list[int]:
+        """The numbers of steps after which the weights are kept, but for the last ones."""
+        return [self.steps >> k for k in range(self.snapshots or 0, 0, -1)]
+
 
 class Keeper(Protocol):
     """Keeps the trace and the checkpoints of a training; `store.Workplace` is one."""
 
     def log(self, row: dict) -> None:
         """Append a line to the trace."""
+
+    def keep(self, weights: dict[str, Tensor], step: int) -> None:
+        """Keep the weights after so many steps for good."""
 
     def due(self) -> bool:
         """Whether it is time for another checkpoint."""
@@ -208,6 +225,7 @@ def train(
     ranks = Ranks()
     start = resume(method, optimizer, keeper, ranks)
     log_every = max(1, training.steps // LOG_POINTS)
+    kept_after = frozenset(training.kept_after)
     with ranks.joined(method, training.batch):
         method.train()
         for step in range(start, training.steps):
@@ -225,6 +243,8 @@ def train(
             optimizer.step()
             method.after_step((step + 1) / training.steps)
 
+            if keeper is not None and step + 1 in kept_after:
+                keeper.keep(weights_of(method), step + 1)
             if method.watch:  # the only steps that wait for the device
                 row = trace_row(step, loss, method, optimizer, ranks)
                 check(row, goes_on=training.collapse is not None)
@@ -327,6 +347,11 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
             is_vector = p.ndim <= 1
             groups[2 * is_steady + is_vector]["params"].append(p)
     return [group for group in groups if group["params"]]
+
+
+def weights_of(method: Method) -> dict[str, Tensor]:
+    """A copy of a method's tensors in memory, by name."""
+    return {name: _copied(value).cpu() for name, value in method.state_dict().items()}
 
 
 def snapshot(method: Method, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -127,8 +127,8 @@ def test_labels_of_columns_are_those_of_the_tables_of_all_records():
 def test_columns_axes_and_scenes_are_those_of_all_records():
     scores = "nmi nmi_low nmi_high purity entropy spread rank distance uniformity directions"
     floats = dict.fromkeys(["accuracy", "low", "high", "guess", *scores.split()], float)
-    assert floats | {"cases": int, "decodable": int, "k": int} == COLUMNS
-    assert AXES == {"layer": "layers", "k": "clusters"}
+    assert floats | {"cases": int, "decodable": int, "seen": int, "k": int} == COLUMNS
+    assert AXES == {"layer": "layers", "seen": "curve", "k": "clusters"}
     assert SCENES["views"] == "held-out pictures, each in two of the views of training"
     assert BESIDE["bit"] == ("decodable",)
     assert BESIDE["pairs"] == ("entropy", "spread", "rank")
@@ -264,7 +264,16 @@ def test_settings_from_before_a_probe_was_registered_ask_it_nothing():
 
 def test_from_the_start_is_no_setting_that_came_later():
     later = set(ProbeSettings.model_fields) - FROM_THE_START
-    assert later == {"knn", "knn_tau", "rankme", "named", "anew", "patterns", "at_place"}
+    assert later == {
+        "knn",
+        "knn_tau",
+        "rankme",
+        "named",
+        "anew",
+        "curve",
+        "patterns",
+        "at_place",
+    }
     assert set(ProbeSettings.model_fields) >= FROM_THE_START
 
 
