@@ -30,6 +30,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from suppression.evaluation.probes import AXES
 from suppression.experiment.arms import CONTROL, Arm
 from suppression.methods import METHODS
 from suppression.reporting import claims, leaderboard, leaderboard_text, screening
@@ -97,6 +98,8 @@ def is_of_the_claim(summary: Summary, arm: Arm) -> bool:
 
 def claims_suppression(summary: Summary) -> bool:
     """Whether a competitor grows along the axis: the recipe asks what is left, or has a control."""
+    if summary.plan.recipe.axis in AXES:  # one network all along
+        return False
     controls = [arm for arm in summary.plan.every_arm if arm.method == CONTROL]
     return bool(summary.plan.recipe.retention or controls)
 
@@ -121,7 +124,10 @@ def changed(summary: Summary, arm: Arm, line: Line) -> Change | None:
         first = reference_of(plan, arm, plan.recipe.retention[0])
         first = next((x for x in plan.axis if x == first), first)  # 0, where the recipe has 0.0
     start, end = summary.point(arm, line, first), summary.point(arm, line, plan.axis[-1])
-    if not start.n or not end.n or first == plan.axis[-1]:
+    if plan.recipe.axis in AXES:  # where not every network is asked everywhere
+        there = summary.measured(arm, line)
+        start, end = (there[0], there[-1]) if there else (start, end)
+    if not start.n or not end.n or start.x == end.x:
         return None
     return Change(arm, start, end, outcome_of(start, end))
 
