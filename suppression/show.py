@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,18 @@ def options() -> argparse.ArgumentParser:
         help="tell how many bits of each factor both views share, before anything is trained",
     )
     add("--skip-bad", action="store_true", help="leave out files that are no pictures")
+    add(
+        "--export",
+        type=places.folder,
+        metavar="DIR",
+        help="write pictures and their factors to a folder that datasets and from_table read",
+    )
+    add("--n", type=int, help="with --export: how many pictures in all (default: 10000)")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="with --export: replace what an earlier export wrote there",
+    )
     return parser
 
 
@@ -77,13 +90,17 @@ def show(given: argparse.Namespace, rest: list[str]) -> int:
     plugins.load(tell)
     card = load_card(given.name)
     name = Path(given.name).stem
+    check_export(given)
     known = {}
     for each in schema(card.kind).values():
         if each.group in ("dataset", "augmentation"):
             known[each.name] = each
     values = {each.name: each.default for each in known.values()}
     values.update(card.parameters)
-    values.update(parsed(name, rest, known))
+    pinned = parsed(name, rest, known)
+    values.update(pinned)
+    if given.export is not None:
+        return export(card, values, given, pinned)
     out = given.out or Path(f"{name}.png")
     check_picture(out)
     try:
@@ -95,6 +112,14 @@ def show(given: argparse.Namespace, rest: list[str]) -> int:
     if given.shared:
         print(shared_text(card, values, given))
     return 0
+
+
+def check_export(given: argparse.Namespace) -> None:
+    """UserError for flags that do not go together."""
+    if given.export is None and (given.n is not None or given.overwrite):
+        raise UserError("--n and --overwrite go with --export DIR")
+    if given.export is not None and (given.out is not None or given.skip_bad or given.shared):
+        raise UserError("--export draws no sheet: give it without --out, --shared and --skip-bad")
 
 
 def check_picture(out: Path) -> None:
@@ -121,13 +146,68 @@ def parsed(name: str, rest: list[str], known: dict[str, Parameter]) -> dict[str,
         flags.add_argument(*spellings, dest=each)
     pinned, wrong = flags.parse_known_args(rest)
     if wrong:
-        there = [*known, "out", "seed", "root", "download", "shared", "skip_bad"]
+        there = [*known, *vars(options().parse_args([]))]
         raise unknown_word(name, wrong[0], there)
     found = {}
     for each, value in vars(pinned).items():
         if value is not None:
             found[each] = coerce(known[each], value, "command line")
     return found
+
+
+def export(
+    card: Card, values: dict[str, Any], given: argparse.Namespace, pinned: dict[str, Any]
+) -> int:
+    """Write the data set to a folder, with a bar on stderr."""
+    from suppression.data import DATASETS
+    from suppression.data.export import export as write
+    from suppression.execution.displays import display_for
+    from suppression.experiment.run import part
+
+    n = 10_000 if given.n is None else given.n
+    done, total = 0, n
+
+    def overall() -> tuple[float, str]:
+        return done / total, f"{done:,} of {total:,} pictures"
+
+    def progress(written: int, of: int) -> None:
+        nonlocal done
+        done = written
+        display.tick()
+
+    display = display_for(sys.stderr)
+    display.begin(overall, title="pictures")
+    try:
+        folder = write(
+            part(DATASETS[card.kind], values),
+            places.named(given.export),
+            n=n,
+            seed=given.seed,
+            source=values.get("source") or "digits",
+            instances=values.get("instances"),
+            overwrite=given.overwrite,
+            root=given.root,
+            download=given.download,
+            title=card.title,
+            text=card.text,
+            meanings=card.features,
+            made=command_of(given, pinned, n),
+            progress=progress,
+            note=tell,
+        )
+    finally:
+        display.close()
+    print(f"{n:,} pictures and their factors: {folder}")
+    return 0
+
+
+def command_of(given: argparse.Namespace, pinned: dict[str, Any], n: int) -> str:
+    """The command that makes the same pictures, without this machine's folders."""
+    words = [PROG, Path(given.name).stem]
+    for name, value in pinned.items():
+        several = value if isinstance(value, list | tuple) else [value]
+        words += [f"--{name}", *[shlex.quote(str(each)) for each in several]]
+    return " ".join([*words, f"--seed {given.seed} --n {n} --export DIR"])
 
 
 def picture(card: Card, values: dict[str, Any], given: argparse.Namespace, kind: str) -> bytes:

@@ -6,6 +6,7 @@ import errno
 import glob
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -121,3 +122,90 @@ def is_running(process: int) -> bool:
     except PermissionError:  # of another user
         return True
     return True
+
+
+SUMS = "SHA256SUMS"
+"""The checksums of a folder's files, as `sha256sum -c` reads them; it is written last."""
+
+
+@contextmanager
+def filling(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A new folder whose content takes its place in `folder` when all of it is written.
+
+    An error or an interruption leaves `folder` as it was. Links are never followed.
+
+    Args:
+        folder: Where the content goes; it is made if it is not there.
+        overwrite: Whether what an earlier call wrote there is replaced. A file that is not in its
+            `SHA256SUMS` is somebody's, and refused.
+
+    Raises:
+        FileExistsError: `folder` holds something, or, with `overwrite`, something of others.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    beside = folder / f".filling.{os.getpid()}"
+    try:
+        there = entries(folder)
+        check_replaceable(folder, there, overwrite=overwrite)
+        beside.mkdir()
+        yield beside
+        (beside / SUMS).write_bytes(sums_of(beside))
+        check_replaceable(folder, entries(folder), overwrite=overwrite)
+        for path in there:
+            take_away(path)
+        for path in sorted(beside.iterdir(), key=lambda path: path.name == SUMS):
+            os.rename(path, folder / path.name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):  # it is not empty: all was written
+                folder.rmdir()
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder, but for what a `filling` that was killed has left, which goes."""
+    found = []
+    for path in folder.iterdir():
+        name, _, number = path.name.rpartition(".")
+        if name == ".filling" and number.isdigit():
+            if not is_running(int(number)):
+                shutil.rmtree(path, ignore_errors=True)
+            continue
+        found.append(path)
+    return found
+
+
+def check_replaceable(folder: Path, there: list[Path], *, overwrite: bool) -> None:
+    """FileExistsError unless nothing is there, or only what an earlier `filling` wrote."""
+    if not there:
+        return
+    if not overwrite:
+        raise FileExistsError(errno.EEXIST, "is not empty", str(folder))
+    sums = folder / SUMS
+    known = {SUMS}
+    if sums.is_file() and not sums.is_symlink():
+        for line in sums.read_text("utf-8", "replace").splitlines():
+            known.add(line.partition("  ")[2])
+    for path in there:
+        for each in [path, *path.rglob("*")]:
+            name = each.relative_to(folder).as_posix()
+            if each.is_symlink() or (not each.is_dir() and name not in known):
+                raise FileExistsError(errno.EEXIST, f"holds {name}, which no export wrote", folder)
+
+
+def take_away(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def sums_of(folder: Path) -> bytes:
+    """A line a file below a folder: its sha256, two blanks, its name."""
+    lines = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+    return "".join(lines).encode()

@@ -12,6 +12,8 @@ from suppression.data.base import Scenes
 from suppression.data.digits import MultiDigits, TwoDigits
 from suppression.data.digits_on_photos import DigitsOnPhotos
 from suppression.data.dominoes import Dominoes
+from suppression.data.export import export
+from suppression.data.fixed import fixed
 from suppression.data.loader import load_pool
 from suppression.data.pool import MissingSource, Pool
 from suppression.data.random_bits import ColouredDigits, RandomBits
@@ -51,6 +53,8 @@ __all__ = [
     "TableScenes",
     "Trifeature",
     "TwoDigits",
+    "export",
+    "fixed",
     "from_table",
     "load_pool",
     "photographs",

@@ -12,9 +12,18 @@ from torch import Tensor
 
 from suppression.data.base import Factors, Scenes, Visible
 from suppression.data.pool import SIDE, Pool
-from suppression.data.sources.table import IN_MEMORY, TABLE, load_table, make_table, path_of
+from suppression.data.sources.table import (
+    IN_MEMORY,
+    ROLES,
+    TABLE,
+    chosen_of,
+    load_table,
+    make_table,
+    path_of,
+)
 from suppression.data.sources.table_files import (
     is_hugging_face,
+    labels_of,
     of_folder,
     of_hugging_face,
     of_npz,
@@ -110,7 +119,8 @@ def from_table(
             never is); the path of a folder with `metadata.csv` and a column `file_name`, in it or
             in its train/ and test/; or a Hugging Face `datasets.Dataset`.
         factors: n values by the name of their factor; or, of a folder, an npz or a Hugging Face
-            data set, the names of the columns to take, all if None.
+            data set, the names of the columns to take. If None, those that the folder's
+            `croissant.json` marks as labels, or all where nothing is marked.
         split: n values, or the name of a column: train, or one of test, val, valid and
             validation. A fifth of the units is held out if None.
         unit: n values, or the name of a column: who or what a row belongs to (a writer, a scene,
@@ -142,6 +152,9 @@ def from_table(
     elif isinstance(images, str | Path):
         path = path_of(str(images))
         images, there = of_npz(path) if path.is_file() else of_folder(path)
+        labels = [] if path.is_file() else labels_of(path)
+        if labels and chosen is None:
+            chosen = [*labels, *columns]
         columns = {**there, **columns}
     elif not columns:
         raise UserError("from_table: factors is missing: n values by the name of each factor")
@@ -158,12 +171,6 @@ def taken(
     columns: Mapping[str, Any], chosen: Sequence[str], split: Any, unit: Any
 ) -> dict[str, Any]:
     """The chosen columns, and those of the split and the unit."""
-    for name in chosen:
-        if name not in columns:
-            raise unknown("from_table: there is no column", name, columns)
     roles = [each for each in (split, unit) if isinstance(each, str)]
-    found = {}
-    for name in dict.fromkeys([*chosen, *roles, "split", "unit"]):
-        if name in columns:
-            found[name] = columns[name]
-    return found
+    roles += [each for each in ROLES if each in columns]
+    return chosen_of(columns, dict.fromkeys([*chosen, *roles]))

@@ -21,8 +21,10 @@ from suppression.data.sources.digits import digits
 from suppression.data.sources.image_folder import HELD_OUT, TRAINING
 from suppression.data.sources.root import data_root
 from suppression.data.sources.table_files import (
+    CROISSANT,
     METADATA,
     SPLIT,
+    labels_of,
     metadata_files,
     of_folder,
     of_npz,
@@ -33,6 +35,7 @@ from suppression.places import named
 
 TABLE = "table:"
 UNIT = "unit"  # a column that is no factor, as SPLIT is
+ROLES = (SPLIT, UNIT)
 TEST_SHARE = 0.2  # of the units, where nothing says which are held out
 HELD = 1e9  # bytes; larger tables are read picture by picture as they are drawn
 NAMED = 5  # bad files that a message names
@@ -163,6 +166,7 @@ def path_of(given: str, root: Path | None = None) -> Path:
 def stored(path: Path) -> Table:
     """The table of an npz or of a folder; what odd there is about it is a warning."""
     files = [path] if path.is_file() else [file for file, _ in metadata_files(path)]
+    files += [file for file in [path / CROISSANT] if file.is_file()]
     stamps = tuple(stamp(file) for file in files)
     return _stored(path, stamps)
 
@@ -173,7 +177,20 @@ def _stored(path: Path, stamps: Any) -> Table:
         images, columns = of_npz(path)
         return make_table(images, columns, digest=sha256(path)[:16])
     images, columns = of_folder(path)
+    labels = labels_of(path)
+    if labels:
+        columns = chosen_of(columns, [*labels, *[role for role in ROLES if role in columns]])
     return make_table(images, columns)
+
+
+def chosen_of(columns: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The columns of these names; UserError, with the nearest name, for one that is not there."""
+    found = {}
+    for name in names:
+        if name not in columns:
+            raise unknown("from_table: there is no column", name, columns)
+        found[name] = columns[name]
+    return found
 
 
 def make_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from suppression.errors import UserError, unknown
 
 METADATA = "metadata.csv"  # of Hugging Face's ImageFolder
 FILE_NAME = "file_name"
+CROISSANT = "croissant.json"  # of MLCommons
+LABELS = ("cr:Label", "http://mlcommons.org/croissant/Label")
+MOST_BYTES = 10_000_000
 SPLIT = "split"  # a column that is no factor
 Columns = dict[str, Any]
 
@@ -56,7 +60,10 @@ def metadata_files(folder: Path) -> list[tuple[Path, str | None]]:
 
 
 def of_folder(folder: Path) -> tuple[list[Path], Columns]:
-    """The files and the columns of a folder in the convention of Hugging Face's ImageFolder."""
+    """The files and the columns of a folder in the convention of Hugging Face's ImageFolder.
+
+    Which of the columns are factors is asked of `labels_of`.
+    """
     paths: list[Path] = []
     columns: dict[str, list[str]] = {}
     files = metadata_files(folder)
@@ -74,6 +81,33 @@ def of_folder(folder: Path) -> tuple[list[Path], Columns]:
             for name, value in row.items():
                 columns.setdefault(name, []).append(value)
     return paths, columns
+
+
+def labels_of(folder: Path) -> list[str]:
+    """The columns that the folder's Croissant metadata mark as labels; none where nothing is said.
+
+    Raises:
+        UserError: The metadata cannot be read.
+    """
+    path = folder / CROISSANT
+    if not path.is_file():
+        return []
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
+        records = json.loads(path.read_text("utf-8")).get("recordSet", [])
+        fields = [field for record in records for field in record.get("field", [])]
+        found = [field["source"]["extract"]["column"] for field in fields if is_label(field)]
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise UserError(
+            f"{path} is no Croissant metadata: {error!r}; mend it, or take it away"
+        ) from error
+    return list(dict.fromkeys(found))
+
+
+def is_label(field: dict[str, Any]) -> bool:
+    kinds = field.get("dataType")
+    return any(str(kind) in LABELS for kind in (kinds if isinstance(kinds, list) else [kinds]))
 
 
 def is_hugging_face(images: Any) -> bool:
