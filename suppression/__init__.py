@@ -22,6 +22,7 @@ In a notebook:
     encoder = sup.fit(scenes, method="simclr", tau=0.2, steps=200)
     sup.evaluate(encoder, scenes)                    # any module or callable: accuracy by feature
     sup.audit("timm:resnet18.a1_in1k", "digit_size") # a network that others trained
+    sup.save_encoder(encoder, "mine.safetensors")    # sup.load_encoder, sup.to_onnx
     sup.lessons.check("05.2", answer)                # an exercise of notebooks/: right, or a hint
 
 On the command line: `python -m suppression.exp` lists the experiments,
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     )
     from suppression.errors import UserError
     from suppression.evaluation.shared import shared_information
+    from suppression.execution.trained import encoder
+    from suppression.models import load_encoder, save_encoder, to_onnx
     from suppression.reporting.result import Result
 
 __version__ = "0.1.0"
@@ -64,12 +67,14 @@ __all__ = [
     "audit",
     "dataset",
     "datasets",
+    "encoder",
     "evaluate",
     "experiments",
     "explore",
     "fit",
     "leaderboard",
     "lessons",
+    "load_encoder",
     "losses",
     "methods",
     "metrics",
@@ -78,8 +83,10 @@ __all__ = [
     "record",
     "register",
     "run",
+    "save_encoder",
     "shared_information",
     "testing",
+    "to_onnx",
 ]
 
 # Looked up when they are first asked for: `import suppression` alone does not import torch.
@@ -98,15 +105,19 @@ NAMES = {
     "Result": "suppression.reporting.result",
     "UserError": "suppression.errors",
     "dataset": "suppression.api",
+    "encoder": "suppression.execution.trained",
     "evaluate": "suppression.api",
     "experiments": "suppression.api",
     "fit": "suppression.api",
     "leaderboard": "suppression.api",
+    "load_encoder": "suppression.models",
     "plan": "suppression.api",
     "record": "suppression.api",
     "register": "suppression.api",
     "run": "suppression.api",
+    "save_encoder": "suppression.models",
     "shared_information": "suppression.evaluation.shared",
+    "to_onnx": "suppression.models",
 }
 
 

@@ -380,7 +380,8 @@ def fit(
 
     Returns:
         The encoder, in evaluation mode: pictures (n, c, s, s) in [0, 1] -> features (n, d). Its
-        `trace` is a list of dicts, the loss and other quantities over steps.
+        `trace` is a list of dicts, the loss and other quantities over steps, and its `made` the
+        parameters. `save_encoder` writes it to a file.
 
     Raises:
         UserError: for a parameter that is not there or out of range, and for something that is

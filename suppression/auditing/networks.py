@@ -20,9 +20,8 @@ from suppression import places
 from suppression.errors import UserError, unknown
 from suppression.evaluation.adapters import called
 from suppression.evaluation.foreign import INTERPOLATIONS, Preprocessing
-from suppression.execution.context import Context
-from suppression.execution.runner import assemble, load_pool
 from suppression.execution.store import Store
+from suppression.execution.trained import key_of, trained
 from suppression.experiment.run import Run
 from suppression.methods import Method
 
@@ -341,22 +340,11 @@ def preprocessing_in(module: ModuleType, file: str) -> Preprocessing | None:
 def of_store(key: str, store: Path | str | None) -> Network:
     """The encoder of a cell that was trained here: store:KEY, or the beginning of its key."""
     kept = Store(store)
-    there = kept.keys()
-    keys = [each for each in there if each.startswith(key) and kept.has(each)]
-    if len(keys) != 1:
-        found = f"{len(keys)} cells" if keys else "no cell"
-        raise UserError(
-            f"the store {kept.root} has {found} whose key begins with '{key}'; cells/ in it names "
-            "them"
-        )
-    fault = kept.damage(keys[0])
-    if fault:
-        raise UserError(fault)
-    run, context = Run.of(kept.cell(keys[0])), Context(store=kept.root)
-    method = assemble(run, load_pool(run, True, context), context)
-    method.load_state_dict(kept.weights(keys[0]))
+    whole = key_of(kept, key)
+    method = trained(kept, whole)
+    run = Run.of(kept.cell(whole))
     said = Preprocessing(source="as it was trained here")
-    return Network(method.encoder.eval(), said, f"{run.method}, {keys[0][:8]}")
+    return Network(method.encoder.eval(), said, f"{run.method}, {whole[:8]}")
 
 
 PREFIXES: dict[str, Callable[[str], Network]] = {

@@ -86,6 +86,7 @@ def fit(
                 bar.end()
     encoder = trained.encoder.eval()
     encoder.trace = trace.rows  # type: ignore[assignment]
+    encoder.made = run.parameters  # type: ignore[assignment]
     return encoder
 
 

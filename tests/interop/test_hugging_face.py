@@ -16,7 +16,7 @@ SCENES = TwoDigits(canvas=24, size1=8, size2=12)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return export(SCENES, tmp_path_factory.mktemp("export"), n=300)
+    return export(SCENES, tmp_path_factory.mktemp("export"), n=600)
 
 
 def table(folder, part):
@@ -26,7 +26,10 @@ def table(folder, part):
 
 @pytest.fixture
 def loaded(folder, tmp_path, monkeypatch):
-    datasets = pytest.importorskip("datasets", reason="extra interop")
+    # Not "datasets" alone: that is also a folder of this checkout.
+    pytest.importorskip("datasets.arrow_dataset", reason="extra interop")
+    import datasets
+
     datasets.disable_progress_bars()
 
     def load(*args, **kwargs):
@@ -38,7 +41,7 @@ def loaded(folder, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore")
 def test_an_image_folder_has_the_factors_as_columns(folder, loaded):
     for data in (loaded("imagefolder", data_dir=str(folder)), loaded(str(folder))):
-        assert {part: len(data[part]) for part in data} == {"train": 240, "test": 60}
+        assert {part: len(data[part]) for part in data} == {"train": 480, "test": 120}
         for part in data:
             for row, said in zip(data[part], table(folder, part), strict=True):
                 image = Image.open(folder / part / said.pop("file_name"))
@@ -51,7 +54,7 @@ def test_what_it_loads_is_a_table_of_ours(folder, loaded):
     data = loaded("imagefolder", data_dir=str(folder))["train"]
     scenes = from_table(data, ["first", "second"])
     pools = [load_pool(scenes, train=train) for train in (True, False)]
-    assert sum(map(len, pools)) == 240
+    assert sum(map(len, pools)) == 480
     assert scenes.features == ("first", "second")
     units = [set(pool.originals.tolist()) for pool in pools]
     assert not units[0] & units[1]  # the column `unit` is what it is called
