@@ -3,6 +3,7 @@
     sup.lessons.check("05.2", answer)     # right, or a hint
     sup.lessons.panel(result, "class")    # one panel, each line with its name
     sup.lessons.result("random_bits", live=True)    # trained here, else the record
+    sup.lessons.sliders("two_digits", size1=12, size2=(12, 32))    # scenes under one's hands
 
 `python -m suppression.lessons prepare` trains what lessons show live.
 """
@@ -17,10 +18,12 @@ from suppression.lessons.drawing import (
     softmax_strip,
     traces,
 )
+from suppression.lessons.moving import Sliders, sliders, stored
 from suppression.lessons.reading import percent, ranking, result
 
 __all__ = [
     "Checked",
+    "Sliders",
     "bit_strip",
     "check",
     "clusters",
@@ -30,6 +33,8 @@ __all__ = [
     "percent",
     "ranking",
     "result",
+    "sliders",
     "softmax_strip",
+    "stored",
     "traces",
 ]

@@ -53,7 +53,9 @@ def test_without_a_store_the_record_is_shown_and_told(name, tmp_path, monkeypatc
     assert not (tmp_path / "home").exists()
 
 
-def test_what_was_trained_is_shown_and_a_store_that_cannot_be_read_is_as_none(tiny, monkeypatch):
+def test_what_was_trained_is_shown_and_a_store_that_cannot_be_read_is_as_none(
+    tiny, monkeypatch, in_this_process
+):
     assert sup.lessons.result("random_bits", live=True).plan.scale == "demo"
     monkeypatch.setattr(running, "train_missing", None)  # not called
     assert len(sup.lessons.result("random_bits", live=False).answers) == 2
@@ -79,7 +81,7 @@ def test_prepare_tells_the_minutes_and_trains_nothing_when_dry(tiny, capsys):
 
 
 def test_prepare_trains_and_copies_and_keeps_what_a_student_wrote(
-    tiny, tmp_path, monkeypatch, capsys
+    tiny, tmp_path, monkeypatch, capsys, in_this_process
 ):
     monkeypatch.setattr(reading, "LIVE", ("random_bits",))
     own = tmp_path / "class"
