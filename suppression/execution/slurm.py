@@ -20,10 +20,9 @@ from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.context import Context
 from suppression.execution.executor import Hear
 from suppression.execution.queue import Queue, described
-from suppression.execution.runner import Row, keys_built_on, stored_rows
-from suppression.execution.store import Store
+from suppression.execution.runner import Row
+from suppression.execution.watch import Event, Watch
 from suppression.experiment.run import Run
-from suppression.notes import tell
 
 # What `--on slurm:NAME=VALUE,...` may name: options of sbatch, and how many cells run at a time.
 OPTIONS = (
@@ -41,7 +40,6 @@ OPTIONS = (
 POLL = 5.0  # seconds between looks at the queue
 LOST = 3  # times that a cell is submitted again after it was lost
 LONGEST = 1000  # cells of an array: Slurm's usual MaxArraySize is 1001
-SECOND_THOUGHTS = 5.0  # seconds in which another Ctrl-C cancels
 NOTICE = "B:TERM@60"  # a minute before the time limit the cell's process itself hears SIGTERM
 
 Alive = set[tuple[str, int]]  # the scheduler's number of an array job, and the number in it
@@ -95,7 +93,7 @@ def run(
         UserError: if Slurm is not there, or refuses.
         KeyboardInterrupt: if the user leaves; cells go on unless it came twice.
     """
-    watch = Watch(cells, probe, context, hear, options, unasked)
+    watch = SlurmWatch(cells, probe, context, hear, options, unasked)
     try:
         watch.take_up()
         while watch.waiting or watch.submitted:
@@ -104,13 +102,16 @@ def run(
             if watch.submitted:
                 time.sleep(POLL)
     except KeyboardInterrupt:
-        watch.leave()
+        jobs = watch.jobs()
+        watch.leave(f"Slurm (job {', '.join(jobs)})", lambda: ask("scancel", *jobs))
         raise
     return watch.rows
 
 
-class Watch:
+class SlurmWatch(Watch):
     """What is known of the cells of a command; arguments are those of `run`."""
+
+    submitted: dict[int, Submitted]
 
     def __init__(
         self,
@@ -121,13 +122,8 @@ class Watch:
         options: Mapping[str, str],
         unasked: int,
     ) -> None:
-        self.cells, self.context, self.hear, self.options = cells, context, hear, options
-        self.probes = [None if i < unasked else probe for i in range(len(cells))]
-        self.store = Store(context.store)
-        self.waiting = list(range(len(cells)))
-        self.submitted: dict[int, Submitted] = {}
-        self.started: set[int] = set()
-        self.rows: dict[int, list[Row]] = {}
+        super().__init__(cells, probe, context, hear, unasked)
+        self.options = options
 
     # --- submitting ---------------------------------------------------------------------------
 
@@ -143,25 +139,18 @@ class Watch:
                 asked = described(self.cells[i], self.probes[i])
                 number = told.index(asked) if asked in told else None
                 if number is not None and any((job, number) in alive for job in jobs):
-                    self.waiting.remove(i)
-                    self.submitted[i] = Submitted(queue, number)
+                    self.is_out(i, Submitted(queue, number))
 
     def submit_ready(self) -> None:
         """Submit the cells whose prerequisites are trained, in one array."""
-        unfinished = {self.cells[i].key for i in [*self.waiting, *self.submitted]}
-        ready = []
-        for i in self.waiting:
-            if unfinished.isdisjoint(keys_built_on(self.cells[i])):
-                ready.append(i)
-        ready = ready[:LONGEST]
+        ready = self.ready()[:LONGEST]
         if not ready:
             return
         asked = [(self.cells[i], self.probes[i]) for i in ready]
         queue = Queue.of(asked, self.context)
         submit(queue, range(len(ready)), self.options)
         for number, i in enumerate(ready):
-            self.waiting.remove(i)
-            self.submitted[i] = Submitted(queue, number)
+            self.is_out(i, Submitted(queue, number))
 
     # --- watching -----------------------------------------------------------------------------
 
@@ -172,14 +161,10 @@ class Watch:
             event = self.news(i, cell) or self.finished(i)
             if event is None and alive is not None:
                 event = self.care(i, cell, alive)
-            if event is None:
-                continue
-            self.tell(i, event)
-            del self.submitted[i]
-            if event[0] == "done":
-                self.rows[i] = event[1]
+            if event is not None:
+                self.end(i, event)
 
-    def news(self, i: int, cell: Submitted) -> tuple[Any, ...] | None:
+    def news(self, i: int, cell: Submitted) -> Event | None:
         """Tell a cell's new events; the one that says it failed comes back."""
         events = cell.queue.events(cell.number)
         new, cell.heard = events[cell.heard :], len(events)
@@ -193,15 +178,7 @@ class Watch:
                 self.tell(i, event)
         return None
 
-    def finished(self, i: int) -> tuple[Any, ...] | None:
-        """The last event of a cell whose results are in the store."""
-        probe = self.probes[i]
-        if probe is None:
-            return ("done", []) if self.store.has(self.cells[i].key) else None
-        rows = stored_rows(self.store, self.cells[i], probe)
-        return None if rows is None else ("done", rows)
-
-    def care(self, i: int, cell: Submitted, alive: Alive) -> tuple[Any, ...] | None:
+    def care(self, i: int, cell: Submitted, alive: Alive) -> Event | None:
         """Submit a cell again that is in no queue and not finished, or give it up."""
         if any((job, cell.number) in alive for job in cell.queue.jobs()):
             cell.unseen = 0
@@ -221,32 +198,9 @@ class Watch:
         submit(cell.queue, [cell.number], self.options)
         return None
 
-    def tell(self, i: int, event: tuple[Any, ...]) -> None:
-        """Hand an event on, after the one that says that the cell started, which comes once."""
-        if i not in self.started:
-            self.started.add(i)
-            self.hear(i, ("start",))
-        if event[0] != "start":
-            self.hear(i, event)
-
-    def leave(self) -> None:
-        """Say what goes on without us; another Ctrl-C within some seconds cancels it."""
-        jobs = sorted({job for cell in self.submitted.values() for job in cell.queue.jobs()})
-        if not jobs:
-            return
-        later = ""
-        if self.waiting:
-            later = f" ({len(self.waiting)} that build on others are submitted then)"
-        tell(
-            f"no longer watched: {len(self.submitted)} cells go on in Slurm (job "
-            f"{', '.join(jobs)}); the same command comes back to them{later}. Ctrl-C again within "
-            f"{SECOND_THOUGHTS:.0f} s cancels them"
-        )
-        try:
-            time.sleep(SECOND_THOUGHTS)
-        except KeyboardInterrupt:
-            ask("scancel", *jobs)
-            tell(f"cancelled: job {', '.join(jobs)}; running cells leave a checkpoint")
+    def jobs(self) -> list[str]:
+        """Slurm's numbers of what is out."""
+        return sorted({job for cell in self.submitted.values() for job in cell.queue.jobs()})
 
 
 # --- Slurm's commands ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from suppression.errors import UserError
-from suppression.execution import slurm
+from suppression.execution import slurm, watch
 from suppression.execution.provenance import mixed_machines
 from suppression.execution.queue import Queue
 from suppression.execution.runner import run_cell
@@ -36,7 +36,7 @@ fake_slurm, real_slurm = beside("fake_slurm"), beside("real_slurm")
 def jobs(tmp_path, monkeypatch):
     """The stand-in's folder of jobs."""
     monkeypatch.setattr(slurm, "POLL", 0.2)
-    monkeypatch.setattr(slurm, "SECOND_THOUGHTS", 0.2)
+    monkeypatch.setattr(watch, "SECOND_THOUGHTS", 0.2)
     folder = tmp_path / "slurm"
     folder.mkdir()
     return fake_slurm.put_on_path(folder, monkeypatch)
@@ -165,7 +165,7 @@ def test_ctrl_c_leaves_cells_to_go_on_and_the_same_command_takes_them_up(
     plan, cell, context, jobs, monkeypatch, capsys
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(slurm, "Watch", leaving_at_once(KeyboardInterrupt))
+        patch.setattr(slurm, "SlurmWatch", leaving_at_once(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             slurm.run([cell], plan.probe, context, lambda i, event: None, options={})
     told = capsys.readouterr().err
@@ -184,7 +184,7 @@ def test_ctrl_c_twice_cancels(plan, cell, context, jobs, monkeypatch, capsys):
     monkeypatch.setattr(slurm.time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
         slurm.run([cell], plan.probe, context, lambda i, event: None, options={})
-    assert "cancelled: job 100" in capsys.readouterr().err
+    assert "cancelled: Slurm (job 100)" in capsys.readouterr().err
     for _ in range(300):  # its process ends
         if (jobs / "100_0.end").exists():
             break
@@ -193,7 +193,7 @@ def test_ctrl_c_twice_cancels(plan, cell, context, jobs, monkeypatch, capsys):
 
 
 def leaving_at_once(error):
-    class Leaving(slurm.Watch):
+    class Leaving(slurm.SlurmWatch):
         def look(self):
             raise error
 
