@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from suppression import audit, exp, explore, new, show, store
+from suppression import audit, exp, explore, losses, new, show, store
 from suppression.lessons import __main__ as lessons
 
 DOORS = {
@@ -93,16 +94,79 @@ def test_the_library_example_of_the_readme_runs(smoke, tmp_path, monkeypatch, ca
     assert re.search(r"\bfirst\b", capsys.readouterr().out)
 
 
+EXAMPLES = [
+    ("shape", ()),
+    ("ifm (yours)", ()),
+    ("raw pixels", ()),
+    ("torch.Size([250, 1, 32, 32])", ()),
+    ("('first', 'second')", ("datasets.arrow_dataset",)),
+    ("ResNet simclr 20", ()),
+    ("second", ("lightly.loss",)),
+]
+
+
+def test_every_example_of_how_to_is_run():
+    assert len(blocks(HOW_TO, "python")) == len(EXAMPLES)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("example", "told"), [*enumerate(["shape", "ifm (yours)", "raw pixels"])])
-def test_the_examples_of_how_to_run(example, told, tmp_path, monkeypatch, capsys):
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("example", range(len(EXAMPLES)))
+def test_the_examples_of_how_to_run(example, tmp_path, monkeypatch, capsys):
+    told, needed = EXAMPLES[example]
+    for library in needed:
+        pytest.importorskip(library, reason="extra interop")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUPPRESSION_HOME", str(tmp_path))
     shape, writer = np.arange(120) % 3, np.arange(120) // 4
     images = (80 * shape[:, None, None] + np.eye(16) * 40).astype(np.uint8)
     own = {"images": images, "shapes": shape, "writers": writer, "__name__": "how_to"}
-    code = blocks(HOW_TO, "python")[example].replace("steps=500", "steps=2, width=2")
+    code = blocks(HOW_TO, "python")[example].replace("num_workers=2", "num_workers=0")
+    fitted = "sup.fit(" in code
+    code = code.replace("steps=500", "steps=2, width=2" if fitted else "steps=2")
     exec(compile(code, "how-to.md", "exec"), own)
     assert told in capsys.readouterr().out
+
+
+CALL = re.compile(r"^\| `((\w+)\(.*?\))` \|", re.M)
+
+
+def test_every_loss_is_on_the_page_of_losses_and_each_call_runs():
+    page = (TOP / "docs" / "losses.md").read_text()
+    calls = {name: call for call, name in CALL.findall(page)}
+    assert sorted(calls) == sorted(losses.__all__)
+    rng = torch.Generator().manual_seed(0)
+    z1, z2 = (torch.randn(8, 4, generator=rng, requires_grad=True) for _ in range(2))
+    scores = z1 @ z2.T
+    codes = losses.sinkhorn(scores.detach(), epsilon=0.5, iterations=3)
+    given = {
+        **vars(losses),
+        "z1": z1,
+        "z2": z2,
+        "y": torch.eye(4).repeat(2, 1),
+        "anchors": z1,
+        "candidates": z2,
+        "positive": torch.arange(8),
+        "directions": torch.eye(4),
+        "scores": scores,
+        "codes": codes,
+        "log_p": scores.log_softmax(1),
+    }
+    for name, call in calls.items():
+        value = eval(call, dict(given))
+        if name == "sinkhorn":
+            assert torch.allclose(value.sum(1), torch.ones(8))
+            continue
+        assert value.ndim == 0
+        (gradient,) = torch.autograd.grad(value, z1, retain_graph=True)
+        assert gradient.isfinite().all()
+        assert gradient.abs().max() > 0, name
+
+
+def test_the_example_of_the_page_of_losses_runs(capsys):
+    (code,) = blocks(TOP / "docs" / "losses.md", "python")
+    exec(compile(code, "losses.md", "exec"), {})
+    assert re.search(r"\d\.\d\d nats for 32 pairs", capsys.readouterr().out)
 
 
 def test_no_page_leads_to_a_file_that_is_not_there():

@@ -1,4 +1,4 @@
-"""Losses between batches of embeddings: contrastive, pairwise, supervised, over prototypes.
+"""Losses between batches of embeddings: with negatives, without them, with labels, over prototypes.
 
 Distances of embeddings from a distribution are here, too.
 
@@ -21,11 +21,13 @@ from suppression.losses.hyperspherical import dhel, kcl
 from suppression.losses.negatives import decoupled_nt_xent, hard_nt_xent
 from suppression.losses.pairwise import pairwise
 from suppression.losses.prototypes import sinkhorn, swapped
+from suppression.losses.redundancy import barlow_twins, vicreg
 from suppression.losses.sigmoid import sigmoid_loss
 from suppression.losses.spectral import spectral_contrastive
 from suppression.losses.supcon import sup_con
 
 __all__ = [
+    "barlow_twins",
     "decoupled_nt_xent",
     "dhel",
     "hard_nt_xent",
@@ -40,4 +42,5 @@ __all__ = [
     "spectral_contrastive",
     "sup_con",
     "swapped",
+    "vicreg",
 ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm
 
+from suppression.losses import barlow_twins
 from suppression.methods._projection import Projected
 
 
@@ -60,20 +59,4 @@ class Barlow(Projected):
         self.redundancy = redundancy
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
-        c = cross_correlation(z1, z2)
-        on_diagonal = (c.diagonal() - 1).square().sum()
-        off_diagonal = c.triu(1).square().sum() + c.tril(-1).square().sum()
-        return on_diagonal + self.redundancy * off_diagonal
-
-
-def cross_correlation(z1: Tensor, z2: Tensor) -> Tensor:
-    """Correlations over the batch of each coordinate of z1 with each one of z2.
-
-    Projections (n, d) each, n > 1 -> (d, d) in [-1, 1] (equation 2); 0 where a coordinate is
-    constant. Standardised as a batch norm does it, with its 1e-5 beside the variance, as in the
-    paper's Algorithm 1.
-    """
-    z1 = batch_norm(z1, None, None, training=True)
-    z2 = batch_norm(z2, None, None, training=True)
-    with torch.autocast(z1.device.type, enabled=False):
-        return z1.T @ z2 / len(z1)
+        return barlow_twins(z1, z2, redundancy=self.redundancy)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss, relu
 
+from suppression.losses import vicreg
 from suppression.methods._projection import Projected
 
 
@@ -70,29 +69,10 @@ class VICReg(Projected):
         self.invariance, self.variance, self.covariance = invariance, variance, covariance
 
     def pair(self, z1: Tensor, z2: Tensor, y: Tensor) -> Tensor:
-        variance = (shortfall(z1) + shortfall(z2)) / 2
-        covariance = redundance(z1) + redundance(z2)
-        invariance = mse_loss(z1, z2)
-        return (
-            self.invariance * invariance + self.variance * variance + self.covariance * covariance
+        return vicreg(
+            z1,
+            z2,
+            invariance=self.invariance,
+            variance=self.variance,
+            covariance=self.covariance,
         )
-
-
-def shortfall(z: Tensor) -> Tensor:
-    """The mean over coordinates of max(0, 1 - std) of projections (n, d), n > 1.
-
-    The std is unbiased and has 1e-4 under its root (equations 1 and 2).
-    """
-    return relu(1 - (z.var(0) + 1e-4).sqrt()).mean()
-
-
-def redundance(z: Tensor) -> Tensor:
-    """The sum of the squared covariances between different coordinates, over d.
-
-    Of projections (n, d), n > 1 (equations 3 and 4).
-    """
-    n, d = z.shape
-    z = z - z.mean(0)
-    with torch.autocast(z.device.type, enabled=False):
-        cov = z.T @ z / (n - 1)  # (d, d)
-    return 2 * cov.triu(1).square().sum() / d

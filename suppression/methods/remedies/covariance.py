@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from suppression.losses.redundancy import redundance
 from suppression.methods.remedies.base import Remedy
-from suppression.methods.vicreg import redundance
 
 
 class Covariance(Remedy):
