@@ -129,15 +129,16 @@ SUMS = "SHA256SUMS"
 
 
 @contextmanager
-def filling(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def filling(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> Iterator[Path]:
     """A new folder whose content takes its place in `folder` when all of it is written.
 
     An error or an interruption leaves `folder` as it was. Links are never followed.
 
     Args:
         folder: Where the content goes; it is made if it is not there.
-        overwrite: Whether what an earlier call wrote there is replaced. A file that is not in its
-            `SHA256SUMS` is somebody's, and refused.
+        names: Of all that is going to stand in it, beside `SHA256SUMS`.
+        overwrite: Whether what an earlier call wrote there is replaced. Another name, and a file
+            that `SHA256SUMS` does not list, is somebody's, and refused.
 
     Raises:
         FileExistsError: `folder` holds something, or, with `overwrite`, something of others.
@@ -145,16 +146,18 @@ def filling(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
     beside = folder / f".filling.{os.getpid()}"
+    new, old = beside / "new", beside / "old"
     try:
-        there = entries(folder)
-        check_replaceable(folder, there, overwrite=overwrite)
-        beside.mkdir()
-        yield beside
-        (beside / SUMS).write_bytes(sums_of(beside))
-        check_replaceable(folder, entries(folder), overwrite=overwrite)
+        check_replaceable(folder, entries(folder), names, overwrite=overwrite)
+        new.mkdir(parents=True)
+        old.mkdir()
+        yield new
+        (new / SUMS).write_bytes(sums_of(new))
+        there = entries(folder)  # anew: this may have taken an hour
+        check_replaceable(folder, there, names, overwrite=overwrite)
         for path in there:
-            take_away(path)
-        for path in sorted(beside.iterdir(), key=lambda path: path.name == SUMS):
+            os.rename(path, old / path.name)
+        for path in sorted(new.iterdir(), key=lambda path: path.name == SUMS):
             os.rename(path, folder / path.name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -176,7 +179,9 @@ def entries(folder: Path) -> list[Path]:
     return found
 
 
-def check_replaceable(folder: Path, there: list[Path], *, overwrite: bool) -> None:
+def check_replaceable(
+    folder: Path, there: Sequence[Path], names: Sequence[str], *, overwrite: bool
+) -> None:
     """FileExistsError unless nothing is there, or only what an earlier `filling` wrote."""
     if not there:
         return
@@ -188,17 +193,12 @@ def check_replaceable(folder: Path, there: list[Path], *, overwrite: bool) -> No
         for line in sums.read_text("utf-8", "replace").splitlines():
             known.add(line.partition("  ")[2])
     for path in there:
+        is_ours = path.name in (*names, SUMS)
         for each in [path, *path.rglob("*")]:
             name = each.relative_to(folder).as_posix()
-            if each.is_symlink() or (not each.is_dir() and name not in known):
+            is_known = each.is_dir() or name in known
+            if not is_ours or not is_known or each.is_symlink():
                 raise FileExistsError(errno.EEXIST, f"holds {name}, which no export wrote", folder)
-
-
-def take_away(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
 
 
 def sums_of(folder: Path) -> bytes:

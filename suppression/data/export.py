@@ -130,7 +130,7 @@ def export(
         remarks=remarks,
     )
     try:
-        with writing.filling(place, overwrite=overwrite) as beside:
+        with writing.filling(place, (*PARTS, CARD, CROISSANT), overwrite=overwrite) as beside:
             write_parts(beside, sets, about, progress)
     except FileExistsError as error:
         more = "" if overwrite else ": name another one, or --overwrite what an export wrote there"

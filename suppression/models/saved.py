@@ -152,7 +152,8 @@ def read(place: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with safe_open(place, framework="pt") as file:
             about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: the tensors themselves lie in the file, which may change under them.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{place} is no safetensors file, or is damaged: {error}; save_encoder writes one"

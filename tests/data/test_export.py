@@ -211,6 +211,15 @@ def test_overwrite_replaces_what_an_export_wrote_and_nothing_else(tmp_path):
     assert everything(tmp_path) == before
 
 
+def test_files_that_others_made_checksums_of_are_not_taken_for_ours(tmp_path):
+    (tmp_path / "disk.iso").write_text("mine")
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  disk.iso\n")
+    before = everything(tmp_path)
+    with pytest.raises(UserError, match=r"holds disk\.iso, which no export wrote"):
+        few(tmp_path, overwrite=True)
+    assert everything(tmp_path) == before
+
+
 def test_a_link_is_never_followed(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
