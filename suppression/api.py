@@ -17,6 +17,7 @@ from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.run import part
 from suppression.experiment.schema import coerce, kind_of_data, parameters_of
 from suppression.experiment.spec import load_card, load_recipe
+from suppression.logs import as_logs
 from suppression.notes import tell
 from suppression.reporting import records
 from suppression.reporting.result import Recorded, Result
@@ -43,6 +44,7 @@ def run(
     skip_bad: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    log: Any = None,
     **pins: Any,
 ) -> Result:
     """Run an experiment: train what is missing, probe it, and hand out what was found.
@@ -62,6 +64,9 @@ def run(
         skip_bad: Whether to leave out files of a folder of photographs that are no pictures.
         device: auto (cuda, else mps, else cpu), cpu, cuda, cuda:1 or mps.
         workers: How many cells are trained side by side; none is one a core.
+        log: Where curves and scores are logged besides: "tensorboard:DIR", "wandb:PROJECT",
+            "mlflow:DIR" or a URI, an object with the methods of `suppression.logs.Log`, or a list.
+            Cells that were stored before are logged, too, once.
         **pins: Parameters of the recipe's cells; a list makes a cell of each value.
 
     Returns:
@@ -85,7 +90,7 @@ def run(
         download=download,
         skip_bad=skip_bad,
     )
-    return carry_out(planned, context, workers=workers, pinned=pins)
+    return carry_out(planned, context, workers=workers, pinned=pins, logs=as_logs(log))
 
 
 @expect.typed

@@ -84,6 +84,8 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, mps")
     add("--workers", type=int, metavar="N", help="cells trained side by side (default: one a core)")
     on = "where cells run: local (default), slurm, slurm:partition=P,time=T,gres=G,array=N"
+    there = "log there, too: tensorboard:DIR, wandb:PROJECT, mlflow:DIR or URI; may be repeated"
+    add("--log", action="append", default=[], metavar="WHERE", help=there)
     add("--on", default="local", metavar="WHERE", help=on)
     add("-h", "--help", nargs="?", const="own", choices=("own", "all"), help="this help")
     return parser
@@ -163,7 +165,8 @@ def show_recorded(given: argparse.Namespace, pins: dict[str, list[str]]) -> int:
     from suppression import api
 
     asked = {"--seeds": given.seeds, "--end-seeds": given.end_seeds, "--layers": given.layers}
-    asked |= {"--out": given.out, **{f"--{name}": values for name, values in pins.items()}}
+    asked |= {"--out": given.out, "--log": given.log or None}
+    asked |= {f"--{name}": values for name, values in pins.items()}
     for flag, value in asked.items():
         if value is not None:
             raise UserError(f"--recorded shows a record as it is: {flag} is of a run of its own")
@@ -232,6 +235,7 @@ def carry_out(
     from suppression.execution.context import Context
     from suppression.execution.environment import pick_device
     from suppression.execution.scheduler import Target
+    from suppression.logs import as_logs, target_of
     from suppression.reporting import records
 
     out: Path | None = None if given.out is None else places.named(given.out)
@@ -240,6 +244,8 @@ def carry_out(
     if given.grow and given.overwrite:
         raise UserError("--grow adds to a record, --overwrite replaces it: give one of them")
     check_report(given)
+    for word in given.log:
+        target_of(word)
     target = Target.named(given.on, given.device)
     whole, common = records.whole_record(plan, pins)
     if out is not None and not given.grow and not given.overwrite:
@@ -265,6 +271,7 @@ def carry_out(
         return 0
     if out is not None:
         records.check_writable(out)
+    logs = as_logs(given.log)
     result = running.carry_out(
         plan,
         context,
@@ -273,6 +280,7 @@ def carry_out(
         work=work,
         argv=argv,
         target=target,
+        logs=logs,
     )
     try:  # what is kept is kept before anything is told, and told whether or not it was
         if result.answers and out is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,12 +18,14 @@ from suppression.execution.provenance import how_made, mixed_machines
 from suppression.execution.runner import stored_rows, untrained_prerequisites
 from suppression.execution.scheduler import Target
 from suppression.execution.store import Store, Unwritable
+from suppression.execution.telling import Telling
 from suppression.experiment import files
 from suppression.experiment.plan import Plan, make_plan
 from suppression.experiment.rows import Row
 from suppression.experiment.run import Run
 from suppression.experiment.validation import check_cell
 from suppression.keeping import keep_figure
+from suppression.logs import Log
 from suppression.notes import Note, tell
 from suppression.reporting.console import cell_text, live_table
 from suppression.reporting.result import Result
@@ -139,6 +141,7 @@ def carry_out(
     work: Work | None = None,
     argv: list[str] | None = None,
     target: Target | None = None,
+    logs: Sequence[Log] = (),
 ) -> Result:
     """Answer from the store, train what is missing, and keep figure and csv in the store.
 
@@ -151,6 +154,7 @@ def carry_out(
         work: What is stored already, if that was looked up.
         argv: The command line, for how it was made; none makes one that asks for the same.
         target: Where they are run; this machine if none.
+        logs: Told of every cell, also of those that were stored before.
     """
     work = work or work_of(planned, context, target)
     for text in idle_pins(planned, pinned or {}):
@@ -161,11 +165,13 @@ def carry_out(
     leave_out_damaged(work, note)
     failures: dict[str, str] = {}
     check_missing(work, context, note)
+    telling = Telling(planned, work.store, logs)
     if work.missing:
         work.store.check_writable()
         tell_exchanged(work, note)
         remember_keys(planned, work.store)
-        train_missing(work, context, workers, failures, target)
+        train_missing(work, context, workers, failures, target, telling)
+    tell_of_stored(work, telling, note)
     mixed = mixed_machines(planned, work.store)
     if mixed:
         note(mixed)
@@ -190,6 +196,15 @@ def carry_out(
         note(f"the figure is not kept: {error}")
         return result
     return replace(result, figure_path=path)
+
+
+def tell_of_stored(work: Work, telling: Telling, note: Note) -> None:
+    """Tell logs of the cells that were not trained now, and of those that these build on."""
+    for key, cell in work.plan.before.items():
+        if work.store.has(key) and key not in work.exchanged:
+            telling.of_stored(cell, None, [], note)
+    for i in sorted(work.stored):
+        telling.of_stored(work.plan.cells[i], work.plan.probe, work.stored[i], note)
 
 
 def command_line(planned: Plan, pins: Mapping[str, Any]) -> list[str]:
@@ -254,7 +269,8 @@ def train_missing(
     context: Context,
     workers: int | None,
     failures: dict[str, str],
-    target: Target | None = None,
+    target: Target | None,
+    telling: Telling,
 ) -> None:
     """Train and probe what is missing; `work.stored` and `failures` take in what becomes of it."""
     planned, first = work.plan, len(work.before)
@@ -278,17 +294,22 @@ def train_missing(
         if event[0] == "failed":
             failures[planned.cell_name(work.cells[index])] = event[1]
         progress.hear(index, event)
+        probe = None if index < first else planned.probe
+        telling.hear(work.cells[index], probe, event, progress.display.say)
 
     with progress:
-        new = scheduler.run(
-            work.cells,
-            planned.probe,
-            context,
-            hear,
-            target=target,
-            workers=workers,
-            unasked=first,
-        )
+        try:
+            new = scheduler.run(
+                work.cells,
+                planned.probe,
+                context,
+                hear,
+                target=target,
+                workers=workers,
+                unasked=first,
+            )
+        finally:
+            telling.close(progress.display.say)
     rows_by_key = {work.cells[i].key: rows for i, rows in new.items() if i >= first}
     for i, key in enumerate(planned.keys):
         if key in rows_by_key:

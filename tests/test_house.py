@@ -21,7 +21,7 @@ LEVELS = [
     {"metrics", "data"},
     {"methods"},
     {"evaluation", "training"},
-    {"experiment"},
+    {"experiment", "logs"},
     {"testing"},  # contract checks, of everything that can be added
     {"plugins"},  # loaded by workers and by the commands
     {"execution", "reporting"},  # what runs never draws, what draws never trains

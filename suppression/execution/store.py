@@ -111,6 +111,13 @@ class Store:
     def trace(self, key: str) -> list[Record]:
         return read_trace(self.root / "cells" / key / "trace.jsonl")
 
+    def trace_under_way(self, key: str) -> list[Record]:
+        """What a training that goes on has logged so far; nothing where none does."""
+        try:
+            return read_trace(self.root / "work" / key / "trace.jsonl")
+        except OSError:  # it has just ended, and its folder is taken away
+            return []
+
     def weights(self, key: str) -> dict[str, Tensor]:
         from safetensors.torch import load
 

@@ -1,0 +1,141 @@
+"""Logs of other libraries, offline, read back by these libraries themselves."""
+
+import json
+import os
+
+import pytest
+
+from suppression.errors import UserError
+from suppression.logs import Cell, named
+
+CELL = Cell(
+    experiment="digit_size.smoke",
+    name="simclr, tau 0.2, size2 12, seed 0",
+    key="5869b5695a44df02cb946b99",
+    id="0123456789abcdef",
+    parameters={"tau": 0.2, "method": "simclr", "net": None, "layers": ["h", "z"]},
+)
+OTHER = Cell("digit_size.smoke", "untrained, seed 0", "77", "fedcba9876543210", {})
+ROWS = [
+    {"feature": "first", "scenes": "together", "probe": "linear", "layer": "h", "accuracy": 0.25},
+    {"feature": "first", "scenes": "together", "probe": "at place", "layer": "h", "accuracy": 0.5},
+]
+LOSSES = [4.0, 3.5, 3.25]
+SCORES = {
+    "accuracy/first/together/linear/h": 0.25,
+    "accuracy/first/together/at place/h": 0.5,
+}
+
+
+def tell_both(word):
+    """Two cells side by side, one of which is interrupted; None where they were declined."""
+    log = named(word)
+    begun = [log.begin(CELL), log.begin(OTHER)]
+    for step, loss in enumerate(LOSSES):
+        if begun[0]:
+            log.log(CELL, 10 * step, {"loss": loss, "lr": 0.5})
+        if begun[1]:
+            log.log(OTHER, step, {"loss": 1.0})
+    if begun[0]:
+        log.end(CELL, ROWS)
+    if begun[1]:
+        log.end(OTHER, None)
+    return begun
+
+
+def test_tensorboard_shows_curves_scores_and_a_table_of_parameters(tmp_path):
+    pytest.importorskip("tensorboard", reason="extra logs")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    folder = tmp_path / "runs" / "mine"
+    assert tell_both(f"tensorboard:{folder}") == [True, True]
+    place = folder / "digit_size.smoke" / "simclr_tau_0.2_size2_12_seed_0-01234567"
+    seen = EventAccumulator(str(place)).Reload()
+    assert [(each.step, each.value) for each in seen.Scalars("loss")] == [
+        (0, 4.0),
+        (10, 3.5),
+        (20, 3.25),
+    ]
+    for name, value in SCORES.items():
+        assert [each.value for each in seen.Scalars(name)] == [value]
+    content = seen.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    table = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert table["tau"].number_value == 0.2
+    assert table["layers"].string_value == "['h', 'z']"
+    told = json.loads((place / "cell.json").read_text())
+    assert told["parameters"] == dict(CELL.parameters)
+
+    # What is whole is not told twice; what was interrupted is told again, each point once.
+    assert tell_both(f"tensorboard:{folder}") == [False, True]
+    (other,) = (folder / "digit_size.smoke").glob("untrained*")
+    assert len(list(other.glob("events*"))) == 2
+    seen = EventAccumulator(str(other)).Reload()
+    assert [each.step for each in seen.Scalars("loss")] == [0, 1, 2]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_wandb_keeps_runs_offline(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb", reason="extra logs")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    wandb.teardown()  # settings of the environment are read once
+    try:
+        assert tell_both("wandb:mine") == [True, True]
+        (whole,) = tmp_path.glob("wandb/offline-run-*-0123456789abcdef")
+        content = (whole / "run-0123456789abcdef.wandb").read_bytes()
+        for word in ("mine", CELL.name, "accuracy/first/together/linear/h", "3.25", "tau"):
+            assert word.encode() in content, word
+        assert tell_both("wandb:mine") == [False, True]
+        assert len(list(tmp_path.glob("wandb/offline-run-*"))) >= 2
+    finally:
+        wandb.teardown()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_wandb_without_a_key_ends_before_any_training(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb", reason="extra logs")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    wandb.teardown()
+    try:
+        with pytest.raises(UserError, match=r"wandb:mine: .* Or WANDB_MODE=offline keeps runs in"):
+            named("wandb:mine")
+    finally:
+        wandb.teardown()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_mlflow_keeps_runs_in_a_folder(tmp_path):
+    pytest.importorskip("mlflow", reason="extra logs")
+    pytest.importorskip("alembic", reason="mlflow-skinny has no databases")
+    from mlflow.tracking import MlflowClient
+
+    assert tell_both(f"mlflow:{tmp_path}/mine") == [True, True]
+    client = MlflowClient(f"sqlite:///{tmp_path}/mine/mlflow.db")
+    number = client.get_experiment_by_name("digit_size.smoke").experiment_id
+    runs = {run.info.run_name: run for run in client.search_runs([number])}
+    run = runs[CELL.name]
+    curve = client.get_metric_history(run.info.run_id, "loss")
+    assert [(each.step, each.value) for each in curve] == [(0, 4.0), (10, 3.5), (20, 3.25)]
+    assert {name: run.data.metrics[name] for name in SCORES} == SCORES
+    assert run.data.params == {name: str(value) for name, value in CELL.parameters.items()}
+    assert [run.info.status, runs[OTHER.name].info.status] == ["FINISHED", "FAILED"]
+    assert tell_both(f"mlflow:{tmp_path}/mine") == [False, True]
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
+def test_a_folder_that_cannot_be_written_ends_before_any_training(name, tmp_path, monkeypatch):
+    pytest.importorskip(name, reason="extra logs")
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / "runs"
+    if name == "wandb":
+        import wandb
+
+        monkeypatch.setitem(os.environ, "WANDB_DIR", str(place))
+        monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
+        wandb.teardown()
+    with pytest.raises(UserError, match=rf"--log {name}:.* cannot be written: Not a directory"):
+        named(f"{name}:{place}")
