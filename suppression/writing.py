@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)  # of folders, on some disks
+
 
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
@@ -34,6 +36,36 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def sync(path: Path) -> None:
+    """Make what a file holds, or which names stand in a folder, outlive a loss of power.
+
+    Where folders cannot be synced (Windows, some file systems of others) they are as safe as they
+    can be there.
+    """
+    if os.name == "nt" and path.is_dir():
+        return
+    number = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in NO_SYNC or not path.is_dir():
+            raise
+    finally:
+        os.close(number)
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder, and those above it that are missing, to outlive a loss of power."""
+    missing = []
+    for folder in (path, *path.parents):
+        if folder.exists():
+            break
+        missing.append(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing[::-1]:
+        sync(folder.parent)
+
+
 def write_through(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
@@ -51,6 +83,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+        sync(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -66,7 +99,8 @@ def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
     Args:
         folder: Where they stand; it is there.
         files: What each one is to hold, by name. They are renamed in this order: a process that is
-            killed meanwhile leaves the first ones new and the others old, which `finish` mends.
+            killed meanwhile, or a loss of power, leaves the first ones new and the others old,
+            which `finish` mends.
 
     Raises:
         OSError: if the disk is full, the folder read-only, or a folder stands in a file's place.
@@ -77,18 +111,29 @@ def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
             if (folder / name).is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), folder / name)
             write_through(beside[name], content)
+            if len(files) > 1:  # `finish` goes by which of them stand there
+                sync(folder)
         for name, path in beside.items():
             os.replace(path, folder / name)
+            sync(folder)
     finally:
-        for path in beside.values():
-            path.unlink(missing_ok=True)
+        take_away(folder, list(beside.values()))
+
+
+def take_away(folder: Path, paths: Sequence[Path]) -> None:
+    """Remove files of a folder, the first one last: while others are there, it is, too."""
+    for path in reversed(paths):
+        if path.exists():
+            path.unlink()
+            sync(folder)
 
 
 def finish(folder: Path, names: Sequence[str]) -> None:
     """Finish a `replace_all` of these files whose process was killed between two renames.
 
     All new files are written by the first rename, and then stand beside their places. What was
-    killed before that is taken away: the old files are whole.
+    killed before that is taken away: the old files are whole. That of the first one is there before
+    the others, and goes after them, so that without it there was a rename.
 
     Args:
         folder: Where they stand.
@@ -106,12 +151,13 @@ def finish(folder: Path, names: Sequence[str]) -> None:
     for process, there in left.items():
         if is_running(process):
             continue
-        for name in there:
-            beside = folder / f".{name}.{process}"
-            if names[0] in there:
-                beside.unlink()
-            else:
-                os.replace(beside, folder / name)
+        beside = [folder / f".{name}.{process}" for name in there]
+        if names[0] in there:
+            take_away(folder, beside)
+            continue
+        for name, path in zip(there, beside, strict=True):
+            os.replace(path, folder / name)
+            sync(folder)
 
 
 def is_running(process: int) -> bool:

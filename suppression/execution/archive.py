@@ -22,7 +22,7 @@ from suppression.execution.store import FILES, SNAPSHOTS, SUMS, Store, by_step, 
 from suppression.experiment.keys import dumps
 from suppression.experiment.run import Run
 from suppression.metrics.units import UNITS, unpacked
-from suppression.writing import replacing
+from suppression.writing import make_folders, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,7 +96,7 @@ def export_cells(store: Store, keys: list[str], path: Path) -> int:
     """
     sums = {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for key in keys:
                 fault = store.damage(key)

@@ -19,7 +19,7 @@ from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.context import Context
 from suppression.execution.store import Store, read_lines
 from suppression.experiment.run import Run
-from suppression.writing import replace
+from suppression.writing import make_folders, replace
 
 Asked = tuple[Run, ProbeSettings | None]
 
@@ -44,7 +44,7 @@ class Queue:
         root = None if context.root is None else str(context.root.absolute())
         where = {**asdict(context), "store": str(queue.store.root.absolute()), "root": root}
         with queue.store.writing():
-            queue.folder.mkdir(parents=True)
+            make_folders(queue.folder)
             content = json.dumps({"context": where, "tasks": tasks}, indent=1)
             replace(queue.folder / "tasks.json", content.encode())
         return queue

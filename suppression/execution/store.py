@@ -34,7 +34,7 @@ from suppression.errors import UserError
 from suppression.experiment.keys import Record, dumps
 from suppression.metrics.units import UNITS, packed, with_units, without_units
 from suppression.notes import Note, ignore
-from suppression.writing import replace, replace_all, write_through
+from suppression.writing import make_folders, replace, replace_all, sync, write_through
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -97,8 +97,9 @@ class Store:
         """Move a cell that is damaged, or of other pictures, out of the way; nothing is deleted."""
         aside = self.root / "damaged" / f"{key}-{time.time_ns()}"
         with self.writing():
-            aside.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(aside.parent)
             os.rename(self.root / "cells" / key, aside)
+            sync(aside.parent)
         return aside
 
     def cell(self, key: str) -> Record:
@@ -189,7 +190,7 @@ class Store:
         from filelock import FileLock, Timeout
 
         with self.writing():
-            (self.root / "locks").mkdir(parents=True, exist_ok=True)
+            make_folders(self.root / "locks")
             lock = FileLock(self.root / "locks" / f"{key}.lock")
             try:
                 lock.acquire(timeout=0)
@@ -209,8 +210,10 @@ class Store:
             with self.writing():
                 beside = self.root / "work" / f"{key}.discard-{os.getpid()}"
                 if (self.root / "cells" / key).is_dir():
-                    beside.parent.mkdir(parents=True, exist_ok=True)
+                    make_folders(beside.parent)
                     os.rename(self.root / "cells" / key, beside)
+                    sync(beside.parent)
+                    sync(self.root / "cells")
                 for left in (self.root / "work").glob(f"{key}*"):
                     shutil.rmtree(left)
         finally:
@@ -225,7 +228,7 @@ class Store:
 
     def check_writable(self) -> None:
         with self.writing():
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_folders(self.root)
             probe = self.root / f".write-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink()
@@ -247,7 +250,7 @@ class Store:
         from filelock import FileLock, Timeout
 
         with self.writing():
-            (self.root / "locks").mkdir(parents=True, exist_ok=True)
+            make_folders(self.root / "locks")
         lock = FileLock(self.root / "locks" / f"{key}.lock")
         try:
             lock.acquire(timeout=0)
@@ -304,18 +307,23 @@ class Store:
         self.put_cell(key, {**files, SUMS: dumps(sums).encode()})
 
     def put_cell(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Write a cell's files beside its place and rename them there, as `publish` does."""
+        """Write a cell's files beside its place and rename them there, as `publish` does.
+
+        Its checkpoint goes when the cell outlives a loss of power, and not before.
+        """
         beside = self.root / "work" / f"{key}.publish-{os.getpid()}"
         folder = self.root / "cells" / key
         with self.writing():
             shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir(parents=True)
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(beside)
+            make_folders(folder.parent)
             for name, content in files.items():
                 write_through(beside / name, content)
             (beside / "probes").mkdir()
+            sync(beside)
             try:
                 os.rename(beside, folder)
+                sync(folder.parent)
             except OSError:
                 if not self.has(key):
                     raise
@@ -333,7 +341,7 @@ class Store:
     def put_answers(self, key: str, rows: list[Record]) -> None:
         """Keep the rows of a network that is no cell."""
         with self.writing():
-            (self.root / "audits").mkdir(parents=True, exist_ok=True)
+            make_folders(self.root / "audits")
             self._write_rows(self.root / "audits", key, rows)
 
     def _write_rows(self, folder: Path, name: str, rows: list[Record]) -> None:
@@ -380,7 +388,7 @@ class Store:
     def put_result(self, name: str, content: bytes) -> None:
         """A figure or a table of a run, under results/."""
         with self.writing():
-            (self.root / "results").mkdir(parents=True, exist_ok=True)
+            make_folders(self.root / "results")
             replace(self.root / "results" / name, content)
 
     def put_results(self, name: str, digest: str, files: Mapping[str, bytes]) -> None:
@@ -514,7 +522,7 @@ class Workplace:
         self.resumed_at = 0
         self.kept: dict[str, Tensor] = {}  # STEP.NAME, along training
         with store.writing():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folders(self.folder)
 
     def log(self, row: Record) -> None:
         self.trace.append(row)
@@ -544,6 +552,8 @@ class Workplace:
         kept = {f"{KEPT}{name}": value for name, value in self.kept.items()}
         content = save({**tensors, **kept}, metadata=metadata)
         with self.store.writing():
+            with (self.folder / "trace.jsonl").open("ab") as file:
+                os.fsync(file.fileno())  # the checkpoint tells its checksum
             replace(self.folder / "checkpoint", sha256(content).encode() + b"\n" + content)
         self.saved = time.monotonic()
 

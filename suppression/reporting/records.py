@@ -47,7 +47,7 @@ from suppression.experiment.settings import typed
 from suppression.methods import METHODS
 from suppression.metrics.units import UNITS, packed, with_units
 from suppression.reporting.summary import Summary, summarise
-from suppression.writing import finish, replace_all
+from suppression.writing import finish, make_folders, replace_all
 
 Facts = dict[str, Any]
 
@@ -478,7 +478,7 @@ def check_free(out: Path, name: str) -> None:
 def check_writable(out: Path) -> None:
     """UserError where no record could be written; the folder is made."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folders(out)
     except OSError as error:
         raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
     if not os.access(out, os.W_OK):
@@ -509,7 +509,7 @@ def write(out: Path, name: str, files: Mapping[str, bytes], made: list[Facts]) -
     content = {ending: everything[ending] for ending in ENDINGS if ending in everything}
     stale = [] if before else [ending for ending in ENDINGS if ending not in content]
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folders(out)
         named = {f"{name}.{ending}": each for ending, each in content.items()}
         replace_all(out, named)
         for ending in stale:  # of the record that was replaced
