@@ -113,7 +113,8 @@ def test_every_example_of_how_to_is_run():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # as datasets leaves its tables
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("example", range(len(EXAMPLES)))
 def test_the_examples_of_how_to_run(example, tmp_path, monkeypatch, capsys):
     told, needed = EXAMPLES[example]
