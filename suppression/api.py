@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -260,7 +261,12 @@ class Listing(list[dict[str, Any]]):
 
 
 def as_text(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    """A share with three decimals, a percentage with one; "-" where a number is not known."""
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "-"
+    return f"{value:.3f}" if abs(value) <= 1 else f"{value:.1f}"
 
 
 class Ranking(Listing):

@@ -38,6 +38,13 @@ def options() -> argparse.ArgumentParser:
     )
     add("--stored", action="store_true", help="put what your own store has before the recorded")
     add("--store", type=places.folder, metavar="DIR", help="where trained cells are kept")
+    add(
+        "--record-neighbours",
+        type=places.folder,
+        metavar="DIR",
+        help="instead of the page: train the small networks whose neighbours it shows, about two "
+        "minutes, and write their record to this folder",
+    )
     return parser
 
 
@@ -54,6 +61,9 @@ def command(argv: list[str]) -> int:
     from suppression.reporting.page import check_page, write_page
     from suppression.running import stored_results
 
+    if given.record_neighbours is not None:
+        record_neighbours(places.named(given.record_neighbours), given.store)
+        return 0
     out = places.named(given.out)
     check_page("--out", out)
     results = None
@@ -65,6 +75,25 @@ def command(argv: list[str]) -> int:
     write_page("--out", out, api.explore(given.name, results=results).page)
     print(f"explorer: {out}; open it in a browser")
     return 0
+
+
+def record_neighbours(out: Path, store: Path | None) -> None:
+    """Train what is missing, and write which scenes these networks put next to one another."""
+    from suppression import api
+    from suppression.errors import UserError
+    from suppression.execution.context import Context
+    from suppression.execution.store import Store
+    from suppression.keeping import write_neighbours
+    from suppression.reporting.neighbours import NAME, NETWORKS, SCALE
+
+    if not out.is_dir():
+        raise UserError(f"--record-neighbours {out}: there is no such folder")
+    runs = {}
+    for name, pins in NETWORKS.items():
+        result = api.run(NAME, scale=SCALE, store=store, **pins)
+        runs[name] = result.answers[0][0]
+    context = Context(store=Store(store).root)
+    print(f"neighbours: {write_neighbours(runs, out, context, f'{PROG} --record-neighbours DIR')}")
 
 
 class Command(ModuleType):

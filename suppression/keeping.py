@@ -8,15 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from suppression.evaluation.neighbours import classes_of
 from suppression.execution.context import Context
+from suppression.execution.environment import facts
 from suppression.execution.feature_maps import feature_maps
+from suppression.execution.neighbours import compared
 from suppression.execution.store import Store
 from suppression.experiment.plan import Plan
 from suppression.experiment.rows import to_csv
+from suppression.experiment.run import Run
 from suppression.metrics.units import without_units
 from suppression.reporting import records
 from suppression.reporting.result import Result
-from suppression.writing import one_at_a_time
+from suppression.writing import one_at_a_time, replace
 
 
 def keep_figure(result: Result, store: Store, context: Context) -> Path:
@@ -158,3 +164,25 @@ def record_made(
         pictures["svg"] = saved(figure(shown), "svg")
     files = {**records.files_of_rows(result.own_rows), **pictures}
     return records.write(out, name, files, [made])
+
+
+def write_neighbours(runs: Mapping[str, Run], out: Path, context: Context, command: str) -> Path:
+    """Write which held-out scenes stored networks put next to one another; the file's path.
+
+    Args:
+        runs: The networks' cells, by what they are called.
+        out: The folder.
+        context: Where the networks are.
+        command: What writes it.
+    """
+    from suppression.reporting import neighbours
+
+    seen = compared(runs, neighbours.COMPARED, context)
+    labels = classes_of(seen.scenes, seen.drawn)
+    labels["colour"] = labels.pop("bits")
+    made = {"command": command, "cells": {name: run.key for name, run in runs.items()}}
+    made |= facts(torch.device("cpu"))
+    told = neighbours.neighbours_record(seen.x, labels, seen.vectors, made)
+    path = out / f"{neighbours.NAME}.{neighbours.SCALE}.{neighbours.ENDING}"
+    replace(path, (json.dumps(told, separators=(",", ":")) + "\n").encode())
+    return path

@@ -10,6 +10,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from matplotlib.figure import Figure
 from nbclient import NotebookClient
 
 from suppression.lessons.exercises import EXERCISES
@@ -62,6 +63,8 @@ def test_a_lesson_works_from_recorded_rows_alone_and_leaves_nothing(ran):
     pictures = [each for each in shown if hasattr(each, "_repr_png_")]
     assert len(pictures) >= 2
     assert hasattr(shown[0], "_repr_png_")  # a picture before anything else
+    drawn = [each for each in shown if isinstance(each, Figure)]
+    assert all(each in pictures for each in drawn)  # a bare figure is shown as its name alone
     assert pictures[-1]._repr_png_()[:4] == b"\x89PNG"
     assert list(home.iterdir()) == []
 

@@ -234,8 +234,8 @@ class Widget:
 
 def display_for(stream: TextIO) -> Display:
     """What suits the stream: a terminal, a notebook's output, or anything else."""
-    if is_notebook():
-        return Notebook(stream, notebook_widget())
+    if is_notebook():  # where what goes to stderr is painted as an error
+        return Notebook(sys.stdout, notebook_widget())
     from rich.console import Console
 
     if Console(file=stream).is_terminal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,8 +47,7 @@ def result(name: str, *, live: bool = True) -> Result:
     print(
         f"nothing is trained here: this is the recorded result of {name} ({found.plan.scale} "
         "scale). `python -m suppression.lessons prepare` trains the lesson's own in about "
-        f"{MINUTES} minute on two cores.",
-        file=sys.stderr,
+        f"{MINUTES} minute on two cores."
     )
     return found
 

@@ -41,12 +41,12 @@ def board_figure(board: Leaderboard, title: str, width: float) -> Figure:
         title: Of the figure.
         width: In inches.
     """
-    from matplotlib.figure import Figure
+    from suppression.data.sheet import Sheet
 
     knows_costs = any(entry.cost for entry in board.entries)
     gains = max(ROW * len(board.entries), 1.0)
     heights = [gains, COSTS] if knows_costs else [gains]
-    made = Figure(figsize=(width, sum(heights) + AROUND), layout="constrained")
+    made = Sheet(figsize=(width, sum(heights) + AROUND), layout="constrained")
     grid = made.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[2.4, 1])
     left = made.add_subplot(grid[0, 0])
     draw_gains(left, board)

@@ -1,7 +1,8 @@
 """The explorer: one page on which recorded results are moved through, and an encoder is played.
 
 It holds every point of every record, and of results beside them, as the chart of pages draws them,
-and a few scenes with both views for each place of the axis.
+a few scenes with both views for each place of the axis, and which scenes a few networks put next
+to one another.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from suppression.evaluation.probes import AXES
 from suppression.experiment.plan import Plan
 from suppression.experiment.run import Run
 from suppression.reporting.chart import chart_data
+from suppression.reporting.neighbours import recorded_neighbours
 from suppression.reporting.page import data_uri, page_of
 from suppression.reporting.summary import Summary
 from suppression.reporting.verdict import verdict
@@ -52,8 +54,14 @@ def explorer_page(summaries: Mapping[str, Summary], *, first: str) -> str:
             entries.append(entry(name, summary, shelf))
     if not entries:
         raise UserError("there is nothing to explore: no record, and no result that has rows")
-    told = {"entries": entries, "pictures": shelf.pictures, "first": first}
-    return page_of("explorer.html", ("chart.js", "toy.js", "explorer.js"), told=told)
+    told = {
+        "entries": entries,
+        "pictures": shelf.pictures,
+        "first": first,
+        "neighbours": recorded_neighbours(),
+    }
+    scripts = ("chart.js", "toy.js", "neighbours.js", "explorer.js")
+    return page_of("explorer.html", scripts, told=told)
 
 
 def entry(name: str, summary: Summary, shelf: Shelf) -> Facts:

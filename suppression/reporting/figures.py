@@ -82,7 +82,8 @@ def figure(summary: Summary) -> Figure:
     half is left. Published values of other pictures have a panel of their own.
     """
     import matplotlib
-    from matplotlib.figure import Figure
+
+    from suppression.data.sheet import Sheet
 
     title = fill(f"{summary.plan.recipe.title} ({scale_text(summary)})", TITLE_LETTERS)
     with matplotlib.rc_context(FONTS):
@@ -91,7 +92,7 @@ def figure(summary: Summary) -> Figure:
         if is_fields(summary):
             return heatmap(summary, title, WIDTH)
         grid = with_published(arranged(panel_lines(summary)), summary)
-        made = Figure(figsize=(WIDTH, ROW * len(grid)), layout="constrained")
+        made = Sheet(figsize=(WIDTH, ROW * len(grid)), layout="constrained")
         axes = made.subplots(len(grid), len(grid[0]), squeeze=False)
         drawn = draw_panels(axes, grid, summary)
         handles, labels = legend(drawn, summary)

@@ -32,7 +32,7 @@ def heatmap(summary: Summary, title: str, width: float) -> Figure:
     means. Colours go from chance to all that is possible, in a matrix to its greatest value.
     Beside each arm stands where half is left, if the axis has places enough for a fit.
     """
-    from matplotlib.figure import Figure
+    from suppression.data.sheet import Sheet
 
     plan = summary.plan
     shown = shown_lines(summary)
@@ -42,7 +42,7 @@ def heatmap(summary: Summary, title: str, width: float) -> Figure:
     across = max(1, min(len(shown), int((width - LABELS) / (FIELD * len(plan.axis)))))
     down = math.ceil(len(shown) / across)
     height = ROW * len(both_ways or arms) + 1.7
-    made = Figure(figsize=(width, height * down + 0.2), layout="constrained")
+    made = Sheet(figsize=(width, height * down + 0.2), layout="constrained")
     axes = made.subplots(down, across, squeeze=False, sharey=True).flatten()
     names = [arm.label for arm in arms]
     beside = max(LABELS, max(map(len, names), default=0) * INCHES_A_LETTER)

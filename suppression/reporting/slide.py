@@ -57,12 +57,13 @@ def slide(summary: Summary, *, feature: str | None = None, title: str | None = N
         UserError: if the feature was not read.
     """
     import matplotlib
-    from matplotlib.figure import Figure
+
+    from suppression.data.sheet import Sheet
 
     line = line_of(summary, feature)
     arms = [arm for arm in summary.arms if summary.measured(arm, line)]
     with matplotlib.rc_context(FONTS):
-        made = Figure(figsize=SIZE, dpi=DPI)
+        made = Sheet(figsize=SIZE, dpi=DPI)
         if summary.plan.baselines and line.feature == victim_of(summary).feature:
             board = leaderboard(summary)
             said = title or leaderboard_text.message(board)

@@ -321,7 +321,9 @@ def test_the_display_is_what_suits_the_stream(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     monkeypatch.setitem(sys.modules, "IPython", kernel)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    assert type(display_for(io.StringIO())) is Notebook
+    display = display_for(io.StringIO())
+    assert type(display) is Notebook
+    assert display.stream is sys.stdout  # stderr is painted as an error
 
 
 def test_a_training_in_a_notebook_has_one_line_too(clock, monkeypatch):

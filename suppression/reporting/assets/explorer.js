@@ -44,6 +44,7 @@ function fromAddress() {
 }
 
 fromAddress();
+if (told.neighbours) new Neighbours(told.neighbours, byId("neighbours-asked"), byId("neighbours-found"));
 new Toy({
   controls: byId("toy-controls"), told: byId("toy-told"), plot: byId("toy-plot"),
   pushTold: byId("push-told"), pushPlot: byId("push-plot"),
