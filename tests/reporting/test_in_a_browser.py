@@ -24,6 +24,7 @@ import torch
 import suppression as sup
 from suppression.losses import nt_xent
 from suppression.metrics import incentive
+from suppression.reporting.neighbours import recorded_neighbours
 from suppression.reporting.result import Result
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -434,6 +435,28 @@ def test_the_slider_moves_curve_numbers_and_scenes(browser, explorer):
         browser.press("ArrowRight", 39)
     assert len(set(seen)) == len(seen)
     browser.until("document.querySelector('#scenes-picture').naturalWidth > 100")
+
+
+def test_a_picture_is_chosen_by_keys_and_its_neighbours_are_counted(browser, explorer):
+    told = recorded_neighbours()
+    browser.open(explorer)
+    browser.value("document.querySelector('#neighbours-asked [aria-checked=true]').focus()")
+    chosen = "[...document.querySelectorAll('#neighbours-asked button')].map(" + (
+        "(button) => button.ariaChecked).indexOf('true')"
+    )
+    for _ in range(2):
+        browser.press("ArrowRight", 39)
+        number = browser.value(chosen)
+        counted = browser.value(
+            "[...document.querySelectorAll('#neighbours-found figure')].map((f) => f.textContent)"
+        )
+        for network, text in zip(told["networks"], counted, strict=True):
+            assert text.startswith(network["name"])
+            for feature, classes in told["classes"].items():
+                nearest = network["nearest"][number]
+                same = sum(classes[each] == classes[number] for each in nearest)
+                assert f"same {feature} {same} of 5" in text
+    assert fits(browser)
 
 
 def test_the_address_keeps_what_is_shown(browser, explorer):

@@ -2,6 +2,7 @@
 // Who is nearest was computed by neighbours.py; here pictures are cut out of one sheet.
 
 const SHOWN_SIDE = 40;  // px: .thumb of page.css
+const OPENS = 4;  // a digit that can be read at a glance
 
 class Neighbours {
   constructor(told, asked, found) {
@@ -15,7 +16,7 @@ class Neighbours {
       this.buttons.push(button);
     }
     asked.append(...this.buttons);
-    this.choose(0);
+    this.choose(OPENS);
   }
 
   move(event, number) {
