@@ -23,13 +23,14 @@ import suppression as sup
 sup.lessons.clusters()
 
 # %% [markdown]
-# Each picture is a photograph with digits on it. The vectors of a middle layer, one for each
-# place, are grouped by k-means, and each group has a colour: no label is used. Rows: raw colours,
-# untrained, SimCLR, supervised. In training SimCLR compared one vector for each whole picture.
+# Each picture is a photograph with digits on it. A middle layer of a network has a vector for each
+# place of the picture. k-means puts these vectors into groups, and each group has a colour: no
+# label is used. Rows: the raw colours of the picture, an untrained network, SimCLR, supervised
+# training. In training SimCLR compared one vector for each whole picture.
 #
-# **Predict.** Whose two groups agree best with where the digits are? In which layer: block 2, 3
-# or 4? The score is the mutual information between groups and true places: 0 for none, 100 % for
-# all.
+# **Predict.** Whose two groups agree best with where the digits are? The network has four blocks
+# of layers: in which is it, block 2, 3 or 4? The score is the mutual information between groups
+# and true places: 0 for none, 100 % for all.
 
 # %%
 record = sup.record("local_features")
@@ -41,24 +42,25 @@ sup.lessons.panel(record, "mask", layer="block2", title="Block 2", **of)
 sup.lessons.panel(record, "mask", layer="block4", title="Block 4, the last one", **of)
 
 # %% [markdown]
-# **Explain.** Compare the trained networks with the untrained one, at few clusters and at many,
-# in both blocks: where do intervals part? White digits on photographs are easy: what would the
-# *pixels* say?
+# **Explain.** Compare the trained networks with the untrained one, at few groups and at many, in
+# both blocks: where do the intervals not overlap? White digits on photographs are easy to find:
+# how far would the *pixels* alone take you?
 
 # %%
 sup.lessons.panel(record, "mask", layer="rgb", title="Patches of raw colours", **of)
 
 # %% [markdown]
-# **Explain.** Compare the heights. The floor of a claim about features is what needs no features.
+# **Explain.** Compare the heights. Whoever claims that a network learned something has to beat
+# what needs no network at all.
 #
 # ## Exercises
 # 1. In which of "block2", "block3", "block4" do SimCLR's two clusters (k = 2) agree best with the
 #    digits?
 # 2. At k = 4, is block 2 of SimCLR "better" or "worse" than raw colours, or "cannot tell"?
 #
-# **What this lesson does not show.** Natural objects, of which the published pictures are; and
-# which differences hold once one corrects for having looked at twelve (the experiment's page says
-# that).
+# **What this lesson does not show.** Natural objects, which the paper shows (Chen, Luo and Li
+# 2021). And whoever compares twelve pairs finds some difference by chance: which ones still hold
+# when that is corrected for is on the experiment's page (`experiments/local_features.md`).
 
 # %%
 layer = None

@@ -28,8 +28,8 @@ sup.lessons.ladder("two_digits", canvas=64, size1=18, size2=[18, 22, 27, 36], n=
 # frozen features are then asked to *name* two digits, with both in sight, and the first one
 # counts as read if it is among them. Guessing is right in one case of five.
 #
-# **Predict.** How does the first digit fare as the second one grows, under SimCLR and under
-# supervised training? What does a network read that was never trained?
+# **Predict.** How well is the first digit read as the second one grows, after SimCLR and after
+# supervised training? And by a network that was never trained?
 
 # %%
 record = sup.record("digit_size")
@@ -38,20 +38,20 @@ title = "Read of the first, small digit, both in sight"
 sup.lessons.panel(record, "first", probe="named", arms=arms, title=title)
 
 # %% [markdown]
-# **Explain.** Supervised training says that the digit can still be seen. But it is told what to
-# look for; so is a fall of SimCLR proof that it *preferred* the large digit? A large digit is
+# **Explain.** The supervised network shows that the digit can still be seen. But it was told what
+# to look for; so does a fall of SimCLR prove that it *preferred* the large digit? A large digit is
 # also in the way: it covers the small one, and takes room in the features.
 #
-# The control that decides changes only what is shared. In the second view, the large digit is
-# drawn anew ("scene again" below): in the way as before, and no longer of any use to tell
-# pictures apart.
+# The control that decides changes only what the two views share. In the second view another large
+# digit is drawn in the place of the first view's ("scene again" below). It is in the way as before,
+# and no longer of any use to tell pictures apart. The large digit is called the *competitor*.
 
 # %%
 redrawn = sup.dataset("two_digits", canvas=64, size1=18, size2=36, redraw=1.0)
 redrawn.sample(6).show("The large digit redrawn for the second view")
 
 # %% [markdown]
-# **Predict.** Trained on these, what does SimCLR read of the first digit beside the largest one?
+# **Predict.** SimCLR is trained on these. How well is the first digit read beside the largest one?
 
 # %%
 arms = ["simclr, tau 0.2", "simclr, tau 0.2, competitor redrawn", "untrained"]
@@ -65,13 +65,14 @@ sup.lessons.panel(record, "first", probe="named", arms=arms, title="The same, no
 # 1. How many points of the first digit does redrawing bring beside the largest digit (36 px)?
 #    `record.select(method="simclr", redraw=1.0, size2=36, ...)` with feature `first`, scenes
 #    `together`, probe `named`; `sup.lessons.percent(rows)`.
-# 2. Which arm decides whether a fall is suppression: "untrained", "supervised" or "competitor
-#    redrawn"?
+# 2. Which line of the figures decides whether a fall is suppression: "untrained", "supervised" or
+#    "competitor redrawn"?
 # 3. Write `word(low, high)`: what the 95 % interval of a difference says, in one of three words:
 #    "higher", "lower", "cannot tell".
 #
-# **What this lesson does not show.** These are 5,000 digits of MNIST at one scale and one
-# temperature; on all of MNIST the same contrast has too few seeds (`experiments/digit_size.md`).
+# **What this lesson does not show.** These are 5,000 digits of MNIST, one size of network and one
+# temperature. On all of MNIST the same comparison was run too few times to tell
+# (`experiments/digit_size.md`).
 
 # %%
 points = None

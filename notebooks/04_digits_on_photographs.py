@@ -24,11 +24,11 @@ scenes = sup.dataset("digits_on_photos", canvas=40, share=0.25, instances=4)
 scenes.sample(8).show("Four unique digits on many photographs")
 
 # %% [markdown]
-# Few unique digits lie on many photographs. The more unique ones there are, the better do they
-# alone tell pictures apart. The published finding: SimCLR then keeps the digit and loses the
-# photograph.
+# A few handwritten digits, the very same ones each time, lie on many photographs. The more
+# different ones there are, the better the digits alone tell pictures apart. A paper (Chen, Luo and
+# Li 2021) finds that SimCLR then keeps the digit and loses the photograph.
 #
-# **Predict.** Draw what SimCLR reads of the photograph from 1 unique digit to 256.
+# **Predict.** Sketch how well the photograph is read after SimCLR, from 1 different digit to 256.
 
 # %%
 record = sup.record("digits_on_photos")
@@ -36,26 +36,26 @@ arms = ["simclr, tau 0.2", "supervised", "untrained"]
 sup.lessons.panel(record, "scene", arms=arms, title="Read of the photograph")
 
 # %% [markdown]
-# **Explain.** Open markers are of one seed; their thin lines are 95 % intervals over test
-# pictures alone, and say nothing of other seeds. Is there a fall? Before you conclude: was there
-# a competitor at all?
+# **Explain.** An open marker stands for a single training, with one random seed. Its thin line is
+# a 95 % interval over test pictures, and says nothing of how another training would end. Is there
+# a fall? Before you conclude: did the digit compete with the photograph at all?
 
 # %%
 sup.lessons.panel(record, "digit", arms=arms, title="Read of the digit on its photograph")
 
 # %% [markdown]
 # **Explain.** Where SimCLR hardly reads the digit, nothing competes with the photograph. The
-# supervised network, told the digit, reads it better: it can be seen. So the setting did not
-# produce the competition that the claim is about. That is no evidence against the claim.
+# supervised network, which is told the digit, reads it better: it can be seen. So these pictures
+# did not produce the competition that the paper speaks of. That is no evidence against the paper.
 
 # %%
 print(record.verdict())
 
 # %% [markdown]
 # ## Exercises
-# 1. By how many points does what SimCLR (tau 0.2) reads of the *scene* change from 1 to 256
-#    unique digits? Give the sign.
-# 2. Which word is right for the claim here: "reproduced", "refuted" or "not reproduced"?
+# 1. By how many points does what SimCLR (tau 0.2) reads of the photograph (`scene`) change from 1
+#    to 256 different digits? Give the sign.
+# 2. Which word is right for the paper's claim here: "reproduced", "refuted" or "not reproduced"?
 #
 # **What this lesson does not show.** Longer training, larger pictures, more seeds.
 

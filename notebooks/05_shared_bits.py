@@ -24,17 +24,18 @@ scenes = sup.dataset("random_bits", bits=8)
 sup.lessons.bit_strip(scenes.sample(10), "Digits, and the eight bits that belong to each")
 
 # %% [markdown]
-# Each digit has eight bits of its own, black or white, which follow from its pixels. Both views
-# of a digit are cropped anew; the bits are laid behind them after that, so both views share them
-# exactly.
+# Each digit has eight bits of its own, black or white, which follow from its pixels. Two views of
+# a digit are two different crops. After that the bits are added to both as eight further channels,
+# each all black or all white. So the two views share the bits exactly.
 #
-# **Predict.** SimCLR sees the digit *and* the bits. Its frozen features are then asked for the
-# digit, by a linear readout. Guessing is right in about one case of ten. How many per cent does
-# it read without bits, and how many beside eight? And a network that is taught the digit's name?
-# Write your four numbers down, then run. It trains four networks, in about a minute.
+# **Predict.** SimCLR (lesson 00) sees the digit *and* the bits. Then the network is frozen, and a
+# linear classifier on its features is asked for the digit. Guessing is right in about one case of
+# ten. How many per cent does it get right without bits, and how many beside eight? And what about
+# a supervised network, which is told the digit's name in training? Write your four numbers down,
+# then run. Four networks are trained, in about a minute.
 
 # %%
-LIVE = True  # False: nothing is trained, recorded rows are shown
+LIVE = True  # False: nothing is trained, recorded results are shown
 result = sup.lessons.result("random_bits", live=LIVE)
 arms = ["simclr, tau 0.2", "supervised", "untrained"]
 sup.lessons.panel(result, "class", arms=arms, title="Read of the digit, its bits in sight")
@@ -44,9 +45,9 @@ sup.lessons.panel(result, "class", arms=arms, title="Read of the digit, its bits
 # network reads it. But the bits alone tell nearly every two digits apart. Once SimCLR uses them,
 # its task is nearly solved, and the digit is worth next to nothing to it.
 #
-# **Predict.** Does it take all eight? And what does a lower temperature do, which makes the loss
-# look at the hardest negatives: those that share the bits? The record has more bits and
-# temperatures.
+# **Predict.** Does it take all eight? And what does a lower temperature do? It makes the loss look
+# at the pictures that are hardest to tell from the anchor: those with the same bits. Longer
+# trainings, with more numbers of bits and temperatures, come with the package as a *record*.
 
 # %%
 record = sup.record("random_bits")
@@ -54,9 +55,9 @@ arms = ["simclr, tau 0.2", "simclr, tau 0.1", "simclr, tau 0.05", "supervised"]
 sup.lessons.panel(record, "class", arms=arms, title="The temperature decides when")
 
 # %% [markdown]
-# **Explain.** Of the negatives of an anchor, a share of 1 in 2^bits has its very bits. Only these
-# make the loss ask for something else. There is a closed form for the most that is left to gain
-# from the digit once the bits are used. Compare it with the figure above.
+# **Explain.** Of all other pictures, 1 in 2^bits has the very bits of the anchor. Only these make
+# the loss ask for something else. There is a formula for the most by which the digit can still
+# lower the loss once the bits are used. Compare its curves with the figure above.
 
 # %%
 bits, left = range(0, 13), {}
@@ -68,14 +69,15 @@ sup.lessons.curve(bits, left, **labels)
 # %% [markdown]
 # ## Exercises
 # 1. How many different codes do eight bits have?
-# 2. How many per cent does SimCLR at `tau=0.2` read beside *four* bits, in the record, over all
-#    seeds? `record.select(...)` finds rows, `sup.lessons.percent(rows)` their mean.
-# 3. Write `gain(bits, batch, tau)`, the closed form: log of (1 + K d + K (1 - d) e^(-1/tau)) over
-#    (1 + K e^(-1/tau)), with K = 2 (batch - 1) negatives and d = 2^-bits.
+# 2. How many per cent of digits does SimCLR at `tau=0.2` read beside *four* bits, in the record?
+#    `record.select(...)` finds rows, one for each training, `sup.lessons.percent(rows)` their mean.
+# 3. Write `gain(bits, batch, tau)`, the formula: the logarithm of the ratio
+#    `(1 + K*d + K*(1-d)*exp(-1/tau)) / (1 + K*exp(-1/tau))`, where `K = 2*(batch-1)` is the number
+#    of other views and `d = 2**-bits`.
 #
-# **What this lesson does not show.** The live run has one seed. "No longer read" is said of a
-# *linear* readout with the bits in sight; the experiment's page tells what is read with the bits
-# hidden.
+# **What this lesson does not show.** Each network was trained once here. "No longer read" is said
+# of a *linear* classifier with the bits in sight; what is read with the bits hidden is on the
+# experiment's page (`experiments/random_bits.md`).
 
 # %%
 codes = None

@@ -15,7 +15,7 @@
 
 # %% [markdown]
 # # What the head throws away
-# **One question: what is in the features h that is no longer in the output that the loss sees?**
+# **One question: what do a network's features hold that the loss never sees?**
 
 # %%
 import suppression as sup
@@ -29,8 +29,8 @@ scenes.sample(6, augmentation=turned).show("Photographs, each view turned by qua
 # = g(h). The loss sees z only; after training the head is thrown away. Both views of a picture
 # are turned at random, and z must be the same for both.
 #
-# **Predict.** From which one can it be read by how many quarters a picture is turned: h, z, both?
-# By guessing, about one case of four.
+# **Predict.** By how many quarters was a picture turned? From which can that be read: from h, from
+# z, from both? Guessing is right in about one case of four.
 
 # %%
 record = sup.record("h_vs_g")
@@ -39,11 +39,12 @@ of = {"scenes": "transformed", "probe": "mlp"}
 sup.lessons.panel(record, "rotation", arms=arms, title="Read of the rotation", **of)
 
 # %% [markdown]
-# **Explain.** What the views do not share is no use to the loss, and the head may lose it: that
-# is what it is for. Compare h with that of the *untrained* network, too: has training added to
-# it, or has it been spared?
+# **Explain.** What the two views do not share is of no use to the loss, and the head may lose it:
+# that is what it is for. Compare h with that of the *untrained* network, too: did training add to
+# what it held before, or only leave it there?
 #
-# **Predict.** Some networks see noise at random, too. Is it as well read off h?
+# **Predict.** In another training, noise is added to half of the views. Can it be read from h
+# whether a picture has noise?
 
 # %%
 arms = ["simclr, tau 0.2, noise 0.5", "simclr, tau 0.2", "untrained"]
@@ -54,12 +55,14 @@ sup.lessons.panel(record, "noise", arms=arms, title="Read of the noise", **of)
 # encoder itself has lost it, before the head. A head protects the features in part.
 #
 # ## Exercises
-# 1. How many points of rotation are lost between h and z (arm with `quarter=1.0`, probe `mlp`)?
-# 2. Of which transformation ("gray", "rotation", "noise", "sobel") does the head lose most, each
-#    read off the arm that was trained with it ("gray": simclr, tau 0.2)?
+# 1. By how many points is the rotation read less well from z than from h, after training with
+#    turned views (`quarter=1.0`)? Take the rows with `probe="mlp"`, a small network as the reader.
+# 2. Of which transformation ("gray", "rotation", "noise", "sobel") does the head lose most? Take
+#    each from the network that was trained with it ("gray": simclr, tau 0.2).
 #
-# **What this lesson does not show.** Small networks on small photographs; of noise and gray three
-# seeds cannot tell whether the head loses any. The published losses are larger.
+# **What this lesson does not show.** Networks and photographs are small, and each training was run
+# three times: of noise and gray that is too few to tell whether the head loses any. In the paper
+# (Chen et al. 2020, table 3) the head loses more.
 
 # %%
 points = None

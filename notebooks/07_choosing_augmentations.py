@@ -29,21 +29,21 @@ scenes.sample(8, augmentation=jitter).show("Each digit has a colour of its own; 
 # shared bits did in lesson 05. Jitter changes the colours of each view at random.
 #
 # **Predict.** How well is the digit read after SimCLR without jitter, and with more and more of
-# it? It takes about a minute.
+# it? Four networks are trained, in about a minute.
 
 # %%
-LIVE = True  # False: nothing is trained, recorded rows are shown
+LIVE = True  # False: nothing is trained, recorded results are shown
 result = sup.lessons.result("coloured_digits", live=LIVE)
 sup.lessons.panel(result, "digit", title="Read of the digit, its colour in sight")
 
 # %% [markdown]
-# **Explain.** The pictures that are probed are not jittered: their colour is as easy to read as
-# before. What has changed is whether it is of use for the task. An augmentation says what does
-# not matter.
+# **Explain.** The pictures on which the digit is read are not jittered: their colour is as easy to
+# see as before. What has changed is whether it was of use in training. An augmentation says what
+# does not matter.
 #
-# **Predict.** In another record objects have a shape, a texture and a colour, and in training the
-# shape foretells the other two more and more often. What does jitter do to the shape, what to the
-# colour?
+# **Predict.** In the next experiment objects have a shape, a texture and a colour. Further to the
+# right, the three go together more often in training, until one tells the other two (correlation
+# 1). What does jitter do to the shape, what to the colour?
 
 # %%
 record = sup.record("trifeature")
@@ -61,8 +61,8 @@ sup.lessons.panel(record, "colour", arms=arms, title="Colour")
 # 2. Which feature loses most by jitter there: "shape", "texture" or "colour"?
 #
 # **What this lesson does not show.** What to do where you do not know the easy feature, or cannot
-# disturb it alone. Where shape foretells the rest, supervised training reads little of it, too:
-# its height there is no control.
+# disturb it alone. At correlation 1 the supervised network reads little of the shape, too: there
+# it does not show what could be learned.
 
 # %%
 points = None

@@ -25,9 +25,10 @@ scenes = sup.dataset("random_bits", bits=0)
 scenes.sample(8).show("Two views: make their outputs alike")
 
 # %% [markdown]
-# SimSiam asks only that the outputs of the two views be alike. One constant output would do that
-# perfectly: *collapse*. SimSiam avoids it with a small network on one side, the predictor, and by
-# stopping the gradient on the other side. VICReg instead asks each output to vary.
+# Two methods without negatives. SimSiam asks only that the outputs of the two views be alike. One
+# constant output would do that perfectly: *collapse*. SimSiam avoids it with a small network on one
+# side, the predictor, and by stopping the gradient on the other side. VICReg instead also asks each
+# output to vary from picture to picture.
 #
 # **Predict.** The *spread* is 1 where outputs point everywhere and 0 where they are one point.
 # Sketch its curve over training: SimSiam, SimSiam without a predictor, VICReg, VICReg without its
@@ -46,9 +47,10 @@ for name, more in arms.items() if LIVE else []:
 sup.lessons.traces(trained, "spread") if LIVE else "see the record below"
 
 # %% [markdown]
-# **Explain.** Which one collapsed? So short a training may show the start of it only, and spread
-# alone misleads: outputs along one line vary, and still say one number. The *effective rank* of
-# the record counts directions, after longer training.
+# **Explain.** Which one collapsed? So short a training may show only the start of it, and spread
+# alone misleads: outputs along one line vary, and still say only one number. The *effective rank*
+# counts in how many directions outputs vary. It is recorded after longer training, without bits
+# and beside four bits that both views share (lesson 05).
 
 # %%
 record = sup.record("simsiam_collapse")
@@ -57,26 +59,27 @@ of = {"scenes": "views", "probe": "contrast", "measure": "rank"}
 sup.lessons.panel(record, "pairs", arms=arms, title="Effective rank of the outputs", **of)
 
 # %% [markdown]
-# **Predict.** The outputs of one arm have lost their rank. Is the digit still read off its
-# *features*?
+# **Predict.** The outputs of one of these networks vary in few directions. Is the digit still read
+# from its *features*, which lie below the output?
 
 # %%
 arms = ["simsiam", "simsiam, predictor identity", "random_features"]
 sup.lessons.panel(record, "class", arms=arms, title="Read of the digit")
 
 # %% [markdown]
-# **Explain.** Collapse of the output is not collapse of the features: compare with the random
-# network. And not to collapse is no protection from suppression: look at four bits.
+# **Explain.** Collapse of the output is not collapse of the features: compare with
+# `random_features`, a network that was never trained. And a network that does not collapse can
+# still lose the digit: look at four bits.
 #
 # ## Exercises
 # 1. Write `spread(z)` of outputs (n, d): each row made of length 1, the standard deviation of
 #    each coordinate (`z.std(0)`), their mean, times the square root of d. It is 0 after a
 #    collapse.
 # 2. Which part did the collapsing SimSiam lack: "predictor", "stop-gradient" or "batch norm"?
-# 3. How many per cent of digits are read off its features without bits, in the record?
+# 3. How many per cent of digits are read from that network's features without bits, in the record?
 #
-# **What this lesson does not show.** One seed, small networks, 250 steps; later steps are not
-# known.
+# **What this lesson does not show.** Each network was trained once, it is small, and training has
+# 250 steps; what later steps would bring is not known.
 
 # %%
 spread = None

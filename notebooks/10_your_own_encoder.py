@@ -15,7 +15,7 @@
 
 # %% [markdown]
 # # Audit your own encoder
-# **One question: what does a network that others trained read, when something larger stands
+# **One question: what can be read from a network that others trained, when something larger stands
 # beside?**
 
 # %%
@@ -37,20 +37,22 @@ record = sup.audit.record("efficientnet_lite0.digit_size")
 record.plot()
 
 # %% [markdown]
-# **Explain.** Hollow is alone, filled together. Below it stand two that learned nothing: the same
-# network with random weights, and the pictures themselves. Without them one could not tell "it
-# does not read the small digit" from "nothing reads it".
+# **Explain.** A hollow marker is the digit alone, a filled one both together. Below the network
+# stand two that learned nothing: the same network with random weights, and the pixels. Without
+# them one could not tell "it does not read the small digit" from "nothing reads it".
 #
-# **Predict.** Is it the *clutter*, or is it *what the large digit says*? In the column `blank` the
-# large digit is always one and the same picture of one digit, and says nothing.
+# **Predict.** Is it that something large is *there*, or that it is *a digit, too*? In the column
+# `blank` the large digit is always one and the same picture, so that it tells pictures apart no
+# more.
 
 # %%
 print(record.table())
 
 # %% [markdown]
-# **Explain.** `left` is what is left of a digit beside the other, above guessing. `named` asks for
-# both digits without asking which is which, `mlp` lets the readout be nonlinear, `labels` gives it
-# more of them: if one of these reads more, then the digit is still there.
+# **Explain.** `left` is R, the share of what is read alone, above guessing, that is left beside the
+# other digit. Three columns ask in another way: `named` asks for both digits without asking which
+# is which, `mlp` reads with a small network, `labels` gives the readout more labelled pictures. If
+# one of them reads more, then the digit is still there.
 #
 # Now ask an encoder of your own: any function from pictures (n, 3, s, s) in [0, 1] to features.
 # This one looks at every fourth pixel. A name does, too: `"timm:resnet18.a1_in1k"`.
@@ -75,11 +77,11 @@ own.plot()
 #    where the second has 36 px (linear readout)?
 # 2. What is shown by that: `suppression by training`, `readability under competition`, or
 #    `forgetting`?
-# 3. How large is R, what is left of the first digit, beside 36 px?
+# 3. How large is R of the first digit beside 36 px?
 #
-# **What this lesson does not show.** One network, one draw of scenes. Nothing here was trained
-# with and without the large digit, so nothing is said of what training suppressed. And handwritten
-# digits are far from the photographs that this network learned from.
+# **What this lesson does not show.** This is one network, and one set of drawn pictures. Nothing
+# here was trained with and without the large digit, so nothing is said of what training suppressed.
+# And handwritten digits are far from the photographs that this network learned from.
 
 # %%
 points = None
