@@ -22,12 +22,13 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import power
 import torch
 from paired import Found
 from PIL import Image
@@ -176,6 +177,8 @@ def changes_below(event: str, args: tuple[Any, ...], folder: str) -> bool:
             return False
         writes = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
         return bool(args[2] & writes) and within(args[0], folder)
+    if event in ("os.remove", "os.rmdir") and args[1] != -1:  # as shutil.rmtree names them
+        return within(power.whole(*args[:2]), folder)
     return event in CHANGES and any(within(each, folder) for each in args[:2])
 
 
@@ -281,6 +284,11 @@ class Bench:
         assert ended.status == 0, ended.said
         self.cells = contents(self.reference / "cells")
 
+    def warm_record(self) -> None:
+        """Import and draw once here what each forked process would otherwise do anew."""
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            assert record(self.plan, self.store(full=True), self.room / "warm_record") == 0
+
     def store(self, *, full: bool = False) -> Path:
         """The path of a new store: none yet, or a copy of the undisturbed one."""
         self.number += 1
@@ -364,6 +372,25 @@ def full_disk(bench: Bench, number: int) -> Fault:
     return fault
 
 
+def power_losses(bench: Bench, number: int) -> Fault:
+    """Of the states in which the disk may be found, some are gone on from."""
+    fault = Fault(
+        "power lost at any moment: of what was not synced some is there, some is not",
+        "no finished cell lost, then bit-identical",
+    )
+    root = bench.store()
+    root.mkdir()
+    with power.watched(root) as disk:
+        train(root, bench.plan)
+    states = list(disk.every_state())
+    for i in sorted(bench.rng.sample(range(len(states)), min(number, len(states)))):
+        found = bench.store()
+        power.write(states[i], found)
+        fault.times += 1
+        bench.sound(fault, found, f"power lost, state {i} of {len(states)}")
+    return fault
+
+
 @contextmanager
 def small_disk(room: Path, size: int) -> Iterator[Path | None]:
     """A tmpfs of some bytes; None where it may not be mounted."""
@@ -409,6 +436,7 @@ def read_only_stores(bench: Bench, number: int) -> Fault:
         "answered, or told without traceback; nothing has changed",
     )
     out = bench.room / "elsewhere"
+    bench.warm_record()
     for i in range(number):
         root = bench.store(full=True)
         if i % 2:
@@ -490,6 +518,7 @@ def flips(bench: Bench, number: int) -> Fault:
         "found by --check; only that part made again, bit-identical",
     )
     prepared = bench.store(full=True)
+    bench.warm_record()
     assert struck(partial(record, bench.plan, prepared, bench.room / "made")).status == 0
     bench.reference = prepared
     kinds: dict[str, list[Path]] = {}
@@ -549,6 +578,7 @@ def kills_while_recording(bench: Bench, number: int) -> Fault:
         "what was recorded is read as it was or as it will be; then bit-identical",
     )
     plan, store = bench.plan, bench.store(full=True)
+    bench.warm_record()
     two_seeds = make_plan(plan.name_or_path, scale="smoke", seeds=2)
     assert struck(partial(train, store, two_seeds)).status == 0
     old, new = bench.room / "old", bench.room / "new"
@@ -774,6 +804,7 @@ SUITE: dict[str, tuple[Callable[[Bench, int], Fault], int, int]] = {
     "random": (kills_at_random, 2, 200),
     "changes": (kills_at_changes, 1, 200),
     "recording": (kills_while_recording, 2, 40),
+    "power": (power_losses, 2, 100),
     "writers": (writers, 1, 5),
     "full": (full_disk, 1, 100),
     "tmpfs": (small_disks, 1, 20),
@@ -782,7 +813,7 @@ SUITE: dict[str, tuple[Callable[[Bench, int], Fault], int, int]] = {
     "flips": (flips, 1, 60),
     "underway": (flips_under_way, 1, 40),
     "list": (ten_thousand, 200, 10_000),
-    "mutations": (mutations, 30, 1_500),
+    "mutations": (mutations, 30, 10_000),
 }
 
 

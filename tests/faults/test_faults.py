@@ -39,7 +39,7 @@ def bench(suite, tmp_path_factory):
     suite.store_room.CHECKPOINT_SECONDS = pause
 
 
-@pytest.mark.parametrize("name", ["changes", "full", "underway", "list", "mutations"])
+@pytest.mark.parametrize("name", ["changes", "full", "power", "underway", "list", "mutations"])
 def test_a_fault_loses_nothing(suite, bench, name):
     strike, times, _ = suite.SUITE[name]
     fault = strike(bench, times)
