@@ -28,6 +28,7 @@ EXAMPLE = """examples:
   python -m suppression.audit hf:facebook/dinov2-small trifeature
   python -m suppression.audit lightly:resnet18@last.ckpt random_bits --raw
   python -m suppression.audit file:encoder.py:make two_digits --mean .5 --std .5 --size 64
+  python -m suppression.audit saved:mine.safetensors two_digits --canvas 32 --size1 8 --size2 20
   python -m suppression.audit store:1f6b9c digits_on_photos"""
 
 
@@ -40,7 +41,7 @@ def options() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("encoder", help="timm: torchvision: hf: lightly: file: or store:, then its name")
+    add("encoder", help="timm: torchvision: hf: lightly: file: saved: or store:, then its name")
     add("data", help="a recipe (all places of its axis), or a card")
     add("--scale", default="laptop", help="of the recipe (default: laptop)")
     add("--at", nargs="+", metavar="X", help="places of the recipe's axis")

@@ -24,6 +24,7 @@ from suppression.execution.store import Store
 from suppression.execution.trained import key_of, trained
 from suppression.experiment.run import Run
 from suppression.methods import Method
+from suppression.models import load_encoder
 
 RANDOM = "random"  # NAME@random: its architecture, with random weights
 EXTRA = 'pip install "suppression[audit-test]"'
@@ -347,12 +348,20 @@ def of_store(key: str, store: Path | str | None) -> Network:
     return Network(method.encoder.eval(), said, f"{run.method}, {whole[:8]}")
 
 
+def of_saved(name: str) -> Network:
+    """An encoder that `save_encoder` wrote: saved:FILE."""
+    path = places.named(name)
+    said = Preprocessing(source="as it was trained here")
+    return Network(load_encoder(path), said, path.stem)
+
+
 PREFIXES: dict[str, Callable[[str], Network]] = {
     "timm": of_timm,
     "torchvision": of_torchvision,
     "hf": of_transformers,
     "lightly": of_lightly,
     "file": of_file,
+    "saved": of_saved,
     "store": lambda name: of_store(name, None),
 }
 

@@ -10,6 +10,7 @@ import suppression as sup
 from suppression.auditing.networks import load, of_object, tensors_of, with_preprocessing
 from suppression.errors import UserError
 from suppression.evaluation.foreign import Preprocessing, foreign
+from suppression.models import ResNet
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SCENES = sup.datasets.TwoDigits(canvas=16, size1=5, size2=11)
@@ -163,6 +164,20 @@ def test_nothing_but_tensors_is_unpickled(tmp_path):
 
 
 # --- the store ---------------------------------------------------------------------------------
+
+
+def test_a_saved_encoder_is_asked_by_its_file(tmp_path):
+    encoder = ResNet(width=2, stem=1, channels=1).eval()
+    file = sup.save_encoder(encoder, tmp_path / "mine.safetensors")
+    network = load(f"saved:{file}")
+    assert network.title == "mine"
+    x = torch.rand(2, 1, 16, 16)
+    assert torch.allclose(network.model(x), encoder(x), atol=1e-6)
+    scenes = sup.datasets.RandomBits(canvas=16, bits=0)
+    asked = sup.audit(f"saved:{file}", scenes, **FEW)
+    assert {row["feature"] for row in asked.rows} == {"class"}
+    with pytest.raises(UserError, match="there is no file"):
+        load("saved:nowhere.safetensors")
 
 
 def test_a_cell_that_was_trained_here_is_asked_by_its_key(tmp_path):

@@ -197,6 +197,16 @@ def test_missing_repeated_and_unreadable_files_are_named(tmp_path):
         from_table(folder)
 
 
+@pytest.mark.parametrize("name", ["../outside.png", "/outside.png", "x/../../outside.png"])
+def test_a_table_of_a_stranger_names_no_picture_outside_of_its_folder(tmp_path, name):
+    folder = written(tmp_path / "mine")
+    Image.new("L", (16, 16)).save(tmp_path / "outside.png")
+    table = folder / "metadata.csv"
+    table.write_text(table.read_text().replace("\n7.png", f"\n{name}"))
+    with pytest.raises(UserError, match=r"metadata\.csv, line 9: '.*' leads out of its folder"):
+        from_table(folder)
+
+
 def test_pictures_of_another_type_and_an_unknown_column_are_told(tmp_path):
     with pytest.raises(UserError, match="images is float32"):
         from_table(pictures().astype(np.float32), FACTORS)

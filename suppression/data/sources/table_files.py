@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -77,10 +77,20 @@ def of_folder(folder: Path) -> tuple[list[Path], Columns]:
                 raise UserError(f"{file}, line {number}: its columns are not those of the head")
             if part is not None:
                 row = {**row, SPLIT: part}
-            paths.append(file.parent / row.pop(FILE_NAME))
+            paths.append(file.parent / within(row.pop(FILE_NAME), file, number))
             for name, value in row.items():
                 columns.setdefault(name, []).append(value)
     return paths, columns
+
+
+def within(name: str, file: Path, number: int) -> str:
+    """A picture's name; UserError for one outside of the folder, which may be a stranger's."""
+    if PurePosixPath(name).is_absolute() or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UserError(
+            f"{file}, line {number}: '{name}' leads out of its folder; pictures from anywhere are "
+            "a list of paths, from_table([...], factors)"
+        )
+    return name
 
 
 def labels_of(folder: Path) -> list[str]:
