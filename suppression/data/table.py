@@ -95,6 +95,12 @@ class TableScenes(Scenes):
         images = pool.images.index_select(0, factors["instance"])
         return filling(images, self.canvas, view, out)
 
+    def identifiers(self, instance: Tensor) -> dict[str, Tensor]:
+        """The class of training instances in columns that are nearly another one a row, (n,)."""
+        table = load_table(self.source)
+        rows = torch.where(table.training)[0][instance.cpu()]
+        return {name: codes[rows] for name, codes in table.identifiers.items()}
+
     def classes(self, pool: Pool) -> dict[str, tuple[str, ...]]:
         return load_table(self.source).names
 

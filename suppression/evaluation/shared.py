@@ -11,16 +11,18 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from suppression import expect
-from suppression.data import Augmentation, Pool, Scenes
+from suppression.data import Augmentation, Pool, Scenes, TableScenes
 from suppression.data.loader import load_training_pool
 from suppression.data.two_views import two_views
 from suppression.errors import UserError
 from suppression.evaluation.features import Row
+from suppression.evaluation.reidentify import reidentified
 from suppression.metrics import incentive
 from suppression.notes import Note, warn
 from suppression.seeding import torch_rng
 
 SIDE = 12  # px at which views are read: a readout of fine detail would want far more pictures
+LEAST_PICTURES = 20  # that are told apart
 LEAST = 0.5  # of what there is to gain; a factor that leaves less is warned of
 
 
@@ -45,11 +47,16 @@ def shared_information(
     the instances and reads the second views of the others. Its accuracy a of k values bounds what
     survives: at least H - h(1 - a) - (1 - a) log2(k - 1) bits (Fano's inequality), H the entropy.
 
+    A column of a table that has nearly another value in each row (a watermark, the number of a
+    camera) is no factor, and nothing can be fitted on it. Second views are compared with first
+    views instead: the bits that are found are of all that tells pictures apart, the column's or
+    what they show.
+
     The bound is one from below: what the readout misses a network may read, so that 0 bits are
     no proof of absence. The prediction holds for a factor that is as easy as the readout's.
 
     Args:
-        data: The data set; of a table its unit is asked for, too.
+        data: The data set; of a table its unit and its identifiers are asked for, too.
         views: The augmentation; random resized crops if None.
         n: Scenes that are drawn, 20 or more.
         batch: Scenes in a batch of the training that is planned, 2 or more.
@@ -61,7 +68,8 @@ def shared_information(
 
     Returns:
         A row a factor, the one that is predicted to be kept first on top: `factor`, `values`,
-        `bits` (its entropy), `accuracy` and `guess` of the readout, `survive` (bits, at least),
+        `bits` (its entropy), `accuracy` and `guess` of the readout, which is named `by` (a linear
+        one, or re-identification), `survive` (bits, at least),
         and `left`, the share in [0, 1] of NT-Xent's gain that the closed form leaves for other
         factors (`suppression.metrics.incentive`).
 
@@ -81,13 +89,17 @@ def shared_information(
     pictures = two_views(data, views or Augmentation(), drawn, pool, rng)
     first, second = (small(x) for x in pictures[:2])
     of_first = half_of(instances(drawn, pool), rng)
-    rows = []
+    found = {}
     for name, labels in asked(data, drawn, pool).items():
-        row = read(name, labels, first, second, of_first)
+        found[name] = read(name, labels, first, second, of_first)
+    for name, labels in unique_columns(data, drawn).items():
+        found[name] = told_apart(name, labels, drawn["instance"], first, second, rng)
+    rows = []
+    for name, row in found.items():
         if row is None:
             note(
-                f"shared_information: too few scenes share a value of '{name}' for it to be read; "
-                "raise n"
+                f"shared_information: '{name}' has too few scenes, or too few that share a value, "
+                "for it to be read; raise n"
             )
             continue
         left = incentive(row["survive"], batch=batch, tau=tau)
@@ -134,6 +146,41 @@ def asked(data: Scenes, drawn: dict[str, Tensor], pool: Pool) -> dict[str, Tenso
     return found
 
 
+def unique_columns(data: Scenes, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The value of each scene in columns of a table that are nearly another one a row, (n,)."""
+    if not isinstance(data, TableScenes):
+        return {}
+    return data.identifiers(drawn["instance"])
+
+
+def told_apart(
+    name: str,
+    labels: Tensor,
+    instance: Tensor,
+    first: Tensor,
+    second: Tensor,
+    rng: torch.Generator,
+) -> Row | None:
+    """What re-identification finds of a column; each picture is asked about once."""
+    numbers = instance.unique()
+    if len(numbers) < LEAST_PICTURES:
+        return None
+    once = torch.stack([(instance == number).nonzero()[0, 0] for number in numbers])
+    half = torch.randperm(len(once), generator=rng) < len(once) // 2
+    labels = labels[once]
+    found = reidentified(first[once], second[once], labels, half)
+    counts = labels.unique(return_counts=True)[1]
+    return {
+        "factor": name,
+        "values": len(counts),
+        "bits": entropy(labels),
+        "by": "re-identification",
+        "accuracy": found.accuracy,
+        "guess": float(counts.max() / len(labels)),
+        "survive": found.bits,
+    }
+
+
 def read(name: str, labels: Tensor, first: Tensor, second: Tensor, fit: Tensor) -> Row | None:
     """What a readout of first views finds in second views; None where nothing can be fitted."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -152,6 +199,7 @@ def read(name: str, labels: Tensor, first: Tensor, second: Tensor, fit: Tensor) 
         "factor": name,
         "values": len(labels.unique()),
         "bits": entropy(labels),
+        "by": "linear readout",
         "accuracy": accuracy,
         "guess": float(labels.bincount().max() / len(labels)),
         # Whether a value is known is part of the factor, so that I(F; V) is at least
