@@ -62,6 +62,7 @@ def options() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print rows, one JSON object a line")
     add("--report", type=places.folder, metavar="FILE", help="also write a page: one .html file")
     add("--out", type=places.folder, metavar="DIR", help="also write a record: json, svg")
+    add("--overwrite", action="store_true", help="replace the record that is in --out")
     add("--store", type=places.folder, metavar="DIR", help="where answers are kept")
     add("--root", type=places.folder, metavar="DIR", help="where data sets lie")
     return parser
@@ -79,15 +80,24 @@ def command(argv: list[str]) -> int:
     given = options().parse_args(argv)
     from suppression.auditing import records
     from suppression.auditing.audit import audit
+    from suppression.errors import UserError
     from suppression.notes import tell
     from suppression.reporting.console import terminal_width
     from suppression.reporting.page import check_page
-    from suppression.reporting.records import check_writable
+    from suppression.reporting.records import check_free, check_writable
 
     if given.report is not None:
         check_page("--report", places.named(given.report))
-    if given.out is not None:
-        check_writable(places.named(given.out))
+    out = None if given.out is None else places.named(given.out)
+    if out is not None:
+        check_writable(out)
+    elif given.overwrite:
+        raise UserError("--overwrite is of the record in --out DIR: give the folder")
+
+    def before(title: str, data: str) -> None:
+        if out is not None and not given.overwrite:
+            check_free(out, records.name_of(title, data), grows=False)
+
     result = audit(
         given.encoder,
         given.data,
@@ -111,14 +121,16 @@ def command(argv: list[str]) -> int:
         root=given.root,
         note=tell,
         argv=argv,
+        before=before,
     )
     if given.json:
         for row in result.rows:
             print(json.dumps(row))
     else:
         print(result.text(width=terminal_width()))
-    if given.out is not None:
-        print(f"recorded: {records.write(result, places.named(given.out))}", file=sys.stderr)
+    if out is not None:
+        path = records.write(result, out, overwrite=given.overwrite)
+        print(f"recorded: {path}", file=sys.stderr)
     if given.report is not None:
         print(f"report: {result.report(given.report)}", file=sys.stderr)
     return 0

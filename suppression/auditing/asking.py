@@ -37,7 +37,7 @@ from suppression.notes import Note, ignore
 
 VERSION = 1  # part of the name of what is stored
 ENCODER, RANDOM, PIXELS = "encoder", "random weights", "raw pixels"
-BLANK, LABELS = "competitor blank", "more labels"
+BLANK, FIXED, LABELS = "competitor blank", "fixed place", "more labels"
 CPU = torch.device("cpu")
 
 
@@ -213,6 +213,10 @@ def questions(
     blank = place.blank
     if blank is not None:
         yield Question(place, blank, BLANK, read_settings(given, None))
+    fixed = place.fixed
+    if fixed is not None:
+        first = list(fixed.features[:1])
+        yield Question(place, fixed, FIXED, read_settings(given, first))
     if is_last and settings.more_labels:
         more = {**given, "train": settings.more_labels}
         yield Question(place, place.scenes, LABELS, read_settings(more, None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ def audit(
     root: Path | str | None = None,
     note: Note = ignore,
     argv: list[str] | None = None,
+    before: Callable[[str, str], None] | None = None,
 ) -> Audit:
     """Ask an encoder that others trained what it reads, alone and beside something larger.
 
@@ -86,6 +87,8 @@ def audit(
         root: Where data sets lie.
         note: Told what takes its time, and how long.
         argv: The command line, for how it was made.
+        before: Called with the encoder's title and `data` before anything is asked; what it
+            raises ends the audit.
 
     Returns:
         The result: `rows`, `table()`, `verdict()`, `caption()`, `plot()`, `report()`.
@@ -114,6 +117,9 @@ def audit(
         network, size=size, mean=numbers(mean), std=numbers(std), raw=raw, title=title
     )
     asked_about = places_of(data, scale=scale, at=at, source=source)
+    named = data if isinstance(data, str) else type(data).__name__
+    if before is not None:
+        before(network.title, named)
     on = torch.device(pick_device(device))
     start = time.perf_counter()
     seen, rows = asked(
@@ -128,7 +134,6 @@ def audit(
         root=None if root is None else Path(root),
         note=note,
     )
-    named = data if isinstance(data, str) else type(data).__name__
     made = {**facts(on), "seconds": round(time.perf_counter() - start)}
     if argv is not None:
         made["command"] = " ".join(["python", "-m", "suppression.audit", *without_places(argv)])

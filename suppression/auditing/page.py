@@ -9,7 +9,7 @@ from pathlib import Path
 from suppression.auditing import records
 from suppression.auditing.asking import ENCODER
 from suppression.auditing.result import CLAIM, LEFT, Audit, accuracy_text, left_text
-from suppression.auditing.words import blocks, caption_lines, header, place_text, verdict
+from suppression.auditing.words import blocks, caption_lines, claim, header, place_text, verdict
 from suppression.reporting.figures import saved
 from suppression.reporting.page import data_uri, page_of, provenance
 from suppression.reporting.tables import as_markdown
@@ -113,7 +113,7 @@ def section(audit: Audit, name: str) -> str:
         body += others
     table = as_markdown(["read, %", *header(audit)], body, left=1)
     told = "\n".join(f"- {line}" for line in caption_lines(audit))
-    words = verdict(audit).removesuffix(CLAIM).strip()
+    words = verdict(audit).removesuffix(claim(audit)).strip()
     made = audit.made
     how = (
         f"`{made.get('command', '')}`, {made.get('date')}, {made.get('machine')} with "

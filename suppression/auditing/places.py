@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suppression import api, expect
+from suppression.auditing.controls import at_a_fixed_place
 from suppression.data import Scenes
 from suppression.errors import UserError, unknown
 from suppression.experiment import files
@@ -40,6 +41,11 @@ class Place:
             return None
         return dataclasses.replace(self.scenes, blank=True)  # type: ignore[type-var]
 
+    @property
+    def fixed(self) -> Scenes | None:
+        """The same with the first digit always at one place, where there is a first digit."""
+        return at_a_fixed_place(self.scenes)
+
 
 def places_of(
     data: str | Scenes,
@@ -68,6 +74,11 @@ def places_of(
     """
     if isinstance(data, Scenes):
         check_no_axis(at, type(data).__name__)
+        if source is not None and hasattr(data, "source"):
+            raise UserError(
+                f"source = {source}: {type(data).__name__} names its own, {data.source}; make it "
+                "with another one"
+            )
         return [Place("", data, source or "digits")]
     if not isinstance(data, str):
         raise UserError(
@@ -79,7 +90,18 @@ def places_of(
     if data not in cards:
         raise unknown("there is no recipe or card", data, [*recipes, *cards])
     check_no_axis(at, data)
-    return [Place("", api.dataset(data), source or DIGITS)]
+    scenes = api.dataset(data)
+    return [Place("", with_source(scenes, source), source or DIGITS)]
+
+
+def with_source(scenes: Scenes, source: str | None) -> Scenes:
+    """The scenes with another source, where they name their own."""
+    if source is None or not hasattr(scenes, "source"):
+        return scenes
+    try:
+        return dataclasses.replace(scenes, source=source)  # type: ignore[type-var]
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def check_no_axis(at: Sequence[Any] | None, who: str) -> None:
@@ -102,7 +124,7 @@ def along_the_axis(
         scenes = dataclasses.replace(cell.dataset, **without)  # type: ignore[type-var]
         if not scenes.objects:  # of several objects all are asked about, as they were trained on
             scenes = scenes.probed()
-        place = Place("", scenes, source or cell.source or "digits")
+        place = Place("", with_source(scenes, source), source or cell.source or "digits")
         if place not in found:
             found.append(place)
     return [dataclasses.replace(place, name=what_differs(place, found)) for place in found]

@@ -10,22 +10,28 @@ from suppression.auditing.result import Audit
 from suppression.errors import UserError, unknown
 from suppression.experiment import files
 from suppression.metrics.units import UNITS, packed, with_units
-from suppression.writing import replace, replace_all
+from suppression.reporting.records import check_free
+from suppression.writing import one_at_a_time, replace, replace_all
 
 SHELF = "audits"
 
 
-def name_of(result: Audit) -> str:
+def name_of(title: str, data: str) -> str:
     """What a record is called: the encoder, and what it was asked about."""
-    title = re.sub(r"[^a-z0-9]+", "_", result.title.lower()).strip("_")
-    return f"{title}.{result.data.partition(',')[0]}"
+    plain = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
+    return f"{plain}.{data.partition(',')[0]}"
 
 
-def write(result: Audit, out: Path) -> Path:
-    """Write a record, in place of one of this name; the path of its .json.
+def write(result: Audit, out: Path, *, overwrite: bool = False) -> Path:
+    """Write a record; the path of its .json.
+
+    Args:
+        result: The audit.
+        out: The folder.
+        overwrite: Whether a record of this name that is there already is replaced.
 
     Raises:
-        UserError: if it cannot be written; then none of its files has changed.
+        UserError: if it cannot be written, or one is there; then none of its files has changed.
     """
     from suppression.reporting.figures import saved
 
@@ -37,14 +43,17 @@ def write(result: Audit, out: Path) -> Path:
     }
     lines = [json.dumps(row) for row in result.rows]
     text = json.dumps(told, indent=1)[:-2] + ',\n "rows": [\n' + ",\n".join(lines) + "\n ]\n}\n"
-    name = name_of(result)
+    name = name_of(result.title, result.data)
     content = {
         f"{name}.json": text.encode(),
         f"{name}.{UNITS}": packed([row.get("units") for row in result.all_rows]),
         f"{name}.svg": saved(result.plot(), "svg"),
     }
     try:
-        replace_all(out, content)
+        with one_at_a_time(out / name):
+            if not overwrite:
+                check_free(out, name, grows=False)
+            replace_all(out, content)
     except OSError as error:
         raise UserError(f"--out {out} cannot be written: {error.strerror}") from error
     return out / f"{name}.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from suppression.auditing.asking import BLANK, ENCODER, LABELS, PIXELS, RANDOM
+from suppression.auditing.asking import BLANK, ENCODER, FIXED, LABELS, PIXELS, RANDOM
 from suppression.metrics.crossed import Crossed
 from suppression.metrics.retention import retained
 from suppression.metrics.units import Row, without_units
@@ -26,6 +26,11 @@ NOTHING = "-"  # what was not asked, or cannot be
 CLAIM = (
     "This is what can be read under competition, together against alone. It does not say that "
     "training suppressed anything: no network was trained here with the competitor and without it."
+)
+
+WHOLE = (
+    "All is visible in every picture that was asked about, so that it cannot be said what one "
+    "feature costs another; and nothing was trained here."
 )
 
 
@@ -48,6 +53,13 @@ COLUMNS = (
         "linear",
         BLANK,
         "together, the competitor being always the same, so that it carries nothing",
+    ),
+    Column(
+        "fixed",
+        "together",
+        "linear",
+        FIXED,
+        "together, the first digit always at one place, as far covered as elsewhere on average",
     ),
     Column(
         "named",

@@ -10,6 +10,7 @@ from suppression.auditing.result import (
     CLAIM,
     LEFT,
     NOTHING,
+    WHOLE,
     Audit,
     accuracy_text,
     left_text,
@@ -140,7 +141,13 @@ def verdict(audit: Audit) -> str:
             continue
         for feature in audit.features:
             sentences += sentences_on(audit, at, feature, network)
-    return " ".join([*sentences, CLAIM])
+    return " ".join([*sentences, claim(audit)])
+
+
+def claim(audit: Audit) -> str:
+    """What the answers do not say: of whole pictures, as those of a table, even less."""
+    is_apart = any(row["scenes"] == "alone" for row in audit.all_rows)
+    return CLAIM if is_apart else WHOLE
 
 
 def sentences_on(audit: Audit, at: str, feature: str, network: tuple[str, str]) -> list[str]:
@@ -199,6 +206,7 @@ def controls_on(
     """What the controls add to a loss."""
     controls = {
         "blank": "beside a competitor that carries nothing",
+        "fixed": "with its place always the same",
         "mlp": "by a readout with a hidden layer",
         "labels": f"with {labels_of(audit)} labels",
     }

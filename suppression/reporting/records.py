@@ -465,13 +465,20 @@ def files_of(out: Path, name: str) -> list[str]:
     return [each for each in names if os.path.lexists(out / each)]
 
 
-def check_free(out: Path, name: str) -> None:
-    """UserError if there is a record of this name: none is ever replaced unasked."""
+def check_free(out: Path, name: str, *, grows: bool = True) -> None:
+    """UserError if there is a record of this name: none is ever replaced unasked.
+
+    Args:
+        out: Its folder.
+        name: NAME.SCALE, or what the record of an audit is called.
+        grows: Whether a record of its kind can be added to.
+    """
     there = files_of(out, name)
     if there:
+        adds = "--grow adds this run to it, " if grows else ""
         raise UserError(
-            f"--out {out} has a record of {name} already ({', '.join(there)}): --grow adds this "
-            "run to it, --overwrite replaces it"
+            f"--out {out} has a record of {name} already ({', '.join(there)}): {adds}"
+            "--overwrite replaces it"
         )
 
 

@@ -9,20 +9,24 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import suppression as sup
-from suppression.auditing import records
+from suppression.auditing import asking, records
 from suppression.auditing.asking import ENCODER, PIXELS, RANDOM
-from suppression.auditing.controls import with_random_weights
+from suppression.auditing.controls import at_a_fixed_place, with_random_weights
 from suppression.auditing.page import audit_page, audits_page
 from suppression.auditing.places import places_of
-from suppression.auditing.result import CLAIM
+from suppression.auditing.result import CLAIM, WHOLE
+from suppression.auditing.words import controls_on
+from suppression.data import load_pool
 from suppression.data.base import Scenes
 from suppression.errors import UserError
 from suppression.evaluation.foreign import Foreign, Preprocessing
+from suppression.seeding import torch_rng
 
 CLASSES = 4
 FEW = {"train": 200, "test": 150, "mlp": None}
@@ -121,13 +125,117 @@ def test_controls_are_asked_where_scenes_have_them():
     asked = {"train": 120, "test": 40, "mlp": 8, "more_labels": 160}
     result = sup.audit(lambda x: x.flatten(1), scenes, raw=True, **asked)
     names = [column.name for column in result.columns]
-    assert names == ["alone", "together", "blank", "named", "mlp", "labels"]
+    assert names == ["alone", "together", "blank", "fixed", "named", "mlp", "labels"]
     named = result.row("", "first", (ENCODER, "h"), "named")
     assert named["guess"] == 0.2
     assert result.row("", "first", (ENCODER, "h"), "labels")["train"] == 160
     assert result.row("", "second", (ENCODER, "h"), "blank") is None  # it carries nothing there
     assert max(map(len, result.table().splitlines())) <= 80
     assert "labels: together, 160 labels." in result.caption()
+    assert result.row("", "second", (ENCODER, "h"), "fixed") is None  # its place is as before
+    assert "fixed: together, the first digit always at one place" in result.caption()
+
+
+def overlap(drawn):
+    """The share of the first digit's box that lies in the second one's, scene by scene."""
+    share = torch.ones(len(drawn["top"]))
+    for corner in (drawn["top"], drawn["left"]):
+        end = corner + drawn["size"]
+        inside = end.amin(1) - corner.amax(1)
+        share *= inside.clamp(min=0) / drawn["size"][:, 0]
+    return share
+
+
+@pytest.mark.parametrize("sizes", [(18, 36), (18, 20), (9, 50)])
+def test_a_fixed_place_changes_where_the_first_digit_lies_and_nothing_else(sizes):
+    """Of the same draw: the same digits, the second one where it was, as much of it covered."""
+    scenes = sup.datasets.TwoDigits(canvas=64, size1=sizes[0], size2=sizes[1])
+    fixed = at_a_fixed_place(scenes)
+    pool = load_pool(scenes)
+    usual, drawn = (each.factors(4000, torch_rng("test", 0), pool) for each in (scenes, fixed))
+    for name in ("top", "left"):
+        assert len(drawn[name][:, 0].unique()) == 1
+        assert torch.equal(drawn[name][:, 1], usual[name][:, 1])
+    assert torch.equal(drawn["instance"], usual["instance"])
+    assert float(overlap(drawn).mean() - overlap(usual).mean()) == pytest.approx(0, abs=0.03)
+
+
+def test_in_a_grid_the_first_digit_changes_places_with_the_one_in_its_cell():
+    scenes = sup.datasets.TwoDigits(canvas=32, size1=8, size2=16, placement="in_grid")
+    fixed = at_a_fixed_place(scenes)
+    pool = load_pool(scenes)
+    usual, drawn = (each.factors(200, torch_rng("test", 0), pool) for each in (scenes, fixed))
+    cell = {}
+    for name, each in {"usual": usual, "drawn": drawn}.items():
+        cell[name] = (each["top"] // 16 * 2 + each["left"] // 16).tolist()
+    for (first, second), (now, other) in zip(cell["usual"], cell["drawn"], strict=True):
+        assert (now, other) == (0, first if second == 0 else second)
+
+
+class Brightness(nn.Module):
+    """It tells how bright a picture is, and nothing of where."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1), requires_grad=False)
+
+    def forward(self, x):
+        return self.scale * x.mean((1, 2, 3))[:, None]
+
+
+def test_a_table_of_ones_own_is_asked_about_whole(tmp_path, monkeypatch):
+    """Halves of three levels, eight pictures a writer: brightness tells the level, not the half."""
+    level, half, writer = np.arange(240) % 3, np.arange(240) // 3 % 2, np.arange(240) // 8
+    images = np.zeros((240, 16, 16), np.uint8)
+    for row in range(240):
+        images[row, :, half[row] * 8 : half[row] * 8 + 8] = 60 + 60 * level[row]
+    scenes = sup.datasets.from_table(images, {"level": level, "half": half}, unit=writer)
+    asked = {"raw": True, "train": 120, "test": 100, "mlp": None, "store": tmp_path}
+    result = sup.audit(Brightness(), scenes, **asked)
+    together = {
+        name: result.row("", name, (ENCODER, "h"), "together") for name in ("level", "half")
+    }
+    assert together["level"]["accuracy"] == 1
+    assert together["half"]["low"] < 0.5 < together["half"]["high"]
+    assert together["level"]["cases"] <= 6  # a fifth of the writers is held out
+    assert result.row("", "half", (PIXELS, "h"), "together")["accuracy"] == 1
+    assert result.verdict().endswith(WHOLE)
+    assert [column.name for column in result.columns] == ["together"]
+    monkeypatch.setattr(asking, "answered", lambda *args, **kw: pytest.fail("it was asked"))
+    assert sup.audit(Brightness(), scenes, **asked).rows == result.rows
+
+
+def test_a_source_is_that_of_the_scenes_or_is_refused():
+    scenes = sup.datasets.RandomBits(canvas=16, bits=2)
+    with pytest.raises(UserError, match="source = mnist: RandomBits names its own, "):
+        places_of(scenes, source="mnist")
+    (place,) = places_of("random_bits", source="digits")
+    assert place.scenes.source == "digits"
+    with pytest.raises(UserError, match="no source 'nowhere'"):
+        sup.audit(lambda x: x.flatten(1), "random_bits", source="nowhere", raw=True)
+
+
+def test_scenes_without_one_small_digit_have_no_fixed_place():
+    digits = sup.datasets.MultiDigits
+    apart = sup.datasets.TwoDigits(canvas=64, size1=18, size2=36, overlap=0.0)
+    alike = sup.datasets.TwoDigits(canvas=64, size1=18, size2=18)
+    for scenes in (Halves(), digits(count=4), digits(count=1), apart, alike):
+        assert at_a_fixed_place(scenes) is None
+    assert at_a_fixed_place(digits(count=3, sizes=(8, 16, 28))).features[0] == "digit1"
+
+
+def test_what_cannot_find_the_digit_reads_it_at_a_fixed_place():
+    """The mean over places of the picture of one place is the control's whole point."""
+    scenes = sup.datasets.TwoDigits(canvas=20, size1=8, size2=9)
+    asked = {"train": 300, "test": 200, "mlp": None}
+    result = sup.audit(lambda x: x[:, 0].flatten(1), scenes, raw=True, **asked)
+    together, fixed = (
+        result.row("", "first", (ENCODER, "h"), column) for column in ("together", "fixed")
+    )
+    assert together["accuracy"] < 0.35
+    assert fixed["accuracy"] > together["accuracy"] + 0.2
+    (told,) = controls_on(result, "", "first", (ENCODER, "h"), together)
+    assert f"with its place always the same {100 * fixed['accuracy']:.0f} % (more)" in told
 
 
 def test_pictures_of_the_callable_itself_equal_raw_pixels():
@@ -303,6 +411,16 @@ def test_a_record_is_read_as_it_was_written(small, tmp_path):
         records.read(path)
 
 
+def test_a_record_is_replaced_only_where_that_is_asked_for(small, tmp_path):
+    path = records.write(small, tmp_path)
+    path.write_text("mine")
+    with pytest.raises(UserError, match=r"has a record of b_small_b.TwoDigits already .*overwrite"):
+        records.write(small, tmp_path)
+    assert path.read_text() == "mine"
+    records.write(small, tmp_path, overwrite=True)
+    assert records.read(path).rows == small.rows
+
+
 def test_the_page_escapes_names_and_holds_table_and_figure(small):
     page = audit_page(small)
     assert "<b>small</b>" not in page
@@ -325,7 +443,8 @@ def test_the_page_in_the_checkout_is_that_of_the_records_beside_it():
     folder = Path(__file__).parent.parent.parent / "audits"
     assert (folder / "README.md").read_text() == audits_page(folder)
     for path in folder.glob("*.json"):
-        assert records.name_of(records.read(path)) == path.stem
+        kept = records.read(path)
+        assert records.name_of(kept.title, kept.data) == path.stem
         assert path.with_suffix(".svg").is_file()
 
 
@@ -361,7 +480,9 @@ def encoder_file(tmp_path):
     return path
 
 
-def test_the_command_prints_a_table_of_80_columns(encoder_file, tmp_path, capsys):
+def test_the_command_prints_a_table_of_80_columns_and_keeps_a_record(
+    encoder_file, tmp_path, monkeypatch, capsys
+):
     page, shelf = tmp_path / "out.html", tmp_path / "shelf"
     words = [f"file:{encoder_file}:make", "digit_size", *QUICK, "--report", str(page)]
     code, out, err = run([*words, "--out", str(shelf)], capsys)
@@ -374,6 +495,21 @@ def test_the_command_prints_a_table_of_80_columns(encoder_file, tmp_path, capsys
     assert "note: raw pixels, size2 6" in err
     assert page.is_file()
     assert (shelf / "my_encoder.digit_size.units.npz").is_file()
+
+    before = (shelf / "my_encoder.digit_size.json").stat()
+    with monkeypatch.context() as patch:
+        patch.setattr(asking, "answered", lambda *args, **kw: pytest.fail("it was asked"))
+        code, out, err = run([*words, "--out", str(shelf)], capsys)
+    assert (code, out) == (2, "")
+    assert "already (my_encoder.digit_size.units.npz, my_encoder.digit_size.svg" in err
+    assert "--overwrite replaces it" in err
+    assert "--grow" not in err
+    assert (shelf / "my_encoder.digit_size.json").stat() == before
+    code, _, _ = run([*words, "--out", str(shelf), "--overwrite"], capsys)
+    assert code == 0
+    assert (shelf / "my_encoder.digit_size.json").stat() != before
+    code, _, err = run([*words, "--overwrite"], capsys)
+    assert (code, "give the folder" in err) == (2, True)
 
 
 def test_its_rows_are_one_json_object_a_line(encoder_file, capsys):
