@@ -98,7 +98,7 @@ def test_a_log_that_fails_costs_no_cell_and_no_other_log_and_is_told_once(tmp_pa
     asked = {**ONE, "size2": [6, 12]}
     result = sup.run("digit_size", scale="smoke", store=store, log=[full, other], **asked)
     assert len(result.answers) == 2
-    assert not result.failures
+    assert not result.failed_cells
     assert len(full.heard) == 5
     assert [each[0] for each in other.heard].count("end") == 2
     assert capsys.readouterr().err.count("the log Full failed and is told no more (OSError") == 1
