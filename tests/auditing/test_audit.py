@@ -209,7 +209,10 @@ def test_a_source_is_that_of_the_scenes_or_is_refused():
     scenes = sup.datasets.RandomBits(canvas=16, bits=2)
     with pytest.raises(UserError, match="source = mnist: RandomBits names its own, "):
         places_of(scenes, source="mnist")
-    (place,) = places_of("random_bits", source="digits")
+    assert {place.scenes.source for place in places_of("random_bits", source="digits")} == {
+        "digits"
+    }
+    (place,) = places_of("photographs", source="digits")  # a card
     assert place.scenes.source == "digits"
     with pytest.raises(UserError, match="no source 'nowhere'"):
         sup.audit(lambda x: x.flatten(1), "random_bits", source="nowhere", raw=True)
