@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -139,3 +140,102 @@ def test_a_folder_that_cannot_be_written_ends_before_any_training(name, tmp_path
         wandb.teardown()
     with pytest.raises(UserError, match=rf"--log {name}:.* cannot be written: Not a directory"):
         named(f"{name}:{place}")
+
+
+# --- where the libraries are not installed: what of their public API is called, and how ----------
+
+
+class Calls:
+    """Takes the place of a module or an object: keeps every call, and answers with itself."""
+
+    def __init__(self, told, name, **answers):
+        self.told, self.name, self.answers = told, name, answers
+
+    def __getattr__(self, name):
+        if name in self.answers:
+            return self.answers[name]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Calls(self.told, f"{self.name}.{name}".removeprefix("."))
+
+    def __call__(self, *args, **given):
+        self.told.append((self.name, args, given))
+        return self.answers.get("returns", self)
+
+
+def named_in(told, *names):
+    return [(name, args) for name, args, _ in told if name in names]
+
+
+def test_tensorboard_is_told_each_value_at_its_step(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", Calls(told, ""))
+    hparams = Calls(told, "hparams", returns=("exp", "ssi", "sei"))
+    monkeypatch.setitem(
+        sys.modules, "torch.utils.tensorboard.summary", Calls(told, "", hparams=hparams)
+    )
+    (tmp_path / CELL.experiment / CELL.file_name).mkdir(parents=True)  # as the writer does
+    assert tell_both(f"tensorboard:{tmp_path}") == [True, True]
+    scalars = [args for name, args in named_in(told, "SummaryWriter.add_scalar")]
+    assert [each for each in scalars if each[0] == "lr"] == [("lr", 0.5, 10 * i) for i in range(3)]
+    assert [each[:2] for each in scalars if each[0] in SCORES] == [*SCORES.items()]
+    assert len(named_in(told, "SummaryWriter.file_writer.add_summary")) == 3
+    assert len(named_in(told, "SummaryWriter.close")) == 2
+    assert [given["purge_step"] for name, _, given in told if name == "SummaryWriter"] == [0, 0]
+    assert tell_both(f"tensorboard:{tmp_path}") == [False, True]
+
+
+def test_wandb_is_told_of_two_runs_at_a_time(tmp_path, monkeypatch):
+    told = []
+    settings = Calls(told, "", mode="online", root_dir=str(tmp_path))
+    setup = Calls(told, "setup", returns=Calls(told, "", settings=settings))
+    (tmp_path / "wandb" / f"run-1-{CELL.id}" / "files").mkdir(parents=True)
+    run = Calls(told, "run", dir=str(tmp_path / "wandb" / f"run-1-{CELL.id}" / "files"))
+    wandb = Calls(told, "", setup=setup, init=Calls(told, "init", returns=run))
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    assert tell_both("wandb:mine") == [True, True]
+    assert [name for name, *_ in told[:2]] == ["setup", "login"]  # before any training
+    (first, second) = [given for name, _, given in told if name == "init"]
+    assert (first["id"], first["resume"], first["reinit"]) == (CELL.id, "allow", "create_new")
+    assert (first["project"], first["group"]) == ("mine", CELL.experiment)
+    assert second["name"] == OTHER.name
+    steps = [given["step"] for name, _, given in told if name == "run.log"]
+    assert steps == [0, 0, 10, 1, 20, 2]
+    assert named_in(told, "run.summary.update")[0][1] == (SCORES,)
+    assert [each[2]["exit_code"] for each in told if each[0] == "run.finish"] == [0, 1]
+    assert tell_both("wandb:mine")[0] is False
+
+
+def test_mlflow_is_told_in_batches_of_what_it_takes(tmp_path, monkeypatch):
+    told = []
+
+    def run_id(number):
+        return Calls(told, "", info=Calls(told, "", run_id=number))
+
+    client = Calls(
+        told,
+        "client",
+        get_experiment_by_name=Calls(told, "get", returns=None),
+        create_run=Calls(told, "create_run", returns=run_id("1")),
+    )
+    tracking = Calls(told, "", MlflowClient=Calls(told, "MlflowClient", returns=client))
+    entities = Calls(told, "", Metric=lambda *args: args, Param=lambda *args: args)
+    fakes = {"mlflow": Calls(told, ""), "alembic": Calls(told, "")}
+    fakes |= {"mlflow.tracking": tracking, "mlflow.entities": entities}
+    for name, module in fakes.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    log = named(f"mlflow:{tmp_path}")
+    assert told[0][1] == (f"sqlite:///{tmp_path}/mlflow.db",)
+    log.begin(CELL)
+    for step in range(1000):
+        log.log(CELL, step, {"loss": 0.5})
+    log.end(CELL, ROWS)
+    batches = [given for name, _, given in told if name == "client.log_batch"]
+    sent = [given["metrics"] for given in batches if "metrics" in given]
+    assert batches[0]["params"][0] == ("tau", "0.2")
+    assert sum(map(len, sent)) == 1000 + len(SCORES)
+    assert max(map(len, sent)) <= 1000
+    assert named_in(told, "client.set_terminated")[0][1] == ("1", "FINISHED")
+
+    named("mlflow:http://localhost:5000")
+    assert [args for name, args in named_in(told, "MlflowClient")][-1] == ("http://localhost:5000",)
