@@ -20,7 +20,7 @@ Facts = dict[str, Any]
 
 HEADROOM = 1.08
 MARKERS = "os^vD<>PXph"  # that are told apart
-DIGITS = 3  # that a number keeps beyond the decimals that are shown
+DIGITS = 4  # that a number keeps beyond the decimals that are shown
 
 
 def chart_data(summary: Summary) -> Facts:
