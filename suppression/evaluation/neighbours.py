@@ -119,7 +119,7 @@ def vectors_of(encoder: Any, x: Tensor) -> Tensor:
 def classes_of(scenes: Scenes, drawn: Factors) -> dict[str, Tensor]:
     """The class of each feature, (n,); bits that belong together are one feature, `bits`."""
     labels = scenes.probed().labels(drawn)
-    if "bits" not in drawn:
+    if "bits" not in drawn or drawn["bits"].shape[1] == 0:
         return labels
     found = {name: each for name, each in labels.items() if not is_bit(name)}
     places = 2 ** torch.arange(drawn["bits"].shape[1])

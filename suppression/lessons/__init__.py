@@ -18,7 +18,7 @@ from suppression.lessons.drawing import (
     softmax_strip,
     traces,
 )
-from suppression.lessons.moving import Sliders, sliders, stored
+from suppression.lessons.moving import Sliders, sliders
 from suppression.lessons.reading import percent, ranking, result
 
 __all__ = [
@@ -35,6 +35,5 @@ __all__ = [
     "result",
     "sliders",
     "softmax_strip",
-    "stored",
     "traces",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from suppression import api
-from suppression.auditing import networks
 from suppression.data import Scenes
 from suppression.data.loader import load_pool
 from suppression.data.pool import Pool
@@ -22,7 +20,6 @@ from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError
 from suppression.evaluation.neighbours import classes_of, grouping, held_out, vectors_of
 from suppression.execution.displays import is_notebook
-from suppression.reporting.result import Result
 from suppression.seeding import torch_rng
 
 NEEDS = "a notebook with ipywidgets, which `pip install ipywidgets` brings"
@@ -33,6 +30,7 @@ WIDE = 780  # px, at most, of the picture
 GAP = 2  # px between pictures, before they are enlarged
 STEPS = 20  # of a slider over numbers that are not whole
 DRAWS = 9  # the last of the draws that can be chosen
+VIEWS = Augmentation(area_min=0.4)  # crops as lessons train on them
 DRAW = "draw"  # the slider that chooses which scenes are drawn
 
 Values = dict[str, Any]
@@ -94,7 +92,7 @@ class Sliders:
         scenes = self.scenes()
         sample = take_sample(
             scenes,
-            Augmentation(),
+            VIEWS,
             self.pool(scenes, train=True),
             self.n,
             torch_rng("sample", self.values[DRAW]),
@@ -104,8 +102,8 @@ class Sliders:
             rows.append(sample.x_again)
         rows += sample.views
         captions = [" ".join(caption.split()) for caption in sample.captions]
-        again = "" if sample.x_again is None else ", as the second view sees them"
-        text = f"Rows: scenes{again}, first views, second views. They show: {' · '.join(captions)}."
+        again = "" if sample.x_again is None else " as the second view sees them;"
+        text = f"Rows: scenes;{again} first views; second views. They show: {' · '.join(captions)}."
         if self.encoder is None:
             return Drawn(tiled([row[:, : row.shape[1] - sample.planes] for row in rows]), text)
         return self.draw_neighbours(scenes)
@@ -186,7 +184,8 @@ def sliders(
 
     Args:
         name: A card's name.
-        encoder: Any network or callable that takes these scenes: each scene then has its nearest
+        encoder: Any network or callable that takes these scenes, as `sup.fit` returns one, and
+            `sup.encoder` of what was run before: each scene then has its nearest
             neighbours below it, and words say which feature these share. None shows both views.
         n: Scenes that are shown, 1 or more.
         source: Where instances come from, if the data set draws from a source.
@@ -202,7 +201,7 @@ def sliders(
     Example:
         >>> import suppression as sup
         >>> moved = sup.lessons.sliders("two_digits", canvas=40, size1=12, size2=(12, 32))
-        >>> moved.draw(size2=24).text.startswith("Rows: scenes, first views, second views.")
+        >>> moved.draw(size2=24).text.startswith("Rows: scenes; first views; second views.")
         True
     """
     if n < 1:
@@ -230,36 +229,6 @@ def ends_of(name: str, value: Any) -> tuple[float, float]:
     if len(value) != 2 or not are_numbers or value[0] >= value[1]:
         raise UserError(f"{name} = {value!r}: a slider goes from one number to a larger, (12, 32)")
     return value[0], value[1]
-
-
-def stored(result: Result, *, store: Path | str | None = None, **wanted: Any) -> Any:
-    """The encoder of a network that `sup.run` trained, from the store.
-
-    Args:
-        result: What `sup.run` or `sup.lessons.result` handed out.
-        store: Where it is kept, if `sup.run` was told another place than the usual one.
-        **wanted: Parameters of the network, e.g. `method="simclr", bits=8`.
-
-    Returns:
-        The first such encoder, in evaluation mode: pictures (n, c, s, s) -> features (n, d).
-
-    Raises:
-        UserError: for a record, whose networks are not kept, and where no network is like that.
-
-    Example:
-        >>> import suppression as sup
-        >>> sup.lessons.stored(sup.record("random_bits"), method="simclr")
-        Traceback (most recent call last):
-        ...
-        suppression.errors.UserError: a record has rows and no networks: sup.run trains them
-    """
-    if not result.answers:
-        raise UserError("a record has rows and no networks: sup.run trains them")
-    for run, _ in result.answers:
-        if all(run.parameters.get(name) == value for name, value in wanted.items()):
-            return networks.of_store(run.key, store).model
-    asked = ", ".join(f"{name} = {value}" for name, value in wanted.items())
-    raise UserError(f"no network of {result.plan.name} has {asked}; `result.rows` shows them")
 
 
 # --- widgets and pictures --------------------------------------------------------------------

@@ -56,6 +56,11 @@ def test_bits_are_one_feature_whose_class_is_the_colour():
         assert same == (found["bits"][0] == found["bits"][i])
 
 
+def test_without_bits_there_is_no_feature_of_that_name():
+    scenes, pool = ColouredDigits(bits=0), SOURCES["digits"](train=False)
+    assert list(classes_of(scenes, held_out(scenes, pool, 5)[1])) == ["digit"]
+
+
 @pytest.mark.parametrize("k", [0, 5])
 def test_a_picture_has_no_more_neighbours_than_there_are_others(k):
     with pytest.raises(UserError, match="a picture among 5 has 1 to 4 neighbours"):

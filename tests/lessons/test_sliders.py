@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import suppression as sup
@@ -109,36 +108,6 @@ def test_without_a_kernel_it_says_where_sliders_are_and_shows_a_picture(shown):
     )
     scenes._ipython_display_()
     assert shown[0].data[:4] == b"\x89PNG"
-
-
-def test_a_stored_network_is_found_by_its_parameters(tmp_path, monkeypatch, in_this_process):
-    shelf = tmp_path / "shelves" / "experiments"
-    shelf.mkdir(parents=True)
-    (shelf / "tiny.toml").write_text(TINY)
-    monkeypatch.setenv("SUPPRESSION_PATH", str(tmp_path / "shelves"))
-    monkeypatch.setenv("SUPPRESSION_HOME", str(tmp_path / "home"))
-    result = sup.run("tiny", scale="demo")
-    encoder = sup.lessons.stored(result, method="untrained", bits=4)
-    assert encoder(torch.zeros(2, 5, 16, 16)).shape[0] == 2
-    with pytest.raises(sup.UserError, match="no network of tiny has bits = 7"):
-        sup.lessons.stored(result, bits=7)
-
-
-TINY = """
-title = "Tiny"
-claim = "Nothing."
-data = "random_bits"
-axis = "bits"
-arms = [{ method = "untrained" }]
-
-[scale.demo]
-source = "digits"
-canvas = 16
-bits = [4, 0]
-stem = 1
-width = 2
-probe = { train = 40, test = 20 }
-"""
 
 
 @pytest.mark.parametrize(
