@@ -10,6 +10,7 @@ from pathlib import Path
 from suppression import places
 from suppression.door import Parser, door
 from suppression.errors import UserError
+from suppression.execution.audited import stored_answers
 from suppression.execution.inventory import Stored, faults, size_of, stored_cells, unneeded
 from suppression.execution.store import Store
 from suppression.experiment import files
@@ -19,6 +20,7 @@ PROG = "python -m suppression.store"
 EXAMPLE = """examples:
   python -m suppression.store                               what there is, by data and method
   python -m suppression.store --cells                       each cell
+  python -m suppression.store --audits                      each answer of an audit
   python -m suppression.store --check                       verify every file; 1 if one is damaged
   python -m suppression.store --keep-recipes                what no recipe has, and its size
   python -m suppression.store --keep-recipes --delete       delete that
@@ -40,6 +42,7 @@ def options() -> argparse.ArgumentParser:
     add("--of", nargs="+", metavar="RECIPE", help="only the cells of these recipes, at all scales")
     does = parser.add_mutually_exclusive_group()
     does.add_argument("--cells", action="store_true", help="list each cell")
+    does.add_argument("--audits", action="store_true", help="list each stored answer of an audit")
     does.add_argument("--check", action="store_true", help="verify every file by its checksum")
     does.add_argument(
         "--keep-recipes",
@@ -52,7 +55,11 @@ def options() -> argparse.ArgumentParser:
         "--import", dest="import_", type=places.folder, metavar="FILE", help="take in its cells"
     )
     does.add_argument("--migrate", action="store_true", help="bring an older version's files up")
-    add("--delete", action="store_true", help="with --keep-recipes: delete what it lists")
+    add(
+        "--delete",
+        action="store_true",
+        help="with --keep-recipes or --audits: delete what it lists",
+    )
     return parser
 
 
@@ -64,9 +71,10 @@ def main(argv: list[str] | None = None) -> int:
 def command(argv: list[str]) -> int:
     given = options().parse_args(argv)
     store = Store(given.store)
-    if given.delete and given.keep_recipes is None:
-        raise UserError("--delete deletes what --keep-recipes lists: give both")
-    if given.of and (given.keep_recipes is not None or given.import_ or given.migrate):
+    if given.delete and given.keep_recipes is None and not given.audits:
+        raise UserError("--delete deletes what --keep-recipes or --audits lists: give one of them")
+    no_cells = given.import_ or given.migrate or given.audits
+    if given.of and (given.keep_recipes is not None or no_cells):
         raise UserError("--of goes with the list, --check and --export")
     if given.import_ is not None:
         return take_in(store, places.named(given.import_))
@@ -74,6 +82,8 @@ def command(argv: list[str]) -> int:
         raise UserError(f"there is no store {store.root}: no cell was trained yet, or see --store")
     if given.keep_recipes is not None:
         return prune(store, given.keep_recipes, delete=given.delete)
+    if given.audits:
+        return answers(store, delete=given.delete)
     if given.migrate:
         done = store.migrate()
         print("\n".join(done) or "nothing to do: every file has its checksum")
@@ -107,12 +117,26 @@ def print_groups(store: Store, cells: list[Stored]) -> None:
         print(f"{len(some):6}  {size}  {last:10}  {data:18}  {method}")
     print(f"\n{store.root}: {len(cells)} cells, {megabytes(sum(c.size for c in cells)).strip()}")
     for name, what in (
+        ("audits", "files of audits' answers"),
         ("work", "trainings under way, or killed"),
         ("damaged", "put aside as damaged"),
     ):
         there = list((store.root / name).glob("*"))
         if there:
             print(f"{len(there)} {what}, {megabytes(size_of(store.root / name)).strip()}")
+
+
+def answers(store: Store, *, delete: bool) -> int:
+    """List the answers of audits, or delete them: the same audit asks again."""
+    listed = stored_answers(store)
+    for each in listed:
+        about = ", ".join(each.features)
+        print(f"{each.key}  {megabytes(each.size)}  {each.day}  {each.encoder:16}  {about}")
+        if delete:
+            store.discard_audit(each.key)
+    total = megabytes(sum(each.size for each in listed)).strip()
+    print(f"{len(listed)} answers of audits, {total}{', deleted' if delete else ''}")
+    return 0
 
 
 def check(store: Store, wanted: set[str] | None) -> int:
@@ -172,10 +196,12 @@ def export(store: Store, wanted: set[str] | None, path: Path) -> int:
     from suppression.execution.archive import export_cells
 
     keys = store.keys(wanted)
-    if not keys:
+    audits = store.audit_keys() if wanted is None else []  # no recipe has them
+    if not keys and not audits:
         raise UserError(f"{store.root} has no such cells")
-    size = export_cells(store, keys, path)
-    print(f"{len(keys)} cells: {path}, {megabytes(size).strip()}")
+    size = export_cells(store, keys, path, audits)
+    also = f" and {len(audits)} answers of audits" if audits else ""
+    print(f"{len(keys)} cells{also}: {path}, {megabytes(size).strip()}")
     return 0
 
 
@@ -191,7 +217,8 @@ def take_in(store: Store, path: Path) -> int:
         print(f"left out: {key}: {why}", file=sys.stderr)
     print(
         f"{len(done.new)} cells taken in, {len(done.there)} were there ({done.probes} records of "
-        f"probes joined them), {len(done.left_out)} left out"
+        f"probes joined them), {len(done.answers)} answers of audits taken in, "
+        f"{len(done.left_out)} left out"
     )
     return 1 if done.left_out else 0
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from suppression.execution.store import Store
+from suppression.metrics.units import Units
 from suppression.store import main
 
 
@@ -45,6 +46,71 @@ def made(root, number):
         store.publish(key, cell=cell, weights={"w": torch.zeros(3)}, trace=[], about=about)
         store.put_rows(key, "probe-0", [{"accuracy": 0.5}])
     return store
+
+
+def asked(store, number):
+    """Answers of a made-up encoder, as an audit keeps them."""
+    keys = []
+    for i in range(number):
+        keys.append(hashlib.sha256(f"audit {i}".encode()).hexdigest()[:24])
+        row = {"feature": f"bit{i}", "scenes": "alone", "probe": "linear", "layer": "h"}
+        units = Units.of([3, 3, 8], [1, 0, 1])
+        store.put_answers(keys[-1], [{**row, "encoder": "f00d", "accuracy": 2 / 3, "units": units}])
+    return sorted(keys)
+
+
+def test_answers_of_audits_are_listed_with_every_byte_and_deleted_when_told(door, tmp_path):
+    store = made(tmp_path / "store", 2)
+    keys, cells = asked(store, 3), tree(store.root / "cells")
+    assert "6 files of audits' answers" in door("--store", store.root)[1]
+    code, out, _ = door("--store", store.root, "--audits")
+    *lines, total = out.splitlines()
+    assert (code, [line.split()[0] for line in lines]) == (0, keys)
+    assert {line.split()[-1] for line in lines} == {"bit0", "bit1", "bit2"}
+    size = sum(map(len, tree(store.root / "audits").values()))
+    assert total == f"3 answers of audits, {size / 1e6:,.1f} MB"
+    door("--store", store.root, "--keep-recipes", "digit_size", "--delete")
+    assert len(tree(store.root / "audits")) == 6  # no recipe has an audit: they stay
+    shutil.rmtree(store.root / "cells")
+    assert "3 answers of audits" in door("--store", store.root, "--audits", "--delete")[1]
+    assert tree(store.root / "audits") == {}
+    assert len(cells) == 12
+
+
+@pytest.mark.parametrize("ending", ["json", "units.npz"])
+def test_any_flipped_byte_of_an_answer_is_found(door, tmp_path, ending):
+    store = made(tmp_path / "store", 1)
+    (key,) = asked(store, 1)
+    assert door("--store", store.root, "--check")[0] == 0
+    path = store.root / "audits" / f"{key}.{ending}"
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        blank = whole[at : at + 1].isspace() or path.read_bytes()[at : at + 1].isspace()
+        code, out, _ = door("--store", store.root, "--check")
+        assert (code, key in out) == (1, True) or blank, at
+    path.unlink()
+    assert door("--store", store.root, "--check")[0] == 1
+
+
+def test_answers_of_audits_are_exported_and_imported_bit_for_bit_and_once(door, tmp_path):
+    store, file, other = made(tmp_path / "store", 0), tmp_path / "a.zip", tmp_path / "other"
+    asked(store, 3)
+    code, out, err = door("--store", store.root, "--export", file)
+    assert (code, "0 cells and 3 answers of audits" in out) == (0, True), err
+    code, out, _ = door("--store", other, "--import", file)
+    assert (code, "3 answers of audits taken in, 0 left out" in out) == (0, True)
+    assert tree(other / "audits") == tree(store.root / "audits")
+    assert "0 answers of audits taken in" in door("--store", other, "--import", file)[1]
+
+    def other_rows(files):
+        name = min(name for name in files if name.endswith(".json"))
+        files[name] = files[name].replace(b'"alone"', b'"a lie"')
+
+    rewritten(file, tmp_path / "bad.zip", other_rows)
+    code, out, err = door("--store", tmp_path / "third", "--import", tmp_path / "bad.zip")
+    assert (code, "2 answers of audits taken in, 1 left out" in out) == (1, True)
+    assert "is not what was written" in err
 
 
 def test_the_list_has_every_cell_and_every_byte(door, tmp_path):
@@ -145,7 +211,14 @@ def rewritten(source, target, change):
             archive.writestr(name, content)
 
 
-STRANGE = ["../../evil", "/evil", "k/cell.json", "{key}/../../evil", "{key}/probes/../../evil.json"]
+STRANGE = [
+    "../../evil",
+    "/evil",
+    "k/cell.json",
+    "{key}/../../evil",
+    "audits/../evil",
+    "{key}/probes/../../evil.json",
+]
 
 
 @pytest.mark.parametrize("name", [*STRANGE, "{key}/evil.py", "{key}/probes/x/y.json", "C:\\evil"])

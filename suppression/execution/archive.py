@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from suppression.errors import UserError
+from suppression.execution import audited
 from suppression.execution.store import FILES, SNAPSHOTS, SUMS, Store, by_step, sha256
 from suppression.experiment.keys import dumps
 from suppression.experiment.run import Run
@@ -71,21 +72,24 @@ class Imported:
         new: The keys of cells that were not there.
         there: Those that were, and stay as they are.
         probes: How many records of probes joined cells that were there.
+        answers: The keys of answers of audits that were not there.
         left_out: Why others were not taken, by their keys.
     """
 
     new: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
     probes: int = 0
+    answers: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def export_cells(store: Store, keys: list[str], path: Path) -> int:
+def export_cells(store: Store, keys: list[str], path: Path, answers: Sequence[str] = ()) -> int:
     """Write cells to one file.
 
     Args:
         store: Where they are.
         keys: Which ones.
+        answers: Which answers of audits.
         path: The file, which is replaced when it is whole.
 
     Returns:
@@ -105,6 +109,12 @@ def export_cells(store: Store, keys: list[str], path: Path) -> int:
                 for name, data in store.files_of(key).items():
                     sums[f"{key}/{name}"] = sha256(data)
                     archive.writestr(zipfile.ZipInfo(f"{key}/{name}", MADE), data)
+            for key in answers:
+                if store.answers(key) is None:
+                    raise UserError(f"the answer {key} is damaged; its audit asks for it anew")
+                for name, data in store.audit_files(key).items():
+                    sums[f"{audited.FOLDER}/{name}"] = sha256(data)
+                    archive.writestr(zipfile.ZipInfo(f"{audited.FOLDER}/{name}", MADE), data)
             archive.writestr(zipfile.ZipInfo(SUMS, MADE), dumps(sums))
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
@@ -133,6 +143,10 @@ def import_cells(store: Store, path: Path) -> Imported:
             store.check_writable()
             for key, names in cells.items():
                 files = {name: archive.read(f"{key}/{name}") for name in names}
+                if key == audited.FOLDER:
+                    done.answers, wrong = audited.take_in_answers(store, files, check_probe)
+                    done.left_out |= wrong
+                    continue
                 fault = why_no_cell(key, files)
                 if fault:
                     done.left_out[key] = fault
@@ -162,7 +176,7 @@ def members(archive: zipfile.ZipFile, path: Path) -> dict[str, list[str]]:
             raise UserError(f"{path}: {each.filename!r} has {each.file_size:,} bytes")
         if each.filename == SUMS:
             continue
-        parts = MEMBER.fullmatch(each.filename)
+        parts = MEMBER.fullmatch(each.filename) or audited.MEMBER.fullmatch(each.filename)
         if parts is None:
             raise UserError(f"{path}: {each.filename!r} is no file of a cell")
         names = cells.setdefault(parts[1], [])

@@ -142,6 +142,21 @@ class Store:
         """The rows of a network that is no cell, by a key of all that they depend on."""
         return self._read_rows(self.root / "audits", key)
 
+    def audit_keys(self) -> list[str]:
+        """The keys of the answers of networks that are no cells, whole or damaged."""
+        found = set()
+        for path in (self.root / "audits").glob("*"):
+            key = path.name.partition(".")[0]
+            if is_key(key):
+                found.add(key)
+        return sorted(found)
+
+    def audit_files(self, key: str) -> dict[str, bytes]:
+        """The files of such an answer by their names, the .json last."""
+        folder = self.root / "audits"
+        names = [f"{key}.{UNITS}", f"{key}.json"]
+        return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+
     def _read_rows(self, folder: Path, name: str) -> list[Record] | None:
         try:
             record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -344,6 +359,19 @@ class Store:
             make_folders(self.root / "audits")
             self._write_rows(self.root / "audits", key, rows)
 
+    def put_audit(self, files: Mapping[str, bytes]) -> None:
+        """Put the files of an answer into their place, its .json last."""
+        with self.writing():
+            make_folders(self.root / "audits")
+            replace_all(self.root / "audits", files)
+
+    def discard_audit(self, key: str) -> None:
+        """Delete an answer, its .json first: without it there is none."""
+        with self.writing():
+            for name in (f"{key}.json", f"{key}.{UNITS}"):
+                (self.root / "audits" / name).unlink(missing_ok=True)
+                sync(self.root / "audits")
+
     def _write_rows(self, folder: Path, name: str, rows: list[Record]) -> None:
         told = [without_units(row) for row in rows]
         record = {"sha256": sha256(dumps(told).encode()), "rows": told}
@@ -471,6 +499,9 @@ class Store:
         wrong = "is not what was written (its checksum differs)"
         if self.read_machine() is None:
             yield f"{self.root / 'machine.json'} {wrong}"
+        for key in self.audit_keys():
+            if self.answers(key) is None:
+                yield f"{self.root / 'audits' / key}.json {wrong}"
         for name in self.result_names(".keys"):
             if self.read_keys(name) is None:
                 yield f"{self.root / 'results' / name}.keys {wrong}"
