@@ -21,7 +21,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
@@ -271,11 +271,12 @@ def finished(store: Store) -> dict[str, bytes]:
 class Bench:
     """A room for stores, and what undisturbed runs leave."""
 
-    def __init__(self, room: Path, seed: int = 0) -> None:
+    def __init__(self, room: Path, seed: int = 0, seconds: float = float("inf")) -> None:
         (room / "mine.toml").write_text(RECIPE)
         self.plan = make_plan(str(room / "mine.toml"), scale="smoke")
         self.room, self.rng = room, random.Random(seed)
         self.number = 0
+        self.end = time.monotonic() + seconds
         self.reference = room / "reference"
         train(room / "warm", self.plan)  # what is imported and drawn once is not in the moments
         began = time.monotonic()
@@ -283,6 +284,16 @@ class Bench:
         self.seconds = time.monotonic() - began
         assert ended.status == 0, ended.said
         self.cells = contents(self.reference / "cells")
+
+    def has_time(self) -> bool:
+        return time.monotonic() < self.end
+
+    def in_time(self, numbers: Iterable[int]) -> Iterator[int]:
+        """The numbers until the time is up; at least one."""
+        for i, number in enumerate(numbers):
+            if i and not self.has_time():
+                return
+            yield number
 
     def warm_record(self) -> None:
         """Import and draw once here what each forked process would otherwise do anew."""
@@ -324,7 +335,7 @@ def kills_at_random(bench: Bench, number: int) -> Fault:
         "SIGKILL at a random moment of training, probing, publishing",
         "no finished cell lost, resumed bit-identical",
     )
-    while fault.times < number:
+    while fault.times < number and bench.has_time():
         root = bench.store()
         for _ in range(3):
             after = bench.rng.uniform(0, bench.seconds)
@@ -336,7 +347,7 @@ def kills_at_random(bench: Bench, number: int) -> Fault:
 def places_of(number: int, wanted: int, rng: random.Random) -> list[int]:
     """Some of the numbers from 1 to `number`, or all of them."""
     every = list(range(1, number + 1))
-    return every if wanted >= number else sorted(rng.sample(every, wanted))
+    return rng.sample(every, min(number, wanted))
 
 
 def kills_at_changes(bench: Bench, number: int) -> Fault:
@@ -346,7 +357,7 @@ def kills_at_changes(bench: Bench, number: int) -> Fault:
     )
     work = partial(train, plan=bench.plan)
     changes = changes_of(partial(work, counted := bench.store()), counted)
-    for n in places_of(changes, number, bench.rng):
+    for n in bench.in_time(places_of(changes, number, bench.rng)):
         root = bench.store()
         ended = struck(partial(work, root), patch=partial(at_change, root, n, kill_myself))
         fault.times += ended.killed
@@ -361,7 +372,7 @@ def full_disk(bench: Bench, number: int) -> Fault:
     )
     work = partial(train, plan=bench.plan)
     changes = changes_of(partial(work, counted := bench.store()), counted)
-    for n in places_of(changes, number, bench.rng):
+    for n in bench.in_time(places_of(changes, number, bench.rng)):
         root = bench.store()
         patch = partial(at_change, root, n, no_space, always=True)
         ended = struck(partial(work, root), patch=patch)
@@ -383,7 +394,7 @@ def power_losses(bench: Bench, number: int) -> Fault:
     with power.watched(root) as disk:
         train(root, bench.plan)
     states = list(disk.every_state())
-    for i in sorted(bench.rng.sample(range(len(states)), min(number, len(states)))):
+    for i in bench.in_time(bench.rng.sample(range(len(states)), min(number, len(states)))):
         found = bench.store()
         power.write(states[i], found)
         fault.times += 1
@@ -414,7 +425,7 @@ def small_disks(bench: Bench, number: int) -> Fault:
         "told without traceback, nothing damaged, then bit-identical",
     )
     whole = sum(map(len, bench.cells.values())) + 300_000
-    for i in range(number):
+    for i in bench.in_time(range(number)):
         size = 4096 * max(3, round(whole * (i + 1) / (number + 1) / 4096))
         with small_disk(bench.room, size) as disk:
             if disk is None:
@@ -456,7 +467,7 @@ def read_only_stores(bench: Bench, number: int) -> Fault:
 def writers(bench: Bench, number: int) -> Fault:
     """Eight processes at a time on one store."""
     fault = Fault("8 writers at once on one store", "each ends well, all bit-identical")
-    for _ in range(number):
+    for _ in bench.in_time(range(number)):
         root = bench.store()
         ended = struck(partial(eight, root, bench.plan))
         fault.times += 1
@@ -478,7 +489,7 @@ def eight(root: Path, plan: Plan) -> int:
 
 def clocks(bench: Bench, number: int) -> Fault:
     fault = Fault("the clock jumps by years, at each look", "bit-identical")
-    for i in range(number):
+    for i in bench.in_time(range(number)):
         root = bench.store()
         patch = partial(jumping_clock, i)
         ended = struck(partial(train, root, bench.plan), after=bench.seconds / 2, patch=patch)
@@ -528,7 +539,7 @@ def flips(bench: Bench, number: int) -> Fault:
             kinds.setdefault(f"{place} {''.join(path.suffixes[-2:])}{path.name[:5]}", []).append(
                 path
             )
-    while fault.times < number:
+    while fault.times < number and bench.has_time():
         for kind, paths in sorted(kinds.items()):
             name = bench.rng.choice(paths).relative_to(prepared)
             root = bench.store(full=True)
@@ -558,7 +569,7 @@ def flips(bench: Bench, number: int) -> Fault:
 
 def flips_under_way(bench: Bench, number: int) -> Fault:
     fault = Fault("a flipped bit in a checkpoint or trace under way", "found, ends bit-identical")
-    while fault.times < number:
+    while fault.times < number and bench.has_time():
         root = bench.store()
         after = bench.rng.uniform(0.2, 0.9) * bench.seconds
         struck(partial(train, root, bench.plan), after=after)
@@ -592,7 +603,7 @@ def kills_while_recording(bench: Bench, number: int) -> Fault:
         counted = bench.room / "counted"
         fresh(counted, before)
         changes = changes_of(partial(record, plan, store, counted, *more), counted)
-        for n in places_of(changes, -(-number // 3), bench.rng):
+        for n in bench.in_time(places_of(changes, -(-number // 3), bench.rng)):
             out = bench.room / "out"
             fresh(out, before)
             patch = partial(at_change, out, n, kill_myself)
@@ -820,7 +831,8 @@ SUITE: dict[str, tuple[Callable[[Bench, int], Fault], int, int]] = {
 CHEAP = ("list", "mutations")  # nothing is trained, so they are always done in full
 
 
-def run_suite(names: list[str], share: float) -> list[Fault]:
+def run_suite(names: list[str], share: float, minutes: float = float("inf")) -> list[Fault]:
+    """Each fault, by its share of the long form's numbers, in at most so many minutes."""
     torch.set_num_threads(1)
     found = []
     for name in names:
@@ -828,27 +840,49 @@ def run_suite(names: list[str], share: float) -> list[Fault]:
         times = times if name in CHEAP else max(1, round(times * share))
         with tempfile.TemporaryDirectory() as room:
             began = time.monotonic()
-            found.append(do(Bench(Path(room)), times))
+            found.append(do(Bench(Path(room), seconds=60 * minutes), times))
         print(f"{found[-1]} {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         for wrong in found[-1].wrong[1:9]:
             print(f"    {wrong[:400]}", file=sys.stderr, flush=True)
     return found
 
 
-def faults(repetitions: int, share: float = 1.0) -> Found:
+def faults(
+    repetitions: int,
+    share: float = 1.0,
+    minutes: float = float("inf"),
+    names: Iterable[str] = tuple(SUITE),
+) -> Found:
     """What is lost when something breaks; each fault strikes a process of its own.
 
     A store is trained (four small cells, a checkpoint at each step that is logged), struck, and
     gone on with; then every cell that was finished before must be the same file for file, and all
     of them, with their traces and answers, bit by bit what an undisturbed run leaves (but for what
-    tells seconds). `python benchmarks/faults.py --write` writes this section.
+    tells seconds). `python benchmarks/faults.py --write` writes this section, `--only FAULT` a line
+    of it; the last column tells the commit and the day of each.
     """
-    head = ["| fault | times | what must hold | where it did not |", "|---|---:|---|---|"]
-    rows = [str(each) for each in run_suite(list(SUITE), repetitions * share)]
-    notes = ["\n".join([*head, *rows])]
-    if share != 1:
-        notes.append(f"Run with `--share {share:g}` of the long form's numbers.")
-    return Found([], notes)
+    import run
+
+    rows = known_rows(run.README.read_text(encoding="utf-8"))
+    stamp = f"{run.environment.commit()}, {datetime.date.today()}"
+    for fault in run_suite(list(names), repetitions * share, minutes):
+        rows[fault.name.partition(" (")[0]] = f"{fault} {stamp} |"
+    return Found([], ["\n".join([*HEAD, *rows.values()])])
+
+
+HEAD = [
+    "| fault | times | what must hold | where it did not | measured |",
+    "|---|---:|---|---|---|",
+]
+
+
+def known_rows(page: str) -> dict[str, str]:
+    """The lines of the table that the page has, by what their faults are called."""
+    found = {}
+    for line in page.partition(HEAD[0])[2].partition("\n\n")[0].splitlines():
+        if line.startswith("| "):
+            found[line.removeprefix("| ").partition(" |")[0].partition(" (")[0]] = line
+    return found
 
 
 def main() -> int:
@@ -856,14 +890,15 @@ def main() -> int:
     add = parser.add_argument
     add("--only", nargs="+", choices=SUITE, metavar="FAULT", help=f"of {', '.join(SUITE)}")
     add("--share", type=float, default=1.0, help="of the numbers of the long form (default: 1)")
-    add("--write", action="store_true", help="put the table into benchmarks/README.md")
+    add("--minutes", type=float, default=float("inf"), metavar="M", help="at most, for each fault")
+    add("--write", action="store_true", help="put the lines into benchmarks/README.md")
     given = parser.parse_args()
-    if given.only:
-        return int(any(each.wrong for each in run_suite(given.only, given.share)))
     import run
 
+    names = given.only or list(SUITE)
     section = run.SECTIONS["faults"]
-    run.SECTIONS["faults"] = section._replace(run=partial(faults, share=given.share))
+    do = partial(faults, share=given.share, minutes=given.minutes, names=names)
+    run.SECTIONS["faults"] = section._replace(run=do)
     text, _ = run.report("faults", 1, run.environment.commit())
     print(text)
     if given.write:

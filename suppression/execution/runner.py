@@ -121,6 +121,7 @@ def run_cell(
     with store.claim(run.key, on_wait=lambda: tell("wait"), note=partial(tell, "note")):
         set_aside_if_wrong(run.key, store, context, tell)
         if store.has(run.key):
+            store.clear_work(run.key)
             rows = [] if probe is None else store.rows(run.key, record_name(probe))
             if rows is not None:  # another process was first
                 return rows

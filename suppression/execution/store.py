@@ -343,10 +343,15 @@ class Store:
                 if not self.has(key):
                     raise
                 shutil.rmtree(beside)
-            shutil.rmtree(self.root / "work" / key, ignore_errors=True)
-            # Of killed processes: the caller holds the claim, so no one else is publishing.
-            for left in (self.root / "work").glob(f"{key}.publish-*"):
-                shutil.rmtree(left, ignore_errors=True)
+        self.clear_work(key)
+
+    def clear_work(self, key: str) -> None:
+        """Remove what is left of the training of a published cell; the caller holds its claim.
+
+        Processes that were killed leave some, too: no one else is publishing.
+        """
+        for left in (self.root / "work" / key, *(self.root / "work").glob(f"{key}.publish-*")):
+            shutil.rmtree(left, ignore_errors=True)
 
     def put_rows(self, key: str, probe: str, rows: list[Record]) -> None:
         """Keep the rows of a probe, and beside them their `units`, where they bear some."""
