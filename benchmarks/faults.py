@@ -487,6 +487,92 @@ def eight(root: Path, plan: Plan) -> int:
     return int(any(statuses))
 
 
+OLDER = ("19ee0e2", "9cdeb37")  # before results had checksums; when units were new
+BY_A_VERSION = """
+import json, sys
+from pathlib import Path
+from suppression.execution import store
+from suppression.execution.context import Context
+from suppression.execution.runner import run_cell
+from suppression.experiment.plan import make_plan
+
+store.CHECKPOINT_SECONDS = 0.0
+plan = make_plan(sys.argv[1], scale="smoke")
+for cell in plan.cells:
+    rows = run_cell(cell, plan.probe, Context(store=Path(sys.argv[2]), threads=1))
+    print(json.dumps([{k: v for k, v in row.items() if k != "units"} for row in rows]), flush=True)
+"""
+
+
+@contextmanager
+def checkout(commit: str, room: Path) -> Iterator[Path | None]:
+    """The program as it was; None where this is no checkout, or one without that commit."""
+    top = room / commit
+    git = ["git", "-C", str(TOP), "worktree"]
+    add = subprocess.run([*git, "add", "-q", "--detach", str(top), commit], capture_output=True)
+    try:
+        yield top if add.returncode == 0 else None
+    finally:
+        if add.returncode == 0:
+            subprocess.run([*git, "remove", "--force", str(top)], check=True)
+
+
+def begun(top: Path, plan: Plan, root: Path) -> subprocess.Popen[str]:
+    """All cells of a plan by the program of a folder, in a process that has begun."""
+    words = [sys.executable, "-c", BY_A_VERSION, plan.name_or_path, str(root)]
+    told = {**os.environ, "PYTHONPATH": str(top), "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, env=told, cwd=top, stdout=pipe, stderr=pipe, text=True)
+
+
+def stamps(root: Path) -> dict[str, int]:
+    return {path.parent.name: path.stat().st_mtime_ns for path in root.glob("cells/*/weights.*")}
+
+
+def versions(bench: Bench, number: int) -> Fault:
+    """This version and an older one on one store, in turn."""
+    fault = Fault(
+        "an older version of the program and this one on one store, in turn",
+        "each answers from the other's cells; one goes on where the other was killed",
+    )
+    for commit in OLDER[:number]:
+        with checkout(commit, bench.room) as older:
+            if older is None:
+                continue
+            answers = begun(TOP, bench.plan, bench.reference).communicate()[0]
+            pairs = {
+                "the older one read ours": (TOP, older),
+                "we read the older one's": (older, TOP),
+            }
+            for what, (first, second) in pairs.items():
+                root = bench.store()
+                ended_well(fault, begun(first, bench.plan, root), f"{commit}: {what}: writing")
+                before = stamps(root)
+                told = ended_well(fault, begun(second, bench.plan, root), f"{commit}: {what}")
+                fault.times += 1
+                fault.check(stamps(root) == before, f"{commit}: {what}: cells were made again")
+                fault.check(told == answers, f"{commit}: {what}: other answers")
+                root = bench.store()
+                process = begun(first, bench.plan, root)
+                while process.poll() is None and not list(root.glob("work/*/checkpoint")):
+                    time.sleep(0.01)
+                process.kill()
+                process.communicate()
+                told = ended_well(
+                    fault, begun(second, bench.plan, root), f"{commit}: {what}, killed"
+                )
+                fault.times += 1
+                fault.check(told == answers, f"{commit}: {what}, killed: other answers")
+    return fault
+
+
+def ended_well(fault: Fault, process: subprocess.Popen[str], what: str) -> str:
+    """What a process printed."""
+    told, error = process.communicate()
+    fault.check(process.returncode == 0, f"{what}: {error[-300:]}")
+    return told
+
+
 def clocks(bench: Bench, number: int) -> Fault:
     fault = Fault("the clock jumps by years, at each look", "bit-identical")
     for i in bench.in_time(range(number)):
@@ -820,6 +906,7 @@ SUITE: dict[str, tuple[Callable[[Bench, int], Fault], int, int]] = {
     "full": (full_disk, 1, 100),
     "tmpfs": (small_disks, 1, 20),
     "readonly": (read_only_stores, 2, 4),
+    "versions": (versions, 1, 2),
     "clocks": (clocks, 1, 10),
     "flips": (flips, 1, 60),
     "underway": (flips_under_way, 1, 40),

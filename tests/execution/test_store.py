@@ -10,6 +10,7 @@ import torch
 
 from suppression.errors import UserError
 from suppression.execution import store as store_room
+from suppression.execution.runner import run_cell
 from suppression.execution.store import Store
 from suppression.experiment.keys import key_of
 from suppression.metrics.units import Units, packed
@@ -78,6 +79,16 @@ def test_a_publishing_that_is_killed_leaves_no_cell_and_its_rubbish_goes_with_th
     assert len(list((tmp_path / "work").iterdir())) == 1
     publish(Store(tmp_path))
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_what_a_kill_left_of_a_published_training_goes_with_the_next_run(cell, plan, context):
+    rows = run_cell(cell, plan.probe, context)
+    store = Store(context.store)
+    for name in (cell.key, f"{cell.key}.publish-999999999", f"{'f' * 24}"):
+        (store.root / "work" / name).mkdir()
+        (store.root / "work" / name / "checkpoint").write_bytes(b"left")
+    assert run_cell(cell, plan.probe, context) == rows
+    assert [path.name for path in (store.root / "work").iterdir()] == ["f" * 24]
 
 
 def test_of_two_writers_the_first_wins_and_the_second_goes(tmp_path):

@@ -14,7 +14,7 @@ import torch
 
 from suppression.execution.store import Store
 from suppression.metrics.units import Units
-from suppression.writing import finish, replace, replace_all
+from suppression.writing import finish, replace, replace_all, replacing
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
@@ -73,6 +73,21 @@ def test_a_file_that_is_replaced_is_the_old_or_the_new_one(left):
 def put(files, room):
     for name, content in files.items():
         (room / name).write_bytes(content)
+
+
+def test_a_file_that_is_written_in_its_own_time_is_the_old_or_the_new_one(left):
+    def work(room):
+        with replacing(room / "a") as file:
+            for part in (b"ne", b"w"):
+                file.write(part)
+        (room / "done").write_bytes(b"")
+
+    seen = set()
+    for found in left(work, partial(put, {"a": b"old"})):
+        seen.add((found / "a").read_bytes())
+        if (found / "done").exists():  # whoever was told so may rely on it
+            assert (found / "a").read_bytes() == b"new"
+    assert seen == {b"old", b"new"}
 
 
 def test_files_that_are_replaced_together_are_finished_or_undone(left):
