@@ -104,7 +104,7 @@ def audit(
         >>> asked = {"train": 60, "test": 30, "mlp": None}
         >>> result = sup.audit(lambda x: x.flatten(1), scenes, raw=True, **asked)
         >>> result.table().split()[2:]  # doctest: +ELLIPSIS
-        ['alone', 'together', 'left', 'blank', 'named', "'first'", ...
+        ['alone', 'together', 'left', 'blank', 'fixed', 'named', "'first'", ...
     """
     plugins.load()
     expect.names("audit", layers=layers)
