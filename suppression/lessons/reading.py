@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 from suppression import api, running
 from suppression.errors import UserError
 from suppression.execution.context import Context
+from suppression.execution.displays import is_notebook
 from suppression.execution.environment import pick_device
 from suppression.execution.store import Store
 from suppression.experiment import files
@@ -47,7 +49,8 @@ def result(name: str, *, live: bool = True) -> Result:
     print(
         f"nothing is trained here: this is the recorded result of {name} ({found.plan.scale} "
         "scale). `python -m suppression.lessons prepare` trains the lesson's own in about "
-        f"{MINUTES} minute on two cores."
+        f"{MINUTES} minute on two cores.",
+        file=sys.stdout if is_notebook() else sys.stderr,  # a notebook paints this as an error
     )
     return found
 

@@ -46,7 +46,7 @@ def test_without_a_store_the_record_is_shown_and_told(name, tmp_path, monkeypatc
     monkeypatch.setenv("SUPPRESSION_HOME", str(tmp_path / "home"))
     found = sup.lessons.result(name, live=False)
     assert isinstance(found, Recorded)
-    told = capsys.readouterr().out
+    told = capsys.readouterr().err
     assert f"the recorded result of {name} ({found.plan.scale} scale)" in told
     assert "python -m suppression.lessons prepare" in told
     assert re.search(r"in about \d+ minute", told)
