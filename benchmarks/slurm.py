@@ -43,7 +43,7 @@ canvas = 12
 size1 = 5
 size2 = [5, 6]
 width = 4
-samples = 3200
+samples = 1600
 batch = 16
 precision = "fp32"
 """
@@ -95,7 +95,7 @@ def main() -> int:
     parser.add_argument("--cells", type=int, default=24, help="an even number (default: 24)")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    slurm.POLL = 0.5
+    slurm.POLL = 1.0
     environ: dict[str, str] = {}
     real = beside_the_tests("real_slurm")
     with tempfile.TemporaryDirectory() as room:

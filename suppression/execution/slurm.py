@@ -194,8 +194,12 @@ class SlurmWatch(Watch):
         if cell.excused:
             how = f"stopped by Slurm before step {cell.stopped_at}"
         cell.excused = False
-        self.tell(i, ("note", f"{how}; submitted again"))
-        submit(cell.queue, [cell.number], self.options)
+        try:
+            submit(cell.queue, [cell.number], self.options)
+            how = f"{how}; submitted again"
+        except Silent as error:  # when it is busy; asked again two looks later
+            how = f"{how}; {error}"
+        self.tell(i, ("note", how))
         return None
 
     def jobs(self) -> list[str]:

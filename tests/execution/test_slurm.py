@@ -93,6 +93,29 @@ def test_a_cell_that_is_always_lost_is_told_with_the_end_of_its_log(plan, cell, 
     assert len(list(jobs.glob("*.options"))) == 4
 
 
+def test_a_scheduler_that_is_busy_when_a_cell_is_submitted_again_is_asked_once_more(
+    plan, cell, context, jobs
+):
+    (jobs / "broken").touch()
+    heard = []
+
+    def hear(i, event):
+        heard.append(event)
+        (jobs / "busy").unlink(missing_ok=True)  # from the first note on it answers
+
+    for path in jobs.parent.glob("sbatch"):
+        real = path.read_text()
+        check = f"if [ -e {jobs}/100.options ] && [ -e {jobs}/busy ]; then echo timed out >&2; exit 1; fi"
+        path.write_text(real.replace("exec", f"{check}\nexec", 1))
+    (jobs / "busy").touch()
+    slurm.run([cell], plan.probe, context, hear, options={})
+    notes = [event[1] for event in heard if event[0] == "note"]
+    assert notes[0] == "lost by Slurm (1 of at most 3 times); sbatch refuses: timed out"
+    assert notes[1] == "lost by Slurm (2 of at most 3 times); submitted again"
+    assert heard[-1][0] == "failed"
+    assert len(list(jobs.glob("*.options"))) == 3  # of the four times it refused one
+
+
 def test_a_scheduler_that_does_not_answer_loses_nothing(plan, cell, context, jobs, monkeypatch):
     (jobs / "broken").touch()
     looks = []
