@@ -105,7 +105,8 @@ def test_a_scheduler_that_is_busy_when_a_cell_is_submitted_again_is_asked_once_m
 
     for path in jobs.parent.glob("sbatch"):
         real = path.read_text()
-        check = f"if [ -e {jobs}/100.options ] && [ -e {jobs}/busy ]; then echo timed out >&2; exit 1; fi"
+        is_busy = f"[ -e {jobs}/100.options ] && [ -e {jobs}/busy ]"
+        check = f"if {is_busy}; then echo timed out >&2; exit 1; fi"
         path.write_text(real.replace("exec", f"{check}\nexec", 1))
     (jobs / "busy").touch()
     slurm.run([cell], plan.probe, context, hear, options={})
