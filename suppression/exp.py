@@ -83,7 +83,10 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--skip-bad", action="store_true", help="leave out files that are no pictures")
     add("--device", default="auto", help="auto (cuda, else mps, else cpu), cpu, cuda, mps")
     add("--workers", type=int, metavar="N", help="cells trained side by side (default: one a core)")
-    on = "where cells run: local (default), slurm, slurm:partition=P,time=T,gres=G,array=N"
+    on = (
+        "where cells run: local (default), slurm, slurm:partition=P,time=T,gres=G,array=N, "
+        "dask://HOST:PORT, tls://HOST:PORT, dask (a cluster of this machine)"
+    )
     there = "log there, too: tensorboard:DIR, wandb:PROJECT, mlflow:DIR or URI; may be repeated"
     add("--log", action="append", default=[], metavar="WHERE", help=there)
     add("--on", default="local", metavar="WHERE", help=on)
@@ -252,7 +255,7 @@ def carry_out(
         records.check_free(out, f"{plan.name}.{plan.scale}")
     context = Context(
         store=Store(given.store).root,
-        device=pick_device(given.device if target.engine == "local" else "auto"),
+        device=pick_device(given.device if target.is_here else "auto"),
         root=given.root,
         download=given.download,
         skip_bad=given.skip_bad,

@@ -80,7 +80,7 @@ def work_of(planned: Plan, context: Context, target: Target | None = None) -> Wo
     find_missing(work)
     for cell in work.before:
         check_cell(cell, None, planned.before)
-    is_here = target is None or target.engine == "local"
+    is_here = target is None or target.is_here
     if context.device == "cpu" and is_here:
         check_memory(work.cells, planned.probe)
     return work

@@ -9,7 +9,9 @@ I.log           what its process printed
 from __future__ import annotations
 
 import json
+import socket
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from suppression.experiment.run import Run
 from suppression.writing import make_folders, replace
 
 Asked = tuple[Run, ProbeSettings | None]
+Task = tuple[Run, ProbeSettings | None, Context]
 
 
 class Queue:
@@ -41,11 +44,9 @@ class Queue:
         """Queue cells; a probe of None trains only."""
         queue = cls(Store(context.store), f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns()}")
         tasks = [described(cell, probe) for cell, probe in asked]
-        root = None if context.root is None else str(context.root.absolute())
-        where = {**asdict(context), "store": str(queue.store.root.absolute()), "root": root}
         with queue.store.writing():
             make_folders(queue.folder)
-            content = json.dumps({"context": where, "tasks": tasks}, indent=1)
+            content = json.dumps({"context": place_of(context), "tasks": tasks}, indent=1)
             replace(queue.folder / "tasks.json", content.encode())
         return queue
 
@@ -58,22 +59,14 @@ class Queue:
     def contents(self) -> dict[str, Any]:
         return json.loads((self.folder / "tasks.json").read_text(encoding="utf-8"))
 
-    def task(self, number: int) -> tuple[Run, ProbeSettings | None, Context]:
+    def task(self, number: int) -> Task:
         """A cell, its probe, and where it is run.
 
         Raises:
             UserError: if it was queued by another version of the program.
         """
         contents = self.contents()
-        told, where = contents["tasks"][number], contents["context"]
-        cell, probe = Run.of(told["cell"]), told["probe"]
-        if cell.key != told["key"]:
-            raise UserError(f"cell {number} of {self.folder} was queued by another version")
-        root = None if where["root"] is None else Path(where["root"])
-        context = Context(**{**where, "store": Path(where["store"]), "root": root})
-        if probe is not None:
-            probe = ProbeSettings.model_validate_json(probe)
-        return cell, probe, context
+        return taken(contents["tasks"][number], contents["context"])
 
     def tell(self, number: int, event: tuple[Any, ...]) -> None:
         """Append an event of a cell; one process at a time does so."""
@@ -108,3 +101,48 @@ def described(cell: Run, probe: ProbeSettings | None) -> dict[str, Any]:
     """A cell and its probe as JSON."""
     asked = None if probe is None else probe.model_dump_json()
     return {"key": cell.key, "cell": cell.parameters, "probe": asked}
+
+
+def place_of(context: Context) -> dict[str, Any]:
+    """A context as JSON; its folders are named as every machine finds them."""
+    root = None if context.root is None else str(context.root.absolute())
+    return {**asdict(context), "store": str(context.store.absolute()), "root": root}
+
+
+def taken(task: Mapping[str, Any], place: Mapping[str, Any]) -> Task:
+    """A cell, its probe, and where it is run, of what `described` and `place_of` made.
+
+    Raises:
+        UserError: if it was sent by another version of the program.
+    """
+    cell, probe = Run.of(task["cell"]), task["probe"]
+    if cell.key != task["key"]:
+        raise UserError(f"the cell {task['key']} was sent by another version of the program")
+    root = None if place["root"] is None else Path(place["root"])
+    context = Context(**{**place, "store": Path(place["store"]), "root": root})
+    if probe is not None:
+        probe = ProbeSettings.model_validate_json(probe)
+    return cell, probe, context
+
+
+def work_of(cell: Run, probe: ProbeSettings | None, context: Context) -> str:
+    """All that another machine needs to run a cell, as one line of JSON."""
+    mark = Store(context.store).mark()
+    work = {"task": described(cell, probe), "place": place_of(context), "mark": mark}
+    return json.dumps(work, sort_keys=True)
+
+
+def received(work: str) -> Task:
+    """What `work_of` wrote.
+
+    Raises:
+        UserError: if this machine does not see its store, or has another version of the program.
+    """
+    told = json.loads(work)
+    cell, probe, context = taken(told["task"], told["place"])
+    if Store(context.store).read_mark() != told["mark"]:
+        raise UserError(
+            f"{socket.gethostname()} does not see the store {context.store}: name one with --store "
+            "on a disk that all machines have at that path"
+        )
+    return cell, probe, context

@@ -1,22 +1,30 @@
-"""Where cells run, behind one interface: this machine, all of torchrun's processes, or Slurm.
+"""Where cells run, behind one interface: this machine, all of torchrun's processes, a cluster.
 
 Events, rows and the progress bar are the same everywhere; rows always come from the store.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from suppression.errors import UserError, unknown
 from suppression.evaluation.spec import ProbeSettings
-from suppression.execution import executor, slurm, together
+from suppression.execution import dask, executor, slurm, together
 from suppression.execution.context import Context
 from suppression.execution.executor import Hear
 from suppression.execution.runner import Row
 from suppression.experiment.run import Run
 
-OPTIONS: Mapping[str, tuple[str, ...]] = {"local": (), "slurm": slurm.OPTIONS}
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "local": (),
+    "slurm": slurm.OPTIONS,
+    "dask": (),
+    "tls": (),
+}
+ADDRESS = re.compile(r"//(\[[0-9a-fA-F:]+\]|[^\s:/@,]+):([0-9]{1,5})")  # of a Dask scheduler
+MOST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -24,9 +32,10 @@ class Target:
     """Where cells run.
 
     Args:
-        engine: local, or slurm.
+        engine: local, slurm or dask.
         options: What the engine is told, by name.
         device: What `--device` says; auto is found out by the machine that runs a cell.
+        address: Of a Dask scheduler; none starts a cluster here.
 
     Example:
         >>> Target.named("slurm:partition=gpu,time=1:00:00,array=8").options["array"]
@@ -36,10 +45,16 @@ class Target:
     engine: str = "local"
     options: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
+    address: str | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether cells run on this machine."""
+        return self.engine == "local" or (self.engine == "dask" and self.address is None)
 
     @classmethod
     def named(cls, text: str, device: str = "auto") -> Target:
-        """The target that `--on` names: ENGINE or ENGINE:NAME=VALUE,...
+        """The target that `--on` names: ENGINE, ENGINE:NAME=VALUE,... or a scheduler's address.
 
         Raises:
             UserError: for an engine or an option that is not there, with the nearest one.
@@ -47,6 +62,8 @@ class Target:
         engine, _, told = text.partition(":")
         if engine not in OPTIONS:
             raise unknown("--on knows no", engine, OPTIONS)
+        if engine == "tls" or told.startswith("/"):
+            return cls("dask", device=device, address=scheduler_address(text))
         options = {}
         for each in told.split(",") if told else []:
             name, equals, value = each.partition("=")
@@ -60,6 +77,23 @@ class Target:
                 f"--on {text}: array is how many cells run at a time, 1 or more: array=8"
             )
         return cls(engine, options, device)
+
+
+def scheduler_address(text: str) -> str:
+    """Where the Dask scheduler is that `--on` names by dask://HOST:PORT or tls://HOST:PORT.
+
+    Raises:
+        UserError: if it is no such address.
+    """
+    scheme, _, rest = text.partition(":")
+    if scheme == "slurm" or scheme == "local":
+        raise UserError(f"--on {text}: {scheme} has no address; dask://HOST:PORT has one")
+    if not ADDRESS.fullmatch(rest) or int(rest.rpartition(":")[2]) > MOST_PORT:
+        raise UserError(
+            f"--on {text}: {scheme}://HOST:PORT is wanted, as `dask scheduler` prints it: "
+            f"{scheme}://10.0.0.1:8786"
+        )
+    return text if scheme == "tls" else f"tcp:{rest}"
 
 
 def run(
@@ -86,29 +120,35 @@ def run(
     Raises:
         UserError: if one of them cannot be run there.
     """
-    if target is not None and target.engine == "slurm":
-        check_for_cluster(cells, workers)
-        there = replace(context, device=target.device)
-        return slurm.run(cells, probe, there, hear, options=target.options, unasked=unasked)
+    if target is not None and target.engine != "local":
+        check_for_cluster(cells, workers, target)
+        there = context if target.is_here else replace(context, device=target.device)
+        if target.engine == "slurm":
+            return slurm.run(cells, probe, there, hear, options=target.options, unasked=unasked)
+        return dask.run(
+            cells, probe, there, hear, address=target.address, workers=workers, unasked=unasked
+        )
     if together.is_launched():
         together.check_cells(cells, context)
         return executor.run_here(cells, probe, context, hear, unasked=unasked)
     return executor.run(cells, probe, context, hear, workers=workers, unasked=unasked)
 
 
-def check_for_cluster(cells: list[Run], workers: int | None) -> None:
+def check_for_cluster(cells: list[Run], workers: int | None, target: Target) -> None:
     """Whether cells come out alike on whichever machine takes them.
 
     Raises:
         UserError: if one leaves its precision to the machine, if a class is known to this process
             alone, or if the number of workers is given, which is the cluster's.
     """
-    if workers is not None:
-        raise UserError("--workers is of this machine; slurm:array=N says how many run there")
+    if workers is not None and not target.is_here:
+        says = "slurm:array=N says" if target.engine == "slurm" else "the cluster's workers say"
+        raise UserError(f"--workers is of this machine; {says} how many run there")
     if together.is_launched():
-        raise UserError("--on slurm runs each cell in one process: leave out torchrun")
+        raise UserError(f"--on {target.engine} runs each cell in one process: leave out torchrun")
     for cell in cells:
-        if cell.training is not None and cell.training.precision == "auto":
+        auto = cell.training is not None and cell.training.precision == "auto"
+        if auto and not target.is_here:
             raise UserError(
                 "precision = auto is decided by each machine, and a cluster's differ: "
                 "--precision fp32 (or bf16) fixes it"

@@ -13,6 +13,7 @@ damaged/        what failed its checksum, put aside
 locks/          who trains what
 queue/          what other machines run: execution.queue
 machine.json    what was measured on this machine
+mark            a random word, by which another machine tells that it sees this same store
 results/        figures, tables, and which cells a recipe has
 """
 
@@ -22,10 +23,11 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,6 +249,21 @@ class Store:
             probe = self.root / f".write-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink()
+
+    def mark(self) -> str:
+        """A word that no other store has: who reads it at the same path sees the same disk."""
+        with self.writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError), (self.root / "mark").open("x") as file:
+                file.write(secrets.token_hex(8))
+        return self.read_mark() or ""
+
+    def read_mark(self) -> str | None:
+        """None where there is no such store."""
+        try:
+            return (self.root / "mark").read_text(encoding="utf-8")
+        except OSError:
+            return None
 
     @contextmanager
     def claim(

@@ -255,9 +255,9 @@ def test_a_mistake_in_on_is_told_with_what_is_right(text, message):
 
 def test_what_each_machine_would_decide_for_itself_is_refused(cell):
     with pytest.raises(UserError, match="--precision fp32"):
-        check_for_cluster([cell.replace(precision="auto")], None)
+        check_for_cluster([cell.replace(precision="auto")], None, Target("slurm"))
     with pytest.raises(UserError, match="slurm:array=N"):
-        check_for_cluster([cell], 2)
+        check_for_cluster([cell], 2, Target("slurm"))
 
 
 def test_without_slurm_the_missing_command_is_named(plan, cell, context, monkeypatch):
