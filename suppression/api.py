@@ -12,6 +12,7 @@ from suppression import expect, places, plugins
 from suppression.errors import UserError, unknown
 from suppression.execution.context import Context
 from suppression.execution.environment import pick_device
+from suppression.execution.scheduler import Target
 from suppression.execution.store import Store
 from suppression.experiment import files
 from suppression.experiment.plan import Plan, make_plan
@@ -45,6 +46,7 @@ def run(
     skip_bad: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    on: str = "local",
     log: Any = None,
     **pins: Any,
 ) -> Result:
@@ -65,6 +67,8 @@ def run(
         skip_bad: Whether to leave out files of a folder of photographs that are no pictures.
         device: auto (cuda, else mps, else cpu), cpu, cuda, cuda:1 or mps.
         workers: How many cells are trained side by side; none is one a core.
+        on: Where they are trained, as `--on` names it: "slurm:partition=gpu,array=8",
+            "dask://10.0.0.1:8786", or "dask", a cluster of this machine.
         log: Where curves and scores are logged besides: "tensorboard:DIR", "wandb:PROJECT",
             "mlflow:DIR" or a URI, an object with the methods of `suppression.logs.Log`, or a list.
             Cells that were stored before are logged, too, once.
@@ -84,14 +88,17 @@ def run(
     planned = make_plan(
         name, scale=scale, seeds=seeds, end_seeds=end_seeds, layers=layers, pins=pins
     )
+    target = Target.named(on, device)
     context = Context(
         store=Store(store).root,
-        device=pick_device(device),
+        device=pick_device(device if target.is_here else "auto"),
         root=None if root is None else Path(root),
         download=download,
         skip_bad=skip_bad,
     )
-    return carry_out(planned, context, workers=workers, pinned=pins, logs=as_logs(log))
+    return carry_out(
+        planned, context, workers=workers, pinned=pins, logs=as_logs(log), target=target
+    )
 
 
 @expect.typed

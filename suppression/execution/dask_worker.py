@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
@@ -41,33 +42,31 @@ def run_cell(work: str) -> Event:
     key = worker.get_current_task()
     end: Event | None = None
     with TemporaryFile() as printed:
-        with subprocess.Popen(
+        process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=printed,
             encoding="utf-8",
             start_new_session=True,  # the terminal's Ctrl-C is for who watches
-        ) as process:
-            ended = threading.Event()
-            watched = (worker, key, process, ended)
-            threading.Thread(target=end_if_unwanted, args=watched, daemon=True).start()
+        )
+        ended = threading.Event()
+        watched = (worker, key, process, ended)
+        threading.Thread(target=end_if_unwanted, args=watched, daemon=True).start()
+        worker.log_event(TOPIC, [key, ["start"]])
+        # It may die while it is spoken to, or in the middle of a line.
+        with suppress(BrokenPipeError, ValueError), process:
             assert process.stdin is not None
             assert process.stdout is not None
-            worker.log_event(TOPIC, [key, ["start"]])
-            try:
-                process.stdin.write(work + "\n")
-                process.stdin.flush()  # and stays open: its end is the end of this worker
-                for line in process.stdout:
-                    event = json.loads(line)
-                    if event[0] in ENDS:
-                        end = event
-                    else:
-                        worker.log_event(TOPIC, [key, event])
-            except (BrokenPipeError, ValueError):
-                pass  # it died while it was spoken to, or in the middle of a line
-            finally:
-                ended.set()
+            process.stdin.write(work + "\n")
+            process.stdin.flush()  # and stays open: its end is the end of this worker
+            for line in process.stdout:
+                event = json.loads(line)
+                if event[0] in ENDS:
+                    end = event
+                else:
+                    worker.log_event(TOPIC, [key, event])
+        ended.set()
         return end or ["lost", how_it_died(process.returncode, printed)]
 
 

@@ -42,7 +42,26 @@ def how_made(plan: Plan, store: Store, argv: list[str], *, failed: int, pins: Fa
         "precision": sorted({each.get("precision", "none") for each in about}),
         "commits": sorted({str(each["commit"]) for each in about}),
         **{name: about[0][name] for name in OF_THE_MACHINE},
+        **unlike(plan, store, about),
     }
+
+
+def unlike(plan: Plan, store: Store, about: list[Facts]) -> Facts:
+    """All kinds of machines of a mixed record, and what that means; nothing where they are alike.
+
+    Args:
+        plan: Its cells.
+        store: Where they are.
+        about: How each was trained.
+    """
+    kinds = sorted({kind_of_machine(each) for each in about})
+    if len(kinds) == 1:
+        return {}
+    mixed = mixed_machines(plan, store)
+    found: Facts = {"machines": kinds}
+    if mixed is not None:
+        found["mixed_machines"] = mixed
+    return found
 
 
 def mixed_machines(plan: Plan, store: Store) -> str | None:

@@ -253,7 +253,7 @@ class Store:
     def mark(self) -> str:
         """A word that no other store has: who reads it at the same path sees the same disk."""
         with self.writing():
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_folders(self.root)
             with suppress(FileExistsError), (self.root / "mark").open("x") as file:
                 file.write(secrets.token_hex(8))
         return self.read_mark() or ""

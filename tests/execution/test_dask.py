@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -87,3 +86,78 @@ def test_a_killed_worker_loses_its_cell_alone_and_is_told(plan, cell, context, c
         assert rows[i] == run_cell(each, plan.probe, alone)
     assert notes == [(killed[0], "its worker died; started again (1 of 3 tries lost)")]
     assert "is not encrypted and asks for no password" in capsys.readouterr().err
+
+
+def test_a_cell_whose_process_always_dies_is_named_after_three_tries(
+    plan, cell, context, monkeypatch
+):
+    command = ("sh", "-c", "echo the card has fallen off >&2; kill -9 $$")
+    monkeypatch.setattr(dask_worker, "COMMAND", command)
+    heard = []
+    rows = run_on(
+        [cell],
+        plan.probe,
+        context,
+        lambda i, event: heard.append(event),
+        target=Target.named("dask"),
+    )
+    assert rows == {}
+    assert [event[0] for event in heard] == ["start", "note", "note", "failed"]
+    assert "died 3 times" in heard[-1][1]
+    assert "SIGKILL" in heard[-1][1]
+    assert heard[-1][1].endswith("the card has fallen off")
+
+
+def test_ctrl_c_ends_a_cluster_here_with_its_cells(plan, cell, context, monkeypatch):
+    pid = context.store.parent / "pid"
+    command = ("sh", "-c", f"echo $$ > {pid}; exec sleep 60")
+    monkeypatch.setattr(dask_worker, "COMMAND", command)
+
+    def hear(i, event):
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_on([cell], plan.probe, context, hear, target=Target.named("dask"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+def test_no_scheduler_is_told_in_one_line(plan, cell, context, monkeypatch):
+    monkeypatch.setattr(dask, "ANSWER", 0.5)
+    with pytest.raises(UserError, match="no Dask scheduler answers at tcp"):
+        run_on([cell], plan.probe, context, print, target=Target.named("dask://127.0.0.1:9"))
+
+
+def test_a_machine_that_does_not_see_the_store_says_so(plan, cell, context):
+    work = work_of(cell, plan.probe, context)
+    assert received(work)[0].key == cell.key
+    (context.store / "mark").write_text("another store at the same path")
+    with pytest.raises(UserError, match="does not see the store"):
+        received(work)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("dask", None),
+        ("dask://host:8786", "tcp://host:8786"),
+        ("tls://host:1", "tls://host:1"),
+        ("dask://[::1]:8786", "tcp://[::1]:8786"),
+    ],
+)
+def test_an_address_is_that_of_dask(text, address):
+    assert Target.named(text) == Target("dask", address=address)
+
+
+@pytest.mark.parametrize("text", ["dask://host", "tls", "tls://:1", "dask://host:99999"])
+def test_what_is_no_address_is_told(text):
+    with pytest.raises(UserError, match="://HOST:PORT is wanted"):
+        Target.named(text)
+
+
+def test_the_number_of_workers_is_of_a_cluster_here_alone(cell):
+    check_for_cluster([cell], 2, Target.named("dask"))
+    with pytest.raises(UserError, match="the cluster's workers say"):
+        check_for_cluster([cell], 2, Target.named("dask://host:1"))

@@ -12,7 +12,7 @@ import pytest
 
 from suppression.errors import UserError
 from suppression.execution import slurm, watch
-from suppression.execution.provenance import mixed_machines
+from suppression.execution.provenance import mixed_machines, unlike
 from suppression.execution.queue import Queue
 from suppression.execution.runner import run_cell
 from suppression.execution.scheduler import Target, check_for_cluster
@@ -276,3 +276,8 @@ def test_a_seed_whose_cells_come_from_unlike_machines_is_told(plan, context, mon
     told = mixed_machines(plan, Store(context.store))
     assert "seed 0 were trained on unlike machines (" in told
     assert "another, torch 2" in told
+    about = list(machines.values())
+    assert unlike(plan, Store(context.store), about) == {
+        "machines": ["another, torch 2", "one, torch 2"],
+        "mixed_machines": told,
+    }
