@@ -112,7 +112,7 @@ def connected(address: str | None, number: int) -> Iterator[Client]:
             f'--on dask needs {error.name}: pip install "suppression[cluster]" brings it'
         ) from error
     if address is None:
-        # Threads of this process, as each cell has a process of its own: no port is opened.
+        # Threads of this process, as each cell has a process of its own: cells come by no port.
         with (
             LocalCluster(
                 n_workers=1,
