@@ -77,3 +77,41 @@ def test_methods_of_more_negatives_let_go_earlier_than_foretold(nats, method, ne
         assert foretold == pytest.approx(measured, abs=0.3)
     else:
         assert foretold > measured + 1
+
+
+# --- on equal terms: who_suppresses_matched --------------------------------------------------
+
+SMALL_BATCH = 64
+MEASURED = {  # the arms of which the record tells a half-point: negatives, temperature
+    "simclr, tau 0.07": (126, 0.07),
+    "simclr, tau 0.2": (126, 0.2),
+    "simclr, tau 0.5": (126, 0.5),
+    "moco, tau 0.07, queue 128": (128, 0.07),
+    "instdisc, tau 0.07": (1296, 0.07),
+    "instdisc, tau 0.2": (1296, 0.2),
+    "instdisc, tau 0.5": (1296, 0.5),
+}
+
+
+@pytest.fixture(scope="module")
+def matched():
+    """The bits foretold and measured by arm, fitted at SimCLR's temperature of 0.2 alone."""
+    measured = {label: half_bits("who_suppresses_matched", label) for label in MEASURED}
+    nats = incentive(measured["simclr, tau 0.2"], batch=SMALL_BATCH, tau=0.2)
+    found = {}
+    for label, (negatives, tau) in MEASURED.items():
+        found[label] = lets_go(nats, negatives=negatives, tau=tau), measured[label]
+        print(f"{label}: {found[label][0]:.1f} bits foretold, {found[label][1]:.1f} measured")
+    return found
+
+
+def test_it_foretells_simclr_at_a_lower_temperature_and_neither_a_high_one_nor_other_methods(
+    matched,
+):
+    foretold, measured = matched["simclr, tau 0.07"]
+    assert foretold == pytest.approx(measured, abs=0.4)  # the interval of the record
+    foretold, measured = matched["simclr, tau 0.5"]
+    assert foretold < 0 < measured - 1
+    for label in ("moco, tau 0.07, queue 128", "instdisc, tau 0.07", "instdisc, tau 0.2"):
+        foretold, measured = matched[label]
+        assert foretold > measured + 1, label
