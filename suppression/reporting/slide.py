@@ -40,6 +40,7 @@ BETWEEN_LABELS = 0.062  # of the panel's height, a line of a label
 # Points; a point is 1.39 px.
 FONTS: Any = {"font.size": 13, "axes.labelsize": 14, "xtick.labelsize": 14, "ytick.labelsize": 13}
 TITLE, SMALLER, SMALL, BOARD_FONT = 21, 16, 10.5, 11
+MOST_ROWS = 18  # whose labels have their usual size
 PERCENTAGES = range(0, 101, 20)
 INK, SOFT = "#1A1A1A", "#555555"
 
@@ -293,6 +294,8 @@ def draw_rows(made: Figure, summary: Summary, arms: list[Arm], line: Line, place
         ax.axvline(known, color=SOFT, linewidth=1.5, linestyle=(0, (1, 3)))
         ax.text(known, len(points) - 0.4, "guessing", color=SOFT, ha="center", fontsize=SMALL)
     ax.set_yticks(range(len(points)), [fill(point.arm.label, 36) for point in points])
+    if len(points) > MOST_ROWS:
+        ax.tick_params(axis="y", labelsize=BOARD_FONT)
     ax.set_ylim(-0.7, len(points) - 0.3)
     if line.of.percent:
         ax.set_xlim(0, 102)
