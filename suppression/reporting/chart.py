@@ -130,15 +130,17 @@ def shown(point: Point, published: float | None) -> Facts:
     seeds = {}
     for seed, value in sorted(point.by_seed.items()):
         seeds[str(seed)] = rounded(point.unit * value)
-    return {
+    facts = {
         "mean": rounded(point.unit * point.mean),
         "low": rounded(point.unit * point.low),
         "high": rounded(point.unit * point.high),
         "interval": point.interval,
         "text": cell_text(point),
         "seeds": seeds,
-        "published": published,
     }
+    if published is not None:  # thousands of points have none, and the page has to stay small
+        facts["published"] = published
+    return facts
 
 
 def rounded(value: float) -> float | None:

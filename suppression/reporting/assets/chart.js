@@ -209,7 +209,7 @@ class Chart {
   marks() {
     const points = this.current.points;
     const single = points.some((point) => Object.keys(point.seeds).length === 1);
-    const crossed = this.data.published_is_drawn && points.some((point) => point.published !== null);
+    const crossed = this.data.published_is_drawn && points.some((point) => "published" in point);
     return `${single ? "; hollow: one seed" : ""}${crossed ? "; crosses: published" : ""}`;
   }
 
@@ -287,7 +287,7 @@ class Chart {
         const caps = thin ? "" : `M${x - 4} ${low}h8M${x - 4} ${high}h8`;
         group.append(shape("path", { d: `M${x} ${low}V${high}${caps}`, stroke: arm.colour, "stroke-width": thin ? 1 : 2 }));
       }
-      if (point.published !== null && this.data.published_is_drawn) {
+      if ("published" in point && this.data.published_is_drawn) {
         const y = this.y(point.published);
         group.append(shape("path", { d: `M${x - 5} ${y - 5}l10 10m0 -10l-10 10`, stroke: arm.colour, "stroke-width": 1.5, "data-published": "" }));
       }
@@ -324,7 +324,7 @@ class Chart {
     this.tip.replaceChildren(
       tag("strong", {}, this.data.arms[point.arm].label), tag("br"), `${place}: ${point.text}`, tag("br"),
       this.over(point), tag("br"), this.seeds(point));
-    if (point.published !== null) this.tip.append(tag("br"), this.publishedText(point));
+    if ("published" in point) this.tip.append(tag("br"), this.publishedText(point));
     this.tip.hidden = false;
     const most = Math.max(0, this.width * scale - this.tip.offsetWidth);
     this.tip.style.left = `${Math.min(x * scale + 12, most)}px`;
