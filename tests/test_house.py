@@ -194,7 +194,7 @@ def test_only_files_reads_toml_and_only_store_and_writing_unlink_or_rename():
 
 
 MEGABYTE = 1_000_000
-ROWS = 4 * MEGABYTE  # of a leaderboard; git keeps a twentieth of it
+ROWS = 4 * MEGABYTE  # of a record; git keeps a twentieth of them
 
 
 def test_no_tracked_file_is_over_a_megabyte():
