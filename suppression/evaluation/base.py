@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -24,6 +24,8 @@ from suppression.notes import Note, ignore
 
 if TYPE_CHECKING:
     from suppression.evaluation.readouts import Readout
+
+Along = Callable[[], Mapping[int, Mapping[str, Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Asked:
         device: Where all of them are.
         settings: All settings, those that probes share among them: train, test, features.
         views: Augmentation that it was trained with; None where it was shown no views.
-        along: Its weights along training, by the scenes seen; empty where it was not trained.
+        along: Reads its weights along training, by the scenes seen; none if it was not trained.
         readouts: All readouts that are switched on.
         seed: Draw of the scenes; 0 is that of every experiment.
         note: Told what cannot be asked, and why.
@@ -116,7 +118,7 @@ class Asked:
     device: torch.device
     settings: ProbeSettings
     views: Augmentation | None = None
-    along: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
+    along: Along = dict
     readouts: tuple[Readout, ...] = ()
     seed: int = 0
     note: Note = ignore

@@ -52,15 +52,16 @@ class Curve(Probe):
                 raise UserError(f"curve = {seen}: a curve begins with one scene")
 
     def ask(self, asked: Asked) -> Iterator[Row]:
-        if not asked.along:
+        along = asked.along()
+        if not along:
             rows = list(about_features(asked, asked.readouts))
             for seen in self.curve or []:
                 yield from ({**row, "seen": seen} for row in rows)
             return
         for seen in self.curve or []:
-            if seen not in asked.along:
+            if seen not in along:
                 continue
-            then = dataclasses.replace(asked, method=with_weights(asked.method, asked.along[seen]))
+            then = dataclasses.replace(asked, method=with_weights(asked.method, along[seen]))
             for row in about_features(then, asked.readouts):
                 yield {**row, "seen": seen}
 

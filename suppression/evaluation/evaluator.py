@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from suppression.data import Scenes
 from suppression.data.transforms.augmentation import Augmentation
 from suppression.errors import UserError, unknown
-from suppression.evaluation.base import Asked, Probe
+from suppression.evaluation.base import Along, Asked, Probe
 from suppression.evaluation.features import Pools, Row, Unusable, fingerprint
 from suppression.evaluation.probes import switched_on
 from suppression.evaluation.readouts import Readout, about_features
@@ -110,14 +109,14 @@ def ask(
     device: torch.device,
     *,
     views: Augmentation | None = None,
-    along: Mapping[int, Mapping[str, Tensor]] | None = None,
+    along: Along = dict,
     seed: int = 0,
     note: Note = ignore,
 ) -> list[Row]:
     """All rows of all probes that are switched on, on held-out instances, float32 throughout.
 
-    `views` are those of its training, `along` its weights by the scenes seen until then; `note` is
-    told what cannot be asked. `Moved` if the encoder moved meanwhile.
+    `views` are those of its training, `along` reads its weights by the scenes seen until then;
+    `note` is told what cannot be asked. `Moved` if the encoder moved meanwhile.
     """
     method.eval()  # one loaded from the store is in training mode, where its batch norms would move
     before = fingerprint(method)
@@ -137,7 +136,7 @@ def ask(
         device=device,
         settings=settings,
         views=views,
-        along=along or {},
+        along=along,
         readouts=tuple(probe for probe in probes if isinstance(probe, Readout)),
         seed=seed,
         note=once(note),

@@ -171,7 +171,7 @@ def train_and_probe(
         pools,
         device,
         views=run.augmentation,
-        along=weights_along(run, store),
+        along=partial(weights_along, run, store),
         note=note,
     )
     store.put_rows(run.key, record_name(probe), rows)
