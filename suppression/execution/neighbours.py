@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -11,8 +11,8 @@ from suppression.data.base import Factors, Scenes
 from suppression.evaluation.neighbours import held_out, vectors_of
 from suppression.execution.batches import load_pool
 from suppression.execution.context import Context
-from suppression.execution.runner import assemble
 from suppression.execution.store import Store
+from suppression.execution.trained import trained
 from suppression.experiment.run import Run
 
 
@@ -41,12 +41,11 @@ def compared(runs: Mapping[str, Run], n: int, context: Context) -> Compared:
         n: How many scenes.
         context: Where the networks and the sources are.
     """
-    here, first = replace(context, device="cpu"), next(iter(runs.values()))
-    store, pool = Store(context.store), load_pool(first, False, here)
+    first, store = next(iter(runs.values())), Store(context.store)
+    pool = load_pool(first, False, context)
     x, drawn = held_out(first.dataset, pool, n)
     vectors = {}
     for name, run in runs.items():
-        method = assemble(run, pool, here)
-        method.load_state_dict(store.weights(run.key))
-        vectors[name] = vectors_of(method.encoder, x)
+        method = trained(store, run.key, context.root)
+        vectors[name] = vectors_of(method.encoder.eval(), x)
     return Compared(first.dataset, x, drawn, vectors)
