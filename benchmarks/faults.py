@@ -37,6 +37,7 @@ from suppression import exp
 from suppression import store as store_command
 from suppression.data.sources.decoding import decoded
 from suppression.execution import store as store_room
+from suppression.execution import workplace as workplace_room
 from suppression.execution.archive import export_cells, import_cells
 from suppression.execution.context import Context
 from suppression.execution.inventory import faults as faults_in
@@ -234,7 +235,7 @@ def changes_of(work: Work, folder: Path) -> int:
 
 def train(root: Path, plan: Plan, pause: float = 0.0) -> int:
     """All cells of a plan, one after the other, with a checkpoint at each step that is logged."""
-    store_room.CHECKPOINT_SECONDS = pause
+    workplace_room.CHECKPOINT_SECONDS = pause
     context = Context(store=root, threads=1)
     for cell in plan.cells:
         run_cell(cell, plan.probe, context)
@@ -491,12 +492,15 @@ OLDER = ("19ee0e2", "9cdeb37")  # before results had checksums; when units were 
 BY_A_VERSION = """
 import json, sys
 from pathlib import Path
-from suppression.execution import store
+try:
+    from suppression.execution import workplace
+except ImportError:  # a version in which trainings under way lay in the store's own room
+    from suppression.execution import store as workplace
 from suppression.execution.context import Context
 from suppression.execution.runner import run_cell
 from suppression.experiment.plan import make_plan
 
-store.CHECKPOINT_SECONDS = 0.0
+workplace.CHECKPOINT_SECONDS = 0.0
 plan = make_plan(sys.argv[1], scale="smoke")
 for cell in plan.cells:
     rows = run_cell(cell, plan.probe, Context(store=Path(sys.argv[2]), threads=1))

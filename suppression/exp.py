@@ -360,7 +360,7 @@ def print_list(store: Store) -> None:
             title = f"cannot be read: {error}"
         done, kept_as = [], files.result_name(name)
         for scale in files.SCALES:
-            keys = store.result_keys(f"{kept_as}.{scale}")
+            keys = store.results.keys(f"{kept_as}.{scale}")
             if keys:
                 done.append(f"{scale} {len(have.intersection(keys))} of {len(keys)}")
         shelf = files.find("experiments", name).with_suffix("")

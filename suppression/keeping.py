@@ -40,9 +40,9 @@ def keep_figure(result: Result, store: Store, context: Context) -> Path:
     name = result.plan.result_name
     path = store.root / "results" / f"{name}.png"
     digest = digest_of(result)
-    if store.results_of(name, digest, ["csv", *result_endings(result.plan)]) is None:
+    if store.results.drawn_from(name, digest, ["csv", *result_endings(result.plan)]) is None:
         table = {"csv": to_csv(result.rows).encode()}
-        store.put_results(name, digest, {**table, **drawn(result, store, context)})
+        store.results.put_drawn(name, digest, {**table, **drawn(result, store, context)})
     return path
 
 
@@ -156,7 +156,7 @@ def record_made(
         return records.write(out, name, files, [*before, made])
     if not overwrite:
         records.check_free(out, name)
-    kept = store.results_of(name, digest_of(result), result_endings(planned))
+    kept = store.results.drawn_from(name, digest_of(result), result_endings(planned))
     pictures = kept or drawn(result, store, context)
     pictures.pop("png")
     if planned.baselines:  # what was counted for the record is in the figure, too

@@ -92,7 +92,7 @@ def stored_results(store: Store) -> list[Result]:
     Cells of pins are left out: a table of the recipe has no line for them.
     """
     found = []
-    for name in store.result_names(".keys"):
+    for name in store.results.names(".keys"):
         recipe, _, scale = name.rpartition(".")
         if recipe not in files.names("experiments"):
             continue  # of a recipe that is not on this machine's shelves
@@ -261,7 +261,7 @@ def idle_pins(planned: Plan, pinned: Mapping[str, Any]) -> list[str]:
 def remember_keys(planned: Plan, store: Store) -> None:
     """Which cells the whole recipe has at this scale, for the list of what is done."""
     whole = make_plan(planned.name_or_path, scale=planned.scale)
-    store.put_keys(planned.result_name, sorted(set(whole.keys)))
+    store.results.put_keys(planned.result_name, sorted(set(whole.keys)))
 
 
 def train_missing(

@@ -26,7 +26,7 @@ def one_at_a_time(path: Path) -> Iterator[None]:
     """
     from filelock import FileLock
 
-    named = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
+    named = sha256(os.fsencode(path.resolve()))[:24]
     lock = FileLock(Path(tempfile.gettempdir()) / f"suppression-{named}.lock")
     with suppress(OSError):
         lock.acquire()
@@ -170,6 +170,10 @@ def is_running(process: int) -> bool:
     return True
 
 
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 SUMS = "SHA256SUMS"
 """The checksums of a folder's files, as `sha256sum -c` reads them; it is written last."""
 
@@ -252,6 +256,6 @@ def sums_of(folder: Path) -> bytes:
     lines = []
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = sha256(path.read_bytes())
             lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
     return "".join(lines).encode()

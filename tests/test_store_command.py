@@ -296,11 +296,11 @@ def test_files_of_an_older_version_are_given_their_checksums_and_stay_what_they_
         path.write_text("\n".join(path.read_text().split()[:-1]))
     (drawn,) = (smoke / "results").glob("*.sha256")
     drawn.write_text(drawn.read_text().split("\n")[0])
-    keys = Store(smoke).result_keys("digit_size.smoke")
+    keys = Store(smoke).results.keys("digit_size.smoke")
     code, out, _ = door("--store", smoke, "--migrate")
     assert (code, len(out.splitlines())) == (0, 3)
     assert Store(smoke).machine() == machine
-    assert Store(smoke).result_keys("digit_size.smoke") == keys
+    assert Store(smoke).results.keys("digit_size.smoke") == keys
     assert door("--store", smoke, "--check")[0] == 0
     assert "nothing to do" in door("--store", smoke, "--migrate")[1]
 

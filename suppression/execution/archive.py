@@ -19,11 +19,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from suppression.errors import UserError
 from suppression.execution import audited
-from suppression.execution.store import FILES, SNAPSHOTS, SUMS, Store, by_step, sha256
+from suppression.execution.store import FILES, SNAPSHOTS, SUMS, Store
+from suppression.execution.workplace import by_step
 from suppression.experiment.keys import dumps
 from suppression.experiment.run import Run
 from suppression.metrics.units import UNITS, unpacked
-from suppression.writing import make_folders, replacing
+from suppression.writing import make_folders, replacing, sha256
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,10 +20,10 @@ from suppression.execution.context import Context
 from suppression.execution.executor import Hear, how_many
 from suppression.execution.queue import work_of
 from suppression.execution.runner import Row
-from suppression.execution.store import sha256
 from suppression.execution.watch import Event, Watch
 from suppression.experiment.run import Run
 from suppression.notes import tell
+from suppression.writing import sha256
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -19,7 +19,8 @@ from typing import Any
 from suppression.errors import UserError
 from suppression.evaluation.spec import ProbeSettings
 from suppression.execution.context import Context
-from suppression.execution.store import Store, read_lines
+from suppression.execution.store import Store
+from suppression.execution.traces import read_lines
 from suppression.experiment.run import Run
 from suppression.writing import make_folders, replace
 

@@ -8,49 +8,46 @@ cells/KEY/      published by one rename: cell.json weights.safetensors trace.jso
 cells/KEY/probes/NAME.json   small records; a changed probe retrains nothing
 cells/KEY/probes/NAME.units.npz   which held-out instances were told rightly
 audits/KEY.json answers of networks that others trained, with KEY.units.npz
-work/KEY/       a training under way: checkpoint, trace
+work/KEY/       a training under way: execution.workplace
 damaged/        what failed its checksum, put aside
 locks/          who trains what
 queue/          what other machines run: execution.queue
 machine.json    what was measured on this machine
 mark            a random word, by which another machine tells that it sees this same store
-results/        figures, tables, and which cells a recipe has
+results/        figures, tables, and which cells a recipe has: execution.results
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from suppression import places
 from suppression.errors import UserError
-from suppression.experiment.keys import Record, dumps
+from suppression.execution.results import Results
+from suppression.execution.traces import as_lines, read_trace
+from suppression.execution.workplace import Workplace, by_step
+from suppression.experiment.keys import Record, dumps, is_key
 from suppression.metrics.units import UNITS, packed, with_units, without_units
 from suppression.notes import Note, ignore
-from suppression.writing import make_folders, replace, replace_all, sync, write_through
+from suppression.writing import make_folders, replace, replace_all, sha256, sync, write_through
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
     from torch import Tensor
 
 STORE_VARIABLE = "SUPPRESSION_HOME"
-CHECKPOINT_SECONDS = 20.0
 
 FILES = ("cell.json", "about.json", "trace.jsonl", "weights.safetensors")
 SNAPSHOTS = "snapshots.safetensors"  # beside them, where a training kept some
 SUMS = "sums.json"  # the checksums of all of these
-KEPT = "kept."  # before the names of snapshots in a checkpoint
-DIGITS = 64  # of a sha256
-KEY = re.compile("[0-9a-f]{24}")
 
 
 def default_root() -> Path:
@@ -69,6 +66,7 @@ class Unwritable(UserError):
 class Store:
     def __init__(self, root: Path | str | None = None) -> None:
         self.root = default_root() if root is None else places.named(root)
+        self.results = Results(self)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -435,86 +433,7 @@ class Store:
         with self.writing():
             replace(self.root / "machine.json", content.encode())
 
-    def put_result(self, name: str, content: bytes) -> None:
-        """A figure or a table of a run, under results/."""
-        with self.writing():
-            make_folders(self.root / "results")
-            replace(self.root / "results" / name, content)
-
-    def put_results(self, name: str, digest: str, files: Mapping[str, bytes]) -> None:
-        """A result's files, and last which rows they were drawn from and their checksums.
-
-        Args:
-            name: The result's name.
-            digest: The digest of the rows.
-            files: Their contents, by their endings.
-        """
-        lines = [digest]
-        for ending, content in files.items():
-            self.put_result(f"{name}.{ending}", content)
-            lines.append(f"{sha256(content)}  {ending}")
-        self.put_result(f"{name}.sha256", "\n".join(lines).encode())
-
-    def results_of(self, name: str, digest: str, endings: list[str]) -> dict[str, bytes] | None:
-        """A result's files by their endings, if they are what was drawn from these rows.
-
-        Args:
-            name: The result's name.
-            digest: The digest of the rows.
-            endings: The endings of its files.
-        """
-        told, sums = self.result_sums(name)
-        if told != digest:
-            return None
-        found = {}
-        for ending in endings:
-            content = self.result(f"{name}.{ending}")
-            if content is None or sums.get(ending) != sha256(content):
-                return None
-            found[ending] = content
-        return found
-
-    def result(self, name: str) -> bytes | None:
-        """A file under results/; None where it cannot be read."""
-        try:
-            return (self.root / "results" / name).read_bytes()
-        except OSError:
-            return None
-
-    def result_sums(self, name: str) -> tuple[str, dict[str, str]]:
-        """The digest of the rows that a result was drawn from, and its files' checksums.
-
-        Both are empty where the file that tells them is not there, or damaged.
-        """
-        lines = (self.result(f"{name}.sha256") or b"").decode(errors="replace").split("\n")
-        sums = {}
-        for line in lines[1:]:
-            digest, _, ending = line.partition("  ")
-            sums[ending] = digest
-        return lines[0], sums
-
-    def put_keys(self, name: str, keys: list[str]) -> None:
-        """Which cells a recipe has at a scale, for the list that answers without torch."""
-        content = "\n".join(keys)
-        self.put_result(f"{name}.keys", f"{content}\n{sha256(content.encode())}".encode())
-
-    def result_keys(self, name: str) -> list[str]:
-        return self.read_keys(name) or []
-
-    def read_keys(self, name: str) -> list[str] | None:
-        """None where the file is not what was written; older ones have no checksum."""
-        lines = (self.result(f"{name}.keys") or b"").decode(errors="replace").split("\n")
-        digest = lines.pop() if len(lines[-1]) == DIGITS else None
-        if digest not in (None, sha256("\n".join(lines).encode())):
-            return None
-        return lines if all(map(is_key, lines)) else None
-
     # --- keeping house ----------------------------------------------------------------------
-
-    def result_names(self, ending: str) -> list[str]:
-        """The names of results with a file of this ending."""
-        paths = (self.root / "results").glob(f"*{ending}")
-        return sorted(path.name.removesuffix(ending) for path in paths)
 
     def faults_beside_cells(self) -> Iterator[str]:
         """What is damaged of that which no cell needs; the next run makes it again."""
@@ -524,14 +443,7 @@ class Store:
         for key in self.audit_keys():
             if self.answers(key) is None:
                 yield f"{self.root / 'audits' / key}.json {wrong}"
-        for name in self.result_names(".keys"):
-            if self.read_keys(name) is None:
-                yield f"{self.root / 'results' / name}.keys {wrong}"
-        for name in self.result_names(".sha256"):
-            for ending, digest in self.result_sums(name)[1].items():
-                content = self.result(f"{name}.{ending}")
-                if content is None or sha256(content) != digest:
-                    yield f"{self.root / 'results' / name}.{ending} {wrong}"
+        yield from self.results.faults(wrong)
 
     def migrate(self) -> list[str]:
         """Give the files of older versions, which had none, their checksums.
@@ -545,165 +457,4 @@ class Store:
             if machine.is_file() and "sha256" not in machine.read_text(encoding="utf-8"):
                 self.write_machine(self.machine())
                 done.append(machine.name)
-        for name in self.result_names(".keys"):
-            content = self.result(f"{name}.keys") or b""
-            if len(content.rpartition(b"\n")[2]) != DIGITS:
-                self.put_keys(name, content.decode(errors="replace").split())
-                done.append(f"results/{name}.keys")
-        for name in self.result_names(".sha256"):
-            digest, sums = self.result_sums(name)
-            if not sums:
-                files = {}
-                for ending in ("csv", "svg", "png", "pictures.png"):
-                    drawn = self.result(f"{name}.{ending}")
-                    if drawn is not None:
-                        files[ending] = drawn
-                self.put_results(name, digest, files)
-                done.append(f"results/{name}.sha256")
-        return done
-
-
-class Workplace:
-    """A training under way: its trace as it grows and its last checkpoint (a `train.Keeper`)."""
-
-    def __init__(self, store: Store, key: str, sources: Record) -> None:
-        self.store, self.folder = store, store.root / "work" / key
-        self.sources = sources
-        self.saved = time.monotonic()
-        self.trace: list[Record] = []
-        self.damaged: str | None = None
-        self.resumed_at = 0
-        self.kept: dict[str, Tensor] = {}  # STEP.NAME, along training
-        with store.writing():
-            make_folders(self.folder)
-
-    def log(self, row: Record) -> None:
-        self.trace.append(row)
-        with (
-            self.store.writing(),
-            (self.folder / "trace.jsonl").open("a", encoding="utf-8") as file,
-        ):
-            file.write(dumps(row) + "\n")
-
-    def keep(self, weights: dict[str, Tensor], step: int) -> None:
-        """They lie in the next checkpoint, too: a training that is resumed still has them."""
-        self.kept |= {f"{step}.{name}": value for name, value in weights.items()}
-
-    def due(self) -> bool:
-        return time.monotonic() - self.saved > CHECKPOINT_SECONDS
-
-    def save(self, tensors: dict[str, Tensor], step: int) -> None:
-        """Replace the checkpoint.
-
-        Its file holds the sha256, a line feed, then safetensors with the step and the sources in
-        the metadata.
-        """
-        from safetensors.torch import save
-
-        metadata = {"step": str(step), "sources": dumps(self.sources)}
-        metadata["trace"] = sha256(as_lines(before(self.trace, step)))
-        kept = {f"{KEPT}{name}": value for name, value in self.kept.items()}
-        content = save({**tensors, **kept}, metadata=metadata)
-        with self.store.writing():
-            with (self.folder / "trace.jsonl").open("ab") as file:
-                os.fsync(file.fileno())  # the checkpoint tells its checksum
-            replace(self.folder / "checkpoint", sha256(content).encode() + b"\n" + content)
-        self.saved = time.monotonic()
-
-    def load(self) -> tuple[dict[str, Tensor], int] | None:
-        """The last checkpoint and its step; the trace is cut back to it.
-
-        None if there is none that is whole; `damaged` then says why.
-        """
-        logged = read_trace(self.folder / "trace.jsonl")
-        checkpoint = self.read_checkpoint(logged)
-        step = 0 if checkpoint is None else checkpoint[1]
-        self.trace = before(logged, step)
-        with self.store.writing():
-            replace(self.folder / "trace.jsonl", as_lines(self.trace))
-        self.resumed_at = step
-        if checkpoint is None:
-            return None
-        tensors = checkpoint[0]
-        for name in [name for name in tensors if name.startswith(KEPT)]:
-            self.kept[name.removeprefix(KEPT)] = tensors.pop(name)
-        return tensors, step
-
-    def read_checkpoint(self, logged: list[Record]) -> tuple[dict[str, Tensor], int] | None:
-        from safetensors.torch import load
-
-        path = self.folder / "checkpoint"
-        if not path.is_file():
-            return None
-        digest, _, content = path.read_bytes().partition(b"\n")
-        if sha256(content) != digest.decode(errors="replace"):
-            self.damaged = (
-                f"{path} is not what was written (its checksum differs); the cell starts anew"
-            )
-            return None
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + size])
-        told = header["__metadata__"]
-        if told.get("sources", dumps(self.sources)) != dumps(self.sources):
-            self.damaged = f"{path} is of other pictures than those there now; the cell starts anew"
-            return None
-        step = int(told["step"])
-        # Checkpoints of older versions do not say what their trace was.
-        if told.get("trace") not in (None, sha256(as_lines(before(logged, step)))):
-            self.damaged = (
-                f"{self.folder / 'trace.jsonl'} is not what was written (its checksum differs); "
-                "the cell starts anew"
-            )
-            return None
-        return load(content), step
-
-
-def is_key(word: str) -> bool:
-    """Whether a word may be the key of a cell (`keys.key_of`), and so the name of a folder."""
-    return KEY.fullmatch(word) is not None
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def as_lines(rows: list[Record]) -> bytes:
-    lines = [dumps(row) + "\n" for row in rows]
-    return "".join(lines).encode()
-
-
-def by_step(kept: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """Tensors that are named STEP.NAME, by step and name, in the order of steps."""
-    found: dict[int, dict[str, Tensor]] = {}
-    for name in sorted(kept, key=lambda name: int(name.partition(".")[0])):
-        step, _, tensor = name.partition(".")
-        found.setdefault(int(step), {})[tensor] = kept[name]
-    return found
-
-
-def before(trace: list[Record], step: int) -> list[Record]:
-    """The rows of the steps before this one."""
-    return [row for row in trace if row.get("step", step) < step]
-
-
-def read_lines(path: Path) -> list[Any]:
-    """JSON lines up to one that is none: cut short by a kill, or damaged."""
-    rows: list[Any] = []
-    if not path.is_file():
-        return rows
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
-
-
-def read_trace(path: Path) -> list[Record]:
-    """The lines of a trace up to one that is none of a trace."""
-    rows: list[Record] = []
-    for row in read_lines(path):
-        if not isinstance(row, dict) or not isinstance(row.get("step", 0), int):
-            break
-        rows.append(row)
-    return rows
+        return done + self.results.migrate()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 Record = dict[str, Any]
+
+KEY = re.compile("[0-9a-f]{24}")
 
 dumps = partial(json.dumps, sort_keys=True, separators=(",", ":"))
 
@@ -126,3 +129,8 @@ def key_of(record: Record) -> str:
     """The first 24 digits of the sha256 of a record in canonical order, without what is None."""
     kept = {name: value for name, value in record.items() if value is not None}
     return hashlib.sha256(dumps(kept).encode()).hexdigest()[:24]
+
+
+def is_key(word: str) -> bool:
+    """Whether a word may be the key of a cell (`key_of`), and so the name of a folder."""
+    return KEY.fullmatch(word) is not None

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
 import io
 import json
 import math
@@ -47,7 +46,7 @@ from suppression.experiment.settings import typed
 from suppression.methods import METHODS
 from suppression.metrics.units import UNITS, packed, with_units
 from suppression.reporting.summary import Summary, summarise
-from suppression.writing import finish, make_folders, replace_all
+from suppression.writing import finish, make_folders, replace_all, sha256
 
 Facts = dict[str, Any]
 
@@ -158,10 +157,6 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def flops_of(made: Sequence[Facts]) -> dict[str, int]:

@@ -34,9 +34,9 @@ def suite():
 
 @pytest.fixture(scope="module")
 def bench(suite, tmp_path_factory):
-    pause = suite.store_room.CHECKPOINT_SECONDS
+    pause = suite.workplace_room.CHECKPOINT_SECONDS
     yield suite.Bench(tmp_path_factory.mktemp("faults"))
-    suite.store_room.CHECKPOINT_SECONDS = pause
+    suite.workplace_room.CHECKPOINT_SECONDS = pause
 
 
 @pytest.mark.parametrize("name", ["changes", "full", "power", "underway", "list", "mutations"])

@@ -13,7 +13,7 @@ from suppression.data import Pool, RandomBits
 from suppression.errors import UserError
 from suppression.evaluation.online import from_the_method_itself
 from suppression.evaluation.spec import ProbeSettings
-from suppression.execution import store as store_room
+from suppression.execution import workplace as workplace_room
 from suppression.execution.batches import (
     check_sources,
     load_pools,
@@ -182,7 +182,7 @@ def test_batches_are_of_the_instances_of_their_place_in_the_epoch(cell, context)
 def test_an_interrupted_cell_goes_on_in_its_epoch_and_ends_in_the_same_bits(
     cell, plan, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(store_room, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(workplace_room, "CHECKPOINT_SECONDS", 0.0)
     whole, broken = (Context(store=tmp_path / name, threads=1) for name in ("whole", "broken"))
 
     def stop(*event):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suppression.execution import store as store_room
+from suppression.execution import workplace as workplace_room
 from suppression.execution.batches import load_pools, training_batches
 from suppression.execution.context import Context
 from suppression.execution.environment import peak_mb
@@ -109,7 +109,7 @@ def weights_and_trace(store, cell):
 
 
 def killed_in_training(cell, probe, context):
-    store_room.CHECKPOINT_SECONDS = 0.0
+    workplace_room.CHECKPOINT_SECONDS = 0.0
 
     def tell(*event):
         if event[0] == "step" and event[1] == 5:
