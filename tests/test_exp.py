@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -695,7 +696,8 @@ def test_two_processes_that_want_the_same_cell_train_it_once(smoke):
     second = start(smoke, "--workers", "1", "--size2", "12", samples=30000)
     told = [process.communicate(timeout=400) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0]
-    assert "another process is training this cell" in told[1][1]
+    assert "trains this cell; waiting for its result" in told[1][1]
+    assert f" of {socket.gethostname()} trains" in told[1][1]
     (new,) = set(Store(smoke).keys()) - had
     steps = [row["step"] for row in Store(smoke).trace(new)]
     assert steps == sorted(set(steps))

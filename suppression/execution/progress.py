@@ -103,9 +103,7 @@ class Progress:
             self.display.move(index, work.shares[index], "probing")
         elif kind == "wait":
             name = self.plan.cell_name(cell)
-            self.display.say(
-                f"{name}: another process is training this cell; waiting for its result"
-            )
+            self.display.say(f"{name}: {told[0]} trains this cell; waiting for its result")
         elif kind == "note":
             self.display.say(f"{self.plan.cell_name(cell)}: {told[0]}")
         elif kind == "done":

@@ -112,13 +112,14 @@ def run_cell(
         run: The cell.
         probe: What the trained network is asked; None asks nothing.
         context: Where it is run and kept.
-        tell: Hears of progress: ("step", done, of, loss), ("probe",), ("note", text), ("wait",).
+        tell: Hears of progress: ("step", done, of, loss), ("probe",), ("note", text), ("wait",
+            who has the cell).
 
     Returns:
         The probe's rows.
     """
     store = Store(context.store)
-    with store.claim(run.key, on_wait=lambda: tell("wait"), note=partial(tell, "note")):
+    with store.claim(run.key, on_wait=partial(tell, "wait"), note=partial(tell, "note")):
         set_aside_if_wrong(run.key, store, context, tell)
         if store.has(run.key):
             store.clear_work(run.key)

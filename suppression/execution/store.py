@@ -10,7 +10,7 @@ cells/KEY/probes/NAME.units.npz   which held-out instances were told rightly
 audits/KEY.json answers of networks that others trained, with KEY.units.npz
 work/KEY/       a training under way: execution.workplace
 damaged/        what failed its checksum, put aside
-locks/          who trains what
+locks/          who trains what: execution.claims
 queue/          what other machines run: execution.queue
 machine.json    what was measured on this machine
 mark            a random word, by which another machine tells that it sees this same store
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from suppression import places
 from suppression.errors import UserError
+from suppression.execution.claims import Claim
 from suppression.execution.results import Results
 from suppression.execution.traces import as_lines, read_trace
 from suppression.execution.workplace import Workplace, by_step
@@ -40,7 +41,6 @@ from suppression.notes import Note, ignore
 from suppression.writing import make_folders, replace, replace_all, sha256, sync, write_through
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
     from torch import Tensor
 
 STORE_VARIABLE = "SUPPRESSION_HOME"
@@ -55,7 +55,7 @@ def default_root() -> Path:
     return places.own(STORE_VARIABLE, "") / "store"
 
 
-def nothing() -> None:
+def nothing(who: str) -> None:
     """What is done while waiting, where nobody waits."""
 
 
@@ -200,18 +200,17 @@ class Store:
                 f"with --store or {STORE_VARIABLE}. What was finished before is kept"
             ) from error
 
-    def try_to_claim(self, key: str) -> BaseFileLock | None:
+    def try_to_claim(self, key: str) -> Claim | None:
         """The claim to a cell, to be released; None where another process trains it now."""
-        from filelock import FileLock, Timeout
-
         with self.writing():
-            make_folders(self.root / "locks")
-            lock = FileLock(self.root / "locks" / f"{key}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                return None
-        return lock
+            claim = Claim(self.claims(), key)
+            return claim if claim.take() is None else None
+
+    def claims(self) -> Path:
+        """Where claims lie."""
+        folder = self.root / "locks"
+        make_folders(folder)
+        return folder
 
     def discard(self, key: str) -> bool:
         """Delete a cell and what is left of its training; False where it is being trained.
@@ -265,37 +264,25 @@ class Store:
 
     @contextmanager
     def claim(
-        self, key: str, *, on_wait: Callable[[], None] = nothing, note: Note = ignore
+        self, key: str, *, on_wait: Callable[[str], None] = nothing, note: Note = ignore
     ) -> Iterator[None]:
         """Wait until no other process trains this cell; meanwhile none starts to.
 
-        A killed holder's claim ends with it. On a file system without locks there are no claims:
-        two processes may train one cell, and the first to finish keeps its place.
+        A killed holder's claim ends with it, or some minutes later where it is of another machine
+        on a disk without locks: `execution.claims`.
 
         Args:
             key: The cell's key.
-            on_wait: Called once, if another process has the claim.
-            note: Told that there are no locks.
+            on_wait: Told once who has the claim, if another process does.
+            note: Told that there are no locks, and that a claim was taken over.
         """
-        from filelock import FileLock, Timeout
-
         with self.writing():
-            make_folders(self.root / "locks")
-        lock = FileLock(self.root / "locks" / f"{key}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            on_wait()
-            lock.acquire()
-        except OSError as error:
-            note(
-                f"{self.root} has no file locks ({error.strerror}): two programs may train one "
-                "cell twice, and nothing is lost by it"
-            )
+            claim = Claim(self.claims(), key, note)
+            claim.wait(on_wait)
         try:
             yield
         finally:
-            lock.release()
+            claim.release()
 
     def workplace(self, key: str, sources: Record | None = None) -> Workplace:
         """Where a training is under way, on sources with these fingerprints."""

@@ -240,54 +240,6 @@ def test_a_trace_under_way_that_is_damaged_is_told_and_the_cell_starts_anew(tmp_
     assert Store(tmp_path).workplace("k").load()[1] == 3
 
 
-def hold(root, ready, go):
-    with Store(root).claim("k"):
-        ready.set()
-        go.wait(30)
-
-
-def test_a_second_process_waits_for_the_first_and_is_told(tmp_path):
-    context = multiprocessing.get_context("fork")
-    ready, go, told = context.Event(), context.Event(), []
-    process = context.Process(target=hold, args=(tmp_path, ready, go))
-    process.start()
-    assert ready.wait(30)
-
-    def on_wait():
-        told.append("waiting")
-        go.set()
-
-    with Store(tmp_path).claim("k", on_wait=on_wait):
-        assert told == ["waiting"]
-    process.join()
-
-
-def test_a_killed_holder_lets_go_of_its_claim(tmp_path):
-    context = multiprocessing.get_context("fork")
-    ready, go = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path, ready, go))
-    process.start()
-    assert ready.wait(30)
-    process.kill()
-    process.join()
-    with Store(tmp_path).claim("k", on_wait=lambda: pytest.fail("the claim outlived its holder")):
-        pass
-
-
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO])
-def test_a_file_system_without_locks_is_told_and_used(tmp_path, code, monkeypatch):
-    def flock(*_):
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr("fcntl.flock", flock)
-    notes, store = [], Store(tmp_path)
-    with store.claim("k", on_wait=lambda: pytest.fail("nobody holds it"), note=notes.append):
-        publish(store)
-    assert store.damage("k") is None
-    assert len(notes) == 1
-    assert f"has no file locks ({os.strerror(code)})" in notes[0]
-
-
 def test_sums_hold_every_file_of_a_cell(tmp_path):
     publish(Store(tmp_path))
     folder = tmp_path / "cells" / "k"
