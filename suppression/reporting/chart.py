@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from suppression.reporting.axis import are_columns
 from suppression.reporting.panel import of_other_pictures
 from suppression.reporting.styles import Style, styles
-from suppression.reporting.summary import Line, Point, Summary, as_published
+from suppression.reporting.summary import IntervalKind, Line, Point, Summary, as_published
 from suppression.reporting.tables import cell_text, scenes_text
 from suppression.reporting.verdict import main_line
 
@@ -20,6 +20,7 @@ Facts = dict[str, Any]
 
 HEADROOM = 1.08
 MARKERS = "os^vD<>PXph"  # that are told apart
+INTERVALS = list(get_args(IntervalKind))
 DIGITS = 4  # that a number keeps beyond the decimals that are shown
 
 
@@ -32,8 +33,9 @@ def chart_data(summary: Summary) -> Facts:
     Returns:
         A dict that JSON can hold: `title`, `scale`, `axis`, `axis_label`, `places` (the words of
         the axis), `positions` (where they stand, in [0, 1]), `arms` with their look,
-        `published_is_drawn` (not where published values are of other pictures), and `readings`,
-        the claim's own first, each with its points in the unit of tables.
+        `published_is_drawn` (not where published values are of other pictures), `intervals` (what
+        an interval may be over, which points name by number), and `readings`, the claim's own
+        first, each with its points in the unit of tables.
     """
     plan, recipe = summary.plan, summary.plan.recipe
     look = styles(plan.every_arm)
@@ -61,6 +63,7 @@ def chart_data(summary: Summary) -> Facts:
         "positions": positions(plan.axis, log=recipe.axis_log),
         "arms": arms,
         "published_is_drawn": not of_other_pictures(plan),
+        "intervals": INTERVALS,
         "readings": readings,
     }
 
@@ -134,7 +137,7 @@ def shown(point: Point, published: float | None) -> Facts:
         "mean": rounded(point.unit * point.mean),
         "low": rounded(point.unit * point.low),
         "high": rounded(point.unit * point.high),
-        "interval": point.interval,
+        "interval": INTERVALS.index(point.interval),
         "text": cell_text(point),
         "seeds": seeds,
     }

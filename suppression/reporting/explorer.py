@@ -60,7 +60,7 @@ def explorer_page(summaries: Mapping[str, Summary], *, first: str) -> str:
         "first": first,
         "neighbours": recorded_neighbours(),
     }
-    scripts = ("chart.js", "toy.js", "neighbours.js", "explorer.js")
+    scripts = ("chart.js", "toy.js", "neighbours.js", "race.js", "explorer.js")
     return page_of("explorer.html", scripts, told=told)
 
 

@@ -16,6 +16,7 @@ from suppression.reporting.axis import Axis, are_columns
 from suppression.reporting.board_figure import board_figure
 from suppression.reporting.heatmap import heatmap
 from suppression.reporting.leaderboard import leaderboard
+from suppression.reporting.learning_figure import TRAINING, learning_figure
 from suppression.reporting.numbers import NOT_CONVERGED
 from suppression.reporting.panel import (
     GUESS,
@@ -76,7 +77,8 @@ Grid = list[list[Line | None]]
 def figure(summary: Summary) -> Figure:
     """A panel a feature and kind of scenes; `heatmap` for a matrix, and for many arms.
 
-    A recipe with a leaderboard has that one's figure (`board_figure`).
+    A recipe with a leaderboard has that one's figure (`board_figure`), one along training its own
+    (`learning_figure`).
 
     Error bars are the table's intervals, crosses the published values, vertical lines where
     half is left. Published values of other pictures have a panel of their own.
@@ -89,6 +91,8 @@ def figure(summary: Summary) -> Figure:
     with matplotlib.rc_context(FONTS):
         if summary.plan.baselines:
             return board_figure(leaderboard(summary), title, WIDTH)
+        if summary.plan.recipe.axis == TRAINING:
+            return learning_figure(summary, title, WIDTH)
         if is_fields(summary):
             return heatmap(summary, title, WIDTH)
         grid = with_published(arranged(panel_lines(summary)), summary)

@@ -437,6 +437,41 @@ def test_the_slider_moves_curve_numbers_and_scenes(browser, explorer):
     browser.until("document.querySelector('#scenes-picture').naturalWidth > 100")
 
 
+RACE = (
+    "[...document.querySelectorAll('#race-found tbody tr')]"
+    ".map((row) => [...row.children].map((cell) => cell.textContent))"
+)
+
+
+def test_the_race_shows_the_records_numbers_at_every_time_and_plays_to_its_end(browser, explorer):
+    browser.open(explorer)
+    heads = "[...document.querySelectorAll('#race-found thead th')].map((cell) => cell.textContent)"
+    assert browser.value(heads) == ["network", "class, %", "bit, %"]
+    same = {"scenes": "together", "probe": "linear", "tau": "0.07", "method": "simclr"}
+    for place, seen in enumerate(("576", "1152", "2368", "4800", "9600")):
+        browser.choose("#race-place", str(place))
+        rows = {name: cells for name, *cells in browser.value(RACE)}
+        assert len(rows) == 14
+        for feature, text in zip(("class", "bit"), rows["simclr, tau 0.07"], strict=True):
+            mean = mean_of_the_record("learning_curves.laptop", **same, feature=feature, seen=seen)
+            assert float(text.split(" [")[0]) == pytest.approx(mean, abs=0.051)
+        width = "document.querySelector('#race-found tbody rect').getAttribute('width')"
+        first = next(iter(rows.values()))[0]
+        assert float(browser.value(width)) == pytest.approx(float(first.split(" [")[0]), abs=0.051)
+    browser.choose("#race-place", "5")
+    rows = {name: cells for name, *cells in browser.value(RACE)}
+    assert rows["simclr, tau 0.07"] == ["not read then"] * 2
+    browser.choose("#race-place", "4")
+    told = "document.querySelector('#race-controls output').textContent"
+    play = "document.querySelector('#race-controls button')"
+    browser.value(f"{play}.click()")
+    assert browser.value(f"{play}.textContent") == "Stop"
+    browser.until(f"{told} === '38400'")
+    browser.until(f"{play}.textContent === 'Play'")
+    assert fits(browser)
+    assert not browser.faults()
+
+
 def test_a_picture_is_chosen_by_keys_and_its_neighbours_are_counted(browser, explorer):
     told = recorded_neighbours()
     browser.open(explorer)

@@ -222,9 +222,10 @@ def test_one_seed_and_a_failed_arm_are_told(plan, tmp_path):
     assert "another seed may read another value" in limits
     assert f"{len(lost)} cells failed" in limits
     assert "Nothing is known of how it was made" in page.text
-    points = json.loads(page.scripts[0])["readings"][0]["points"]
+    shown = json.loads(page.scripts[0])
+    points = shown["readings"][0]["points"]
     assert {tuple(point["seeds"]) for point in points} == {("0",)}
-    assert {point["interval"] for point in points} == {"instances"}
+    assert {shown["intervals"][point["interval"]] for point in points} == {"instances"}
 
 
 def test_where_nothing_was_measured_there_is_a_page_without_a_figure(plan, tmp_path):

@@ -95,7 +95,7 @@ function asCsv(data) {
       for (const [seed, value] of Object.entries(point.seeds)) {
         lines.push([data.name, data.scale, reading.feature, reading.scenes, reading.probe,
           reading.layer, reading.measure, data.arms[point.arm].label, data.places[point.place],
-          point.mean, point.low, point.high, point.interval, Number(seed), value, point.published]);
+          point.mean, point.low, point.high, data.intervals[point.interval], Number(seed), value, point.published]);
       }
     }
   }
@@ -283,7 +283,7 @@ class Chart {
       const [x, y] = at[i];
       if (point.low !== null && point.high !== null) {
         const low = this.y(point.low), high = this.y(point.high);
-        const thin = point.interval === "instances";  // nothing is said of other seeds
+        const thin = this.data.intervals[point.interval] === "instances";  // nothing is said of other seeds
         const caps = thin ? "" : `M${x - 4} ${low}h8M${x - 4} ${high}h8`;
         group.append(shape("path", { d: `M${x} ${low}V${high}${caps}`, stroke: arm.colour, "stroke-width": thin ? 1 : 2 }));
       }
@@ -338,7 +338,7 @@ class Chart {
       "seeds": "95 % interval over seeds alone",
       "instances": "95 % interval over held-out instances alone, of one network",
       "none": "no interval",
-    }[point.interval];
+    }[this.data.intervals[point.interval]];
   }
 
   seeds(point) {

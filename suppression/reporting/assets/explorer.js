@@ -44,6 +44,9 @@ function fromAddress() {
 }
 
 fromAddress();
+const race = told.entries.find((entry) => entry.axis === "seen");
+byId("race-section").hidden = race === undefined;
+if (race) new Race(race, byId("race-controls"), byId("race-found"));
 if (told.neighbours) new Neighbours(told.neighbours, byId("neighbours-asked"), byId("neighbours-found"));
 new Toy({
   controls: byId("toy-controls"), told: byId("toy-told"), plot: byId("toy-plot"),
