@@ -43,12 +43,15 @@ sup.lessons.panel(record, "first", probe="named", arms=arms, title=title)
 # also in the way: it covers the small one, and takes room in the features.
 #
 # The control that decides changes only what the two views share. In the second view another large
-# digit is drawn in the place of the first view's ("scene again" below). It is in the way as before,
+# digit is drawn in the place of the first view's (second row below). It is in the way as before,
 # and no longer of any use to tell pictures apart. The large digit is called the *competitor*.
+#
+# Move `redraw`, the share of pictures in which that is done, to 0 and back, and the competitor's
+# side `size2`. Which of the two digits could you still use to tell which views belong together?
 
 # %%
-redrawn = sup.dataset("two_digits", canvas=64, size1=18, size2=36, redraw=1.0)
-redrawn.sample(6).show("The large digit redrawn for the second view")
+sizes, redraws = (18, 36, 36), (0.0, 1.0, 1.0)  # lowest, highest, at the beginning
+sup.lessons.sliders("two_digits", canvas=64, size1=18, size2=sizes, redraw=redraws)
 
 # %% [markdown]
 # **Predict.** SimCLR is trained on these. How well is the first digit read beside the largest one?

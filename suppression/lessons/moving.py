@@ -34,6 +34,7 @@ VIEWS = Augmentation(area_min=0.4)  # crops as lessons train on them
 DRAW = "draw"  # the slider that chooses which scenes are drawn
 
 Values = dict[str, Any]
+Ends = tuple[float, float, float]  # lowest, highest, at the beginning
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Sliders:
     Args:
         name: A card's name.
         fixed: Parameters that stay as they are.
-        moved: Parameters that have a slider: its two ends.
+        moved: Parameters that have a slider: its two ends, and where it begins.
         encoder: Any network; None shows no neighbours.
         n: Scenes that are shown.
         source: Where instances come from.
@@ -67,14 +68,14 @@ class Sliders:
         self,
         name: str,
         fixed: Values,
-        moved: Mapping[str, tuple[float, float]],
+        moved: Mapping[str, Ends],
         encoder: Any,
         n: int,
         source: str,
     ) -> None:
         self.name, self.fixed, self.moved = name, fixed, dict(moved)
         self.encoder, self.n, self.source = encoder, n, source
-        self.values: Values = {each: ends[0] for each, ends in moved.items()} | {DRAW: 0}
+        self.values: Values = {each: begin for each, (*_, begin) in moved.items()} | {DRAW: 0}
         self.pools: dict[bool, Pool] = {}
 
     def scenes(self) -> Scenes:
@@ -135,7 +136,7 @@ class Sliders:
     def widgets(self, ipywidgets: Any) -> Any:
         """The sliders above their picture."""
         controls = [slider(ipywidgets, each, ends) for each, ends in self.moved.items()]
-        controls.append(slider(ipywidgets, DRAW, (0, DRAWS)))
+        controls.append(slider(ipywidgets, DRAW, (0, DRAWS, 0)))
         picture, text = ipywidgets.Image(format="png"), ipywidgets.HTML()
 
         def show(drawn: Drawn) -> None:
@@ -189,10 +190,11 @@ def sliders(
             neighbours below it, and words say which feature these share. None shows both views.
         n: Scenes that are shown, 1 or more.
         source: Where instances come from, if the data set draws from a source.
-        **parameters: Of the generator. A pair (low, high) has a slider; one value stays.
+        **parameters: Of the generator. A pair (low, high) has a slider, which begins at low, or at
+            the third number where there are three; one value stays.
 
     Returns:
-        What a notebook shows; where there are no sliders it is a still picture of the lower ends.
+        What a notebook shows; where there are no sliders it is a still picture of the beginning.
 
     Raises:
         UserError: for a card or a parameter that is not there, where no parameter is a pair, and
@@ -219,16 +221,19 @@ def sliders(
     return made
 
 
-def ends_of(name: str, value: Any) -> tuple[float, float]:
-    """The two ends of a slider.
+def ends_of(name: str, value: Any) -> Ends:
+    """The two ends of a slider, and where it begins.
 
     Raises:
-        UserError: for anything but two numbers, the smaller one first.
+        UserError: for anything but two numbers, the smaller one first, and a third between them.
     """
     are_numbers = all(type(each) in (int, float) for each in value)
-    if len(value) != 2 or not are_numbers or value[0] >= value[1]:
+    if len(value) not in (2, 3) or not are_numbers or value[0] >= value[1]:
         raise UserError(f"{name} = {value!r}: a slider goes from one number to a larger, (12, 32)")
-    return value[0], value[1]
+    low, high, begin = value if len(value) == 3 else (*value, value[0])
+    if not low <= begin <= high:
+        raise UserError(f"{name} = {value!r}: the slider begins between its ends, (12, 32, 24)")
+    return low, high, begin
 
 
 # --- widgets and pictures --------------------------------------------------------------------
@@ -243,10 +248,10 @@ def library() -> Any:
     return ipywidgets
 
 
-def slider(ipywidgets: Any, name: str, ends: tuple[float, float]) -> Any:
+def slider(ipywidgets: Any, name: str, ends: Ends) -> Any:
     """A slider over whole numbers where both ends are whole, which draws when it is let go."""
-    low, high = ends
-    of = {"min": low, "max": high, "value": low, "description": name, "continuous_update": False}
+    low, high, begin = ends
+    of = {"min": low, "max": high, "value": begin, "description": name, "continuous_update": False}
     if isinstance(low, int) and isinstance(high, int):
         return ipywidgets.IntSlider(**of)
     return ipywidgets.FloatSlider(**of, step=(high - low) / STEPS)

@@ -65,6 +65,14 @@ def test_an_encoder_that_sees_ink_alone_groups_by_the_number_of_bits_that_are_on
     assert "by chance 1" in told
 
 
+def test_a_slider_begins_where_it_is_told_and_a_still_picture_shows_that():
+    moved = sup.lessons.sliders("two_digits", canvas=40, size1=12, size2=(12, 32, 24), n=3)
+    (size, _) = moved.widgets(pytest.importorskip("ipywidgets")).children[:2]
+    assert (size.min, size.value, size.max) == (12, 24, 32)
+    fixed = sup.lessons.sliders("two_digits", canvas=40, size1=12, size2=(24, 32), n=3)
+    assert moved._repr_png_() == fixed._repr_png_()
+
+
 def test_widgets_move_the_picture_and_say_what_cannot_be_drawn():
     ipywidgets = pytest.importorskip("ipywidgets", reason="the extra `notebooks` has ipywidgets")
     scenes = sup.lessons.sliders("two_digits", size2=(12, 60), redraw=(0.0, 1.0), n=3, **TWO)
@@ -115,6 +123,8 @@ def test_without_a_kernel_it_says_where_sliders_are_and_shows_a_picture(shown):
     [
         ({"size2": 20}, "no parameter has a slider"),
         ({"size2": (28, 12)}, r"size2 = \(28, 12\): a slider goes from one number to a larger"),
+        ({"size2": (12, 28, 30)}, r"size2 = \(12, 28, 30\): the slider begins between its ends"),
+        ({"size2": (12, 28, 20, 24)}, r"a slider goes from one number to a larger"),
         ({"size2": ("a", "b")}, "a slider goes from"),
         ({"sise2": (12, 28)}, "did you mean 'size2'"),
         ({"size2": (12, 28), "n": 0}, "n = 0"),
