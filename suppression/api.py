@@ -379,6 +379,7 @@ def fit(
     root: Path | str | None = None,
     device: str = "auto",
     progress: bool = True,
+    log: Any = None,
     **parameters: Any,
 ) -> nn.Module:
     """Train a network on a data set, here and now; nothing is stored.
@@ -393,6 +394,8 @@ def fit(
         root: Where data sets lie.
         device: auto, cpu, cuda or mps.
         progress: Whether to show a bar with the loss.
+        log: Where the curve is logged besides, as in `run`: "tensorboard:DIR", an object with the
+            methods of `suppression.logs.Log`, or a list.
         **parameters: Of the method, its encoder, its augmentation and its training, and
             remedies, e.g. `tau=0.2, width=16, area_min=0.25, remedy="ifm"`.
 
@@ -425,6 +428,7 @@ def fit(
         root=None if root is None else Path(root),
         device=pick_device(device),
         progress=progress,
+        logs=as_logs(log),
         parameters=parameters,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,19 @@ import torch
 from torch import nn
 
 from suppression.data import DATASETS, Scenes
+from suppression.data.pool import Pool
 from suppression.errors import UserError, unknown
 from suppression.execution.batches import load_pool, training_batches
 from suppression.execution.context import Context
 from suppression.execution.displays import display_for
+from suppression.execution.telling import Logs, named
 from suppression.experiment.builders import build_method
 from suppression.experiment.run import Run
 from suppression.experiment.schema import REMEDY, cell_parameters, coerce
 from suppression.experiment.validation import check_cell
-from suppression.methods import METHODS
+from suppression.logs import Log
+from suppression.methods import METHODS, Method
+from suppression.metrics.units import Row
 from suppression.notes import warn
 from suppression.training.loop import train
 
@@ -27,13 +32,26 @@ MEMBERS = ("factors", "render", "features", "labels", "canvas")  # what a data s
 
 
 class Trace:
-    """Keeps what the loop logs, in memory (a `training.loop.Keeper`)."""
+    """Keeps what the loop logs, in memory, and tells logs of it (a `training.loop.Keeper`).
 
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
+    Args:
+        run: What is trained.
+        logs: Who is told besides.
+    """
 
-    def log(self, row: dict[str, Any]) -> None:
+    def __init__(self, run: Run, logs: Sequence[Log]) -> None:
+        self.rows: list[Row] = []
+        self.logs = Logs(logs, "the training goes on without it")
+        name = ", ".join([run.method, *(f"remedy {each}" for each in run.remedies)])
+        cell = named(f"fit.{run.kind}", f"{name}, seed {run.parameters['seed']}", run)
+        self.begun = self.logs.begin(cell, warn)
+
+    def log(self, row: Row) -> None:
         self.rows.append(row)
+        self.logs.row(self.begun, row, warn)
+
+    def end(self, *, whole: bool) -> None:
+        self.logs.end(self.begun, [] if whole else None, warn)
 
     def keep(self, weights: dict[str, Any], step: int) -> None:
         """Nothing is kept beyond the call."""
@@ -59,6 +77,7 @@ def fit(
     root: Path | None,
     device: str,
     progress: bool,
+    logs: Sequence[Log],
     parameters: dict[str, Any],
 ) -> nn.Module:
     """Train a network on a data set; see `suppression.fit`."""
@@ -68,26 +87,40 @@ def fit(
     context = Context(store=Path(), device=device, root=root)
     pool = load_pool(run, True, context, warn).to(place)
     trained = build_method(run, pool).to(place)
-    trace = Trace()
-    if run.training is not None:
-        bar = ProgressLine(run.training.steps) if progress else None
-        try:
-            train(
-                trained,
-                training_batches(run, pool, place, trained),
-                training=run.training,
-                device=place,
-                bf16=run.training.precision == "bf16",
-                keeper=trace,
-                on_step=bar.step if bar else lambda step, loss: None,
-            )
-        finally:
-            if bar:
-                bar.end()
+    trace = Trace(run, logs)
+    whole = False
+    try:
+        if run.training is not None:
+            train_here(trained, run, pool, place, trace, progress=progress)
+        whole = True
+    finally:
+        trace.end(whole=whole)
     encoder = trained.encoder.eval()
     encoder.trace = trace.rows  # type: ignore[assignment]
     encoder.made = run.parameters  # type: ignore[assignment]
     return encoder
+
+
+def train_here(
+    trained: Method, run: Run, pool: Pool, device: torch.device, trace: Trace, *, progress: bool
+) -> None:
+    """The training of a cell that has one, with a bar where it is wanted."""
+    training = run.training
+    assert training is not None
+    bar = ProgressLine(training.steps) if progress else None
+    try:
+        train(
+            trained,
+            training_batches(run, pool, device, trained),
+            training=training,
+            device=device,
+            bf16=training.precision == "bf16",
+            keeper=trace,
+            on_step=bar.step if bar else lambda step, loss: None,
+        )
+    finally:
+        if bar:
+            bar.end()
 
 
 def as_run(

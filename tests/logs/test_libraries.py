@@ -2,7 +2,12 @@
 
 import json
 import os
+import signal
+import socket
+import subprocess
 import sys
+import time
+import urllib.request
 
 import pytest
 
@@ -112,10 +117,16 @@ def test_wandb_without_a_key_ends_before_any_training(tmp_path, monkeypatch):
 def test_mlflow_keeps_runs_in_a_folder(tmp_path):
     pytest.importorskip("mlflow", reason="extra logs")
     pytest.importorskip("alembic", reason="mlflow-skinny has no databases")
+    assert tell_both(f"mlflow:{tmp_path}/mine") == [True, True]
+    check_mlflow(f"sqlite:///{tmp_path}/mine/mlflow.db")
+    assert tell_both(f"mlflow:{tmp_path}/mine") == [False, True]
+
+
+def check_mlflow(uri):
+    """Whether what it keeps there is what `tell_both` told."""
     from mlflow.tracking import MlflowClient
 
-    assert tell_both(f"mlflow:{tmp_path}/mine") == [True, True]
-    client = MlflowClient(f"sqlite:///{tmp_path}/mine/mlflow.db")
+    client = MlflowClient(uri)
     number = client.get_experiment_by_name("digit_size.smoke").experiment_id
     runs = {run.info.run_name: run for run in client.search_runs([number])}
     run = runs[CELL.name]
@@ -124,7 +135,46 @@ def test_mlflow_keeps_runs_in_a_folder(tmp_path):
     assert {name: run.data.metrics[name] for name in SCORES} == SCORES
     assert run.data.params == {name: str(value) for name, value in CELL.parameters.items()}
     assert [run.info.status, runs[OTHER.name].info.status] == ["FINISHED", "FAILED"]
-    assert tell_both(f"mlflow:{tmp_path}/mine") == [False, True]
+
+
+@pytest.fixture
+def mlflow_server(tmp_path):
+    pytest.importorskip("mlflow.server", reason="extra logs; mlflow-skinny has no server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    kept = f"sqlite:///{tmp_path}/server.db"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", kept]
+    command += ["--artifacts-destination", str(tmp_path), "--workers", "1", "--port", str(port)]
+    with (tmp_path / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def is_up(url):
+    try:
+        return urllib.request.urlopen(f"{url}/health", timeout=2).status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_mlflow_keeps_runs_on_a_server_and_one_that_is_gone_is_told(mlflow_server, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    until = time.monotonic() + 120
+    while not is_up(mlflow_server):
+        assert time.monotonic() < until, "the server did not start"
+        time.sleep(0.5)
+    assert tell_both(f"mlflow:{mlflow_server}") == [True, True]
+    check_mlflow(mlflow_server)
+    assert tell_both(f"mlflow:{mlflow_server}") == [False, True]
+    with pytest.raises(UserError, match=r"--log mlflow:http://127\.0\.0\.1:9 cannot be used"):
+        named("mlflow:http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])

@@ -124,6 +124,48 @@ def test_cells_that_fail_or_are_interrupted_end_without_rows(plan, tmp_path):
     assert log.heard[5:] == [("end", None)]
 
 
+FIT = {"steps": 3, "batch": 8, "width": 2, "progress": False}
+SCENES = sup.datasets.TwoDigits(canvas=16, size1=6, size2=12)
+
+
+def test_fit_tells_a_log_of_each_step_and_of_its_parameters(tmp_path):
+    log = Recorder(tmp_path)
+    encoder = sup.fit(SCENES, tau=0.3, log=log, **FIT)
+    (begin, cell), *curve, end = log.heard
+    assert (begin, end) == ("begin", ("end", []))
+    assert (cell.experiment, cell.name) == ("fit.two_digits", "simclr, seed 0")
+    assert (cell.parameters["tau"], cell.parameters["batch"]) == (0.3, 8)
+    assert [(step, values["loss"]) for _, step, values in curve] == [
+        (row["step"], row["loss"]) for row in encoder.trace
+    ]
+    assert len(curve) == 3
+
+
+def test_a_log_that_fails_costs_fit_nothing_and_one_that_is_interrupted_is_told(tmp_path):
+    class Full(Recorder):
+        def log(self, cell, step, values):
+            raise OSError(28, "No space left on device")
+
+    class Pressed(Recorder):
+        def log(self, cell, step, values):
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="the log Full failed .* the training goes on without it"):
+        assert len(sup.fit(SCENES, log=Full(tmp_path), **FIT).trace) == 3
+    log = Pressed(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        sup.fit(SCENES, log=log, **FIT)
+    assert log.heard[-1] == ("end", None)
+    with pytest.raises(UserError, match="there is no log 'tensorbord'; did you mean"):
+        sup.fit(SCENES, log="tensorbord:runs", **FIT)
+
+
+def test_fit_without_a_training_begins_and_ends(tmp_path):
+    log = Recorder(tmp_path)
+    sup.fit(SCENES, method="untrained", width=2, progress=False, log=log)
+    assert [each[0] for each in log.heard] == ["begin", "end"]
+
+
 def test_scores_have_a_name_each(smoke):
     result = sup.run("digit_size", scale="smoke", store=smoke, tau=0.2)
     rows = [without_units(row) for row in result.answers[0][1]]
