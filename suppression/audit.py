@@ -63,7 +63,7 @@ def options() -> argparse.ArgumentParser:
     add("--report", type=places.folder, metavar="FILE", help="also write a page: one .html file")
     add("--out", type=places.folder, metavar="DIR", help="also write a record: json, svg")
     add("--overwrite", action="store_true", help="replace the record that is in --out")
-    add("--store", type=places.folder, metavar="DIR", help="where answers are kept")
+    add("--store", type=places.store, metavar="DIR", help="where answers are kept")
     add("--root", type=places.folder, metavar="DIR", help="where data sets lie")
     return parser
 

@@ -76,7 +76,12 @@ def options(prog: str, *, usage: str | None = None) -> argparse.ArgumentParser:
     add("--report", type=places.folder, metavar="FILE", help="also write a report: one .html page")
     add("--grow", action="store_true", help="add this run to the record that is in --out")
     add("--overwrite", action="store_true", help="replace the record that is in --out")
-    add("--store", type=places.folder, metavar="DIR", help="where trained cells are kept")
+    add(
+        "--store",
+        type=places.store,
+        metavar="STORE",
+        help="where trained cells are kept: a folder or URL",
+    )
     add("--root", type=places.folder, metavar="DIR", help="where data sets lie")
     add("--download", action="store_true", help="fetch a data set that is not there")
     add("--check", action="store_true", help="tell large folders by contents, not by times alone")

@@ -37,7 +37,7 @@ def options() -> argparse.ArgumentParser:
         help="the page (default: explorer.html in this folder)",
     )
     add("--stored", action="store_true", help="put what your own store has before the recorded")
-    add("--store", type=places.folder, metavar="DIR", help="where trained cells are kept")
+    add("--store", type=places.store, metavar="DIR", help="where trained cells are kept")
     add(
         "--record-neighbours",
         type=places.folder,

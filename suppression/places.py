@@ -1,13 +1,15 @@
-"""Folders of the user's: as they are named, and where nothing is named."""
+"""Folders of the user's, and stores: as they are named, and where nothing is named."""
 
 from __future__ import annotations
 
 import os
+import re
 from argparse import ArgumentTypeError
 from pathlib import Path
 
 from suppression.errors import UserError
 
+URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 NAMELESS = "an empty name is no folder; '.' is the current one"
 
 
@@ -33,6 +35,21 @@ def folder(word: str) -> Path:
     if not word.strip():
         raise ArgumentTypeError(NAMELESS)
     return Path(word)
+
+
+def is_url(text: str) -> bool:
+    """Whether a store's name is a URL and no folder.
+
+    Example:
+        >>> is_url("s3://mine/store"), is_url("/shared/store"), is_url("C:/store")
+        (True, False, False)
+    """
+    return URL.fullmatch(text) is not None
+
+
+def store(word: str) -> Path | str:
+    """What `--store` names, for argparse: a folder, or a URL as it is."""
+    return word if is_url(word) else folder(word)
 
 
 def own(variable: str, folder: str) -> Path:

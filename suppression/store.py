@@ -38,7 +38,12 @@ def options() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--store", type=places.folder, metavar="DIR", help="the store (default: as in exp)")
+    add(
+        "--store",
+        type=places.store,
+        metavar="STORE",
+        help="the store, a folder or URL (default: as in exp)",
+    )
     add("--of", nargs="+", metavar="RECIPE", help="only the cells of these recipes, at all scales")
     does = parser.add_mutually_exclusive_group()
     does.add_argument("--cells", action="store_true", help="list each cell")
@@ -78,6 +83,7 @@ def command(argv: list[str]) -> int:
         raise UserError("--of goes with the list, --check and --export")
     if given.import_ is not None:
         return take_in(store, places.named(given.import_))
+    store.fetch_all()
     if not store.root.is_dir():
         raise UserError(f"there is no store {store.root}: no cell was trained yet, or see --store")
     if given.keep_recipes is not None:
@@ -115,7 +121,7 @@ def print_groups(store: Store, cells: list[Stored]) -> None:
         size = megabytes(sum(each.size for each in some))
         last = max(some, key=lambda each: each.written).day
         print(f"{len(some):6}  {size}  {last:10}  {data:18}  {method}")
-    print(f"\n{store.root}: {len(cells)} cells, {megabytes(sum(c.size for c in cells)).strip()}")
+    print(f"\n{store.place}: {len(cells)} cells, {megabytes(sum(c.size for c in cells)).strip()}")
     for name, what in (
         ("audits", "files of audits' answers"),
         ("work", "trainings under way, or killed"),
@@ -198,7 +204,7 @@ def export(store: Store, wanted: set[str] | None, path: Path) -> int:
     keys = store.keys(wanted)
     audits = store.audit_keys() if wanted is None else []  # no recipe has them
     if not keys and not audits:
-        raise UserError(f"{store.root} has no such cells")
+        raise UserError(f"{store.place} has no such cells")
     size = export_cells(store, keys, path, audits)
     also = f" and {len(audits)} answers of audits" if audits else ""
     print(f"{len(keys)} cells{also}: {path}, {megabytes(size).strip()}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +130,56 @@ def import_cells(store: Store, path: Path) -> Imported:
     Raises:
         UserError: if it is no archive of cells, or not what was written.
     """
+    done = Imported()
+    for number, (key, files) in enumerate(cells_of(path)):
+        if number == 0:
+            store.check_writable()
+        if key == audited.FOLDER:
+            done.answers, wrong = audited.take_in_answers(store, files, check_probe)
+            done.left_out |= wrong
+            continue
+        fault = why_no_cell(key, files)
+        if fault:
+            done.left_out[key] = fault
+        else:
+            with store.claim(key):
+                take_in(store, key, files, done)
+                store.clear_work(key)
+    store.send_unsent()
+    return done
+
+
+def fetch(store: Store, path: Path, key: str) -> str | None:
+    """Take in one cell, or one answer of an audit, whose archive came out of a bucket.
+
+    Whether this process has the claim to it, or another one trains it now, does not matter: what
+    is left of a training stays, and is cleared by who has the claim.
+
+    Returns:
+        Why it was not taken; None if it was.
+
+    Raises:
+        UserError: if it is no archive, or not what was written.
+    """
+    done = Imported()
+    fault: str | None = "it is of another one"
+    for each, files in cells_of(path):
+        if each == audited.FOLDER and any(name.startswith(key) for name in files):
+            _, wrong = audited.take_in_answers(store, files, check_probe)
+            fault = wrong.get(key)
+        elif each == key:
+            fault = why_no_cell(key, files)
+            if fault is None:
+                take_in(store, key, files, done)
+    return fault
+
+
+def cells_of(path: Path) -> Iterator[tuple[str, Files]]:
+    """Each cell of an archive by its key, once all of it was checked; answers are one of them.
+
+    Raises:
+        UserError: if it is no archive of cells, or not what was written.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             cells = members(archive, path)
@@ -140,24 +190,12 @@ def import_cells(store: Store, path: Path) -> Imported:
                 for name in names:
                     if sha256(archive.read(f"{key}/{name}")) != sums.get(f"{key}/{name}"):
                         raise UserError(f"{path}: {key}/{name} is not what was written")
-            done = Imported()
-            store.check_writable()
             for key, names in cells.items():
-                files = {name: archive.read(f"{key}/{name}") for name in names}
-                if key == audited.FOLDER:
-                    done.answers, wrong = audited.take_in_answers(store, files, check_probe)
-                    done.left_out |= wrong
-                    continue
-                fault = why_no_cell(key, files)
-                if fault:
-                    done.left_out[key] = fault
-                else:
-                    take_in(store, key, files, done)
+                yield key, {name: archive.read(f"{key}/{name}") for name in names}
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, NotImplementedError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} is no archive of cells: {error}") from error
-    return done
 
 
 def members(archive: zipfile.ZipFile, path: Path) -> dict[str, list[str]]:
@@ -254,20 +292,19 @@ def check_probe(name: str, files: Mapping[str, bytes]) -> None:
 def take_in(store: Store, key: str, files: Files, done: Imported) -> None:
     """Put a cell that was checked into its place, or its probes beside one that is the same."""
     probes = {name: content for name, content in files.items() if name.startswith("probes/")}
-    with store.claim(key):
-        if store.has(key):
-            done.there.append(key)
-            if store.files_of(key).get(SUMS) != files[SUMS]:
-                return  # another training of it: these are no answers of that network
-        else:
-            trained = [name for name in TRAINED if name in files]
-            store.put_cell(key, {name: files[name] for name in trained})
-            done.new.append(key)
-        there = store.files_of(key)
-        for name in probes:
-            if name.endswith(".json") and name not in there:
-                store.put_probe(key, record_of(name, probes))
-                done.probes += key in done.there
+    if store.has_here(key):
+        done.there.append(key)
+        if store.files_of(key).get(SUMS) != files[SUMS]:
+            return  # another training of it: these are no answers of that network
+    else:
+        trained = [name for name in TRAINED if name in files]
+        store.put_cell(key, {name: files[name] for name in trained})
+        done.new.append(key)
+    there = store.files_of(key)
+    for name in probes:
+        if name.endswith(".json") and name not in there:
+            store.put_probe(key, record_of(name, probes))
+            done.probes += key in done.there
 
 
 def record_of(name: str, probes: Files) -> Files:

@@ -86,7 +86,7 @@ def take_in_answers(
         except (ValueError, TypeError, AttributeError) as error:
             left_out[key] = str(error)
         else:
-            if store.answers(key) is None:
+            if store.answers_here(key) is None:
                 store.put_audit(own)
                 new.append(key)
     return new, left_out

@@ -256,7 +256,7 @@ class DaskWatch(Watch):
         cell.unseen += 1
         if cell.unseen < UNSEEN:  # they may be on their way over a network disk
             return None
-        return "failed", f"it ended in the cluster, and {self.store.root} has no rows of it"
+        return "failed", f"it ended in the cluster, and {self.store.place} has no rows of it"
 
     def gone(self) -> UserError:
         return UserError(

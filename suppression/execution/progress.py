@@ -70,7 +70,7 @@ class Progress:
         self.display = display or display_for(sys.stderr)
         self.display.say(
             f"{plan.name}, {plan.scale} scale: {len(self.cells)} cells to run, "
-            f"{len(stored)} stored; device {context.device}, store {context.store}"
+            f"{len(stored)} stored; device {context.device}, store {store.place}"
         )
 
     def __enter__(self) -> Progress:

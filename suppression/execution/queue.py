@@ -107,7 +107,8 @@ def described(cell: Run, probe: ProbeSettings | None) -> dict[str, Any]:
 def place_of(context: Context) -> dict[str, Any]:
     """A context as JSON; its folders are named as every machine finds them."""
     root = None if context.root is None else str(context.root.absolute())
-    return {**asdict(context), "store": str(context.store.absolute()), "root": root}
+    store = Store(context.store.absolute()).place
+    return {**asdict(context), "store": store, "root": root}
 
 
 def taken(task: Mapping[str, Any], place: Mapping[str, Any]) -> Task:
@@ -120,7 +121,7 @@ def taken(task: Mapping[str, Any], place: Mapping[str, Any]) -> Task:
     if cell.key != task["key"]:
         raise UserError(f"the cell {task['key']} was sent by another version of the program")
     root = None if place["root"] is None else Path(place["root"])
-    context = Context(**{**place, "store": Path(place["store"]), "root": root})
+    context = Context(**{**place, "store": Store(place["store"]).root, "root": root})
     if probe is not None:
         probe = ProbeSettings.model_validate_json(probe)
     return cell, probe, context

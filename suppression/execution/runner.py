@@ -138,7 +138,7 @@ def set_aside_if_wrong(key: str, store: Store, context: Context, tell: Tell) -> 
         aside = store.set_aside(key)
         tell("note", f"{fault}; it is put aside as {aside} and trained again")
     elif exchanged(store, [key], context.root, check=context.check):  # told by who asked for it
-        store.set_aside(key)
+        store.set_aside(key, everywhere=True)
 
 
 def train_and_probe(

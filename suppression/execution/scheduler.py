@@ -15,6 +15,7 @@ from suppression.execution import dask, executor, slurm, together
 from suppression.execution.context import Context
 from suppression.execution.executor import Hear
 from suppression.execution.runner import Row
+from suppression.execution.store import Store
 from suppression.experiment.run import Run
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -120,6 +121,7 @@ def run(
     Raises:
         UserError: if one of them cannot be run there.
     """
+    check_store(context, target)
     if target is not None and target.engine != "local":
         check_for_cluster(cells, workers, target)
         there = context if target.is_here else replace(context, device=target.device)
@@ -132,6 +134,27 @@ def run(
         together.check_cells(cells, context)
         return executor.run_here(cells, probe, context, hear, unasked=unasked)
     return executor.run(cells, probe, context, hear, workers=workers, unasked=unasked)
+
+
+def check_store(context: Context, target: Target | None) -> None:
+    """Whether the processes that train see the store.
+
+    Raises:
+        UserError: if it is behind a URL and they do not.
+    """
+    bucket = Store(context.store).bucket
+    if bucket is None:
+        return
+    if bucket.is_of_one_process:
+        raise UserError(
+            f"{bucket.url} is memory of this process, and cells are trained in others: name a "
+            "folder, or a bucket such as s3://BUCKET/store"
+        )
+    if target is not None and target.engine == "slurm":
+        raise UserError(
+            f"--on slurm keeps its queue in the store, and {bucket.url} is no folder that all "
+            "nodes see: name one with --store, or use --on dask://HOST:PORT"
+        )
 
 
 def check_for_cluster(cells: list[Run], workers: int | None, target: Target) -> None:

@@ -14,6 +14,7 @@ locks/          who trains what: execution.claims
 queue/          what other machines run: execution.queue
 machine.json    what was measured on this machine
 mark            a random word, by which another machine tells that it sees this same store
+bucket          the URL of which this folder is a copy, and sent/ what is there: execution.bucket
 results/        figures, tables, and which cells a recipe has: execution.results
 """
 
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING
 
 from suppression import places
 from suppression.errors import UserError
+from suppression.execution.bucket import FOLDERS, bucket_of, folder_of
 from suppression.execution.claims import Claim
 from suppression.execution.results import Results
 from suppression.execution.traces import as_lines, read_trace
@@ -50,9 +52,10 @@ SNAPSHOTS = "snapshots.safetensors"  # beside them, where a training kept some
 SUMS = "sums.json"  # the checksums of all of these
 
 
-def default_root() -> Path:
-    """`SUPPRESSION_HOME`, else the platform's folder for a user's data."""
-    return places.own(STORE_VARIABLE, "") / "store"
+def default_root() -> Path | str:
+    """`SUPPRESSION_HOME`, a folder or a URL, else the platform's folder for a user's data."""
+    told = os.environ.get(STORE_VARIABLE, "")
+    return told if places.is_url(told) else places.own(STORE_VARIABLE, "") / "store"
 
 
 def nothing(who: str) -> None:
@@ -64,14 +67,46 @@ class Unwritable(UserError):
 
 
 class Store:
+    """The store in a folder, or behind a URL: `execution.bucket`.
+
+    Args:
+        root: The folder or URL; `SUPPRESSION_HOME`, or the user's data folder, if None.
+
+    Raises:
+        UserError: if there is no such home folder, or the URL cannot be reached.
+    """
+
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = default_root() if root is None else places.named(root)
+        named = default_root() if root is None else root
+        is_url = isinstance(named, str) and places.is_url(named)
+        self.root = folder_of(str(named)) if is_url else places.named(named)
+        self.bucket = bucket_of(self.root)
         self.results = Results(self)
+
+    @property
+    def place(self) -> str:
+        """How the user names it, on every machine."""
+        return str(self.root) if self.bucket is None else self.bucket.url
 
     # --- reading ----------------------------------------------------------------------------
 
     def has(self, key: str) -> bool:
+        """Whether a cell is published; one that is behind a URL is fetched."""
+        return self.has_here(key) or self.fetched("cells", key)
+
+    def has_here(self, key: str) -> bool:
         return (self.root / "cells" / key / SUMS).is_file()
+
+    def fetched(self, folder: str, key: str) -> bool:
+        """Whether something new came out of the bucket, if there is one."""
+        return self.bucket is not None and self.bucket.fetch(self, folder, key)
+
+    def fetch_all(self) -> None:
+        """Fetch what the bucket has and this machine's folder has not."""
+        if self.bucket is not None:
+            for folder in FOLDERS:
+                for key in self.bucket.versions(folder):
+                    self.bucket.fetch(self, folder, key)
 
     def keys(self, of: Container[str] | None = None) -> list[str]:
         """The keys of the published cells, of all or of those that are among `of`."""
@@ -93,13 +128,20 @@ class Store:
             return f"{folder} is not whole ({error})"
         return None
 
-    def set_aside(self, key: str) -> Path:
-        """Move a cell that is damaged, or of other pictures, out of the way; nothing is deleted."""
+    def set_aside(self, key: str, *, everywhere: bool = False) -> Path:
+        """Move a cell that is damaged, or of other pictures, out of the way; nothing is deleted.
+
+        Args:
+            key: The cell's key.
+            everywhere: Whether what a bucket has of it is as wrong, and goes.
+        """
         aside = self.root / "damaged" / f"{key}-{time.time_ns()}"
         with self.writing():
             make_folders(aside.parent)
             os.rename(self.root / "cells" / key, aside)
             sync(aside.parent)
+        if self.bucket is not None:
+            self.bucket.forget(self, "cells", key, there=everywhere)
         return aside
 
     def cell(self, key: str) -> Record:
@@ -136,10 +178,20 @@ class Store:
 
         Those that the instances behind an accuracy were kept of bear them as `units`.
         """
-        return self._read_rows(self.root / "cells" / key / "probes", probe)
+        folder = self.root / "cells" / key / "probes"
+        found = self._read_rows(folder, probe)
+        if found is None and self.fetched("cells", key):
+            return self._read_rows(folder, probe)
+        return found
 
     def answers(self, key: str) -> list[Record] | None:
         """The rows of a network that is no cell, by a key of all that they depend on."""
+        found = self.answers_here(key)
+        if found is None and self.fetched("audits", key):
+            return self.answers_here(key)
+        return found
+
+    def answers_here(self, key: str) -> list[Record] | None:
         return self._read_rows(self.root / "audits", key)
 
     def audit_keys(self) -> list[str]:
@@ -230,6 +282,8 @@ class Store:
                     sync(self.root / "cells")
                 for left in (self.root / "work").glob(f"{key}*"):
                     shutil.rmtree(left)
+            if self.bucket is not None:
+                self.bucket.forget(self, "cells", key, there=True)
         finally:
             lock.release()
         return True
@@ -241,14 +295,31 @@ class Store:
                 shutil.rmtree(self.root / "damaged")
 
     def check_writable(self) -> None:
+        """Whether it can be written; what an earlier command could not send is sent.
+
+        Raises:
+            UserError: if it cannot, or a bucket cannot be reached.
+        """
         with self.writing():
             make_folders(self.root)
             probe = self.root / f".write-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink()
+        self.send_unsent()
+
+    def send_unsent(self) -> None:
+        if self.bucket is not None:
+            self.bucket.send_unsent(self)
+
+    def send(self, folder: str, key: str) -> None:
+        """Send what was finished, if there is a bucket."""
+        if self.bucket is not None:
+            self.bucket.send(self, folder, key)
 
     def mark(self) -> str:
         """A word that no other store has: who reads it at the same path sees the same disk."""
+        if self.bucket is not None:
+            return self.bucket.url
         with self.writing():
             make_folders(self.root)
             with suppress(FileExistsError), (self.root / "mark").open("x") as file:
@@ -257,6 +328,8 @@ class Store:
 
     def read_mark(self) -> str | None:
         """None where there is no such store."""
+        if self.bucket is not None:
+            return self.bucket.url
         try:
             return (self.root / "mark").read_text(encoding="utf-8")
         except OSError:
@@ -322,11 +395,13 @@ class Store:
             files[SNAPSHOTS] = save(dict(snapshots))
         sums = {name: sha256(content) for name, content in files.items()}
         self.put_cell(key, {**files, SUMS: dumps(sums).encode()})
+        self.clear_work(key)
+        self.send("cells", key)
 
     def put_cell(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Write a cell's files beside its place and rename them there, as `publish` does.
+        """Write a cell's files beside its place and rename them there.
 
-        Its checkpoint goes when the cell outlives a loss of power, and not before.
+        When that is done the cell outlives a loss of power, and its checkpoint may go.
         """
         beside = self.root / "work" / f"{key}.publish-{os.getpid()}"
         folder = self.root / "cells" / key
@@ -342,10 +417,9 @@ class Store:
                 os.rename(beside, folder)
                 sync(folder.parent)
             except OSError:
-                if not self.has(key):
+                if not self.has_here(key):
                     raise
                 shutil.rmtree(beside)
-        self.clear_work(key)
 
     def clear_work(self, key: str) -> None:
         """Remove what is left of the training of a published cell; the caller holds its claim.
@@ -359,12 +433,14 @@ class Store:
         """Keep the rows of a probe, and beside them their `units`, where they bear some."""
         with self.writing():
             self._write_rows(self.root / "cells" / key / "probes", probe, rows)
+        self.send("cells", key)
 
     def put_answers(self, key: str, rows: list[Record]) -> None:
         """Keep the rows of a network that is no cell."""
         with self.writing():
             make_folders(self.root / "audits")
             self._write_rows(self.root / "audits", key, rows)
+        self.send("audits", key)
 
     def put_audit(self, files: Mapping[str, bytes]) -> None:
         """Put the files of an answer into their place, its .json last."""
@@ -378,6 +454,8 @@ class Store:
             for name in (f"{key}.json", f"{key}.{UNITS}"):
                 (self.root / "audits" / name).unlink(missing_ok=True)
                 sync(self.root / "audits")
+        if self.bucket is not None:
+            self.bucket.forget(self, "audits", key, there=True)
 
     def _write_rows(self, folder: Path, name: str, rows: list[Record]) -> None:
         told = [without_units(row) for row in rows]

@@ -25,7 +25,7 @@ def options() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m suppression.lessons", description=__doc__, allow_abbrev=False)
     parser.add_argument("what", choices=["list", "prepare"], nargs="?", default="list")
     parser.add_argument("--dry", action="store_true", help="tell the minutes, train nothing")
-    parser.add_argument("--store", type=places.folder, metavar="DIR", help="where cells are kept")
+    parser.add_argument("--store", type=places.store, metavar="DIR", help="where cells are kept")
     parser.add_argument("--to", type=places.folder, metavar="DIR", help=f"default: {OWN}")
     return parser
 
