@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 TRIES = 3  # times that a cell may die
 ANSWER = 10.0  # seconds in which a scheduler answers
 LOOK = 1.0  # seconds between looks at the tasks where no event comes
+HERE = "127.0.0.1:0"  # any free port of this machine alone
+TLS = "DASK_DISTRIBUTED__COMM__TLS__"  # before the names of variables that Dask reads
 UNSEEN = 5  # looks that rows may take over a network disk
 
 
@@ -113,18 +115,21 @@ def connected(address: str | None, number: int) -> Iterator[Client]:
         ) from error
     if address is None:
         # Threads of this process, as each cell has a process of its own: cells come by no port.
+        # Dask's own pages have one each, which no other machine reaches.
         with (
             LocalCluster(
                 n_workers=1,
                 threads_per_worker=number,
                 processes=False,
-                dashboard_address=None,
+                dashboard_address=HERE,
+                worker_dashboard_address=HERE,
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
             yield client
         return
+    check_certificates(address)
     try:
         client = Client(address, timeout=ANSWER, set_as_default=False)
     except (OSError, TimeoutError, TypeError, ValueError, RuntimeError) as error:
@@ -141,6 +146,25 @@ def connected(address: str | None, number: int) -> Iterator[Client]:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             tell("the cluster has no worker yet; cells wait until one joins it")
         yield client
+
+
+def check_certificates(address: str) -> None:
+    """Whether Dask knows the certificates that a tls:// address asks for.
+
+    Raises:
+        UserError: if it does not.
+    """
+    from distributed.security import Security
+
+    if not address.startswith("tls://"):
+        return
+    try:
+        known = Security().get_connection_args("client").get("ssl_context")
+    except OSError as error:
+        raise UserError(f"{address}: a certificate cannot be read: {error}") from error
+    if known is None:
+        names = ", ".join(f"{TLS}{name}" for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY"))
+        raise UserError(f"{address} asks for certificates: name their files by {names}")
 
 
 class DaskWatch(Watch):

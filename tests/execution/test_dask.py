@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,30 @@ def test_cells_of_a_cluster_here_end_in_the_same_rows_and_bits(plan, cell, conte
         assert kinds[0] == "start"
         assert kinds[-1] == "done"
         assert {"step", "probe"} <= set(kinds)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="ports are read of Linux")
+def test_a_cluster_here_opens_no_port_to_other_machines():
+    before = listening()
+    with dask.connected(None, 1):
+        opened = listening() - before
+    assert opened
+    assert {address for address, _ in opened} == {"127.0.0.1"}
+
+
+def listening():
+    """The addresses and ports at which this process listens."""
+    own = {os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            place, state, number = [line.split()[i] for i in (1, 3, 9)]
+            if state == "0A" and f"socket:[{number}]" in own:
+                address, _, port = place.partition(":")
+                bytes_ = bytes.fromhex(address)
+                text = ".".join(map(str, bytes_[::-1])) if table == "tcp" else address
+                found.add((text, int(port, 16)))
+    return found
 
 
 def test_a_killed_worker_loses_its_cell_alone_and_is_told(plan, cell, context, cluster, capsys):
