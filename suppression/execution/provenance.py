@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from suppression.execution.store import Store
+from suppression.experiment.machines import kind_of_machine
 from suppression.experiment.plan import Plan
 
 Facts = dict[str, Any]
@@ -84,13 +85,6 @@ def mixed_machines(plan: Plan, store: Store) -> str | None:
         f"the cells of seed {seeds} were trained on unlike machines ({'; '.join(kinds)}): a paired "
         "difference between them holds that of the machines, too"
     )
-
-
-def kind_of_machine(about: Facts) -> str:
-    """What the last digits of a training depend on: processor or card, and libraries."""
-    libraries = about.get("libraries") or {}
-    versions = [f"{name} {version}" for name, version in libraries.items()]
-    return ", ".join([str(about.get("machine")), *versions])
 
 
 def sources_of(about: list[Facts]) -> dict[str, str]:

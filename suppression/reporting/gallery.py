@@ -8,6 +8,7 @@ from pathlib import Path
 
 from suppression.data import SOURCES
 from suppression.errors import UserError
+from suppression.experiment.machines import unlike_machines
 from suppression.experiment.plan import make_plan
 from suppression.experiment.spec import load_card, load_recipe
 from suppression.reporting import leaderboard, leaderboard_text, screening
@@ -175,6 +176,9 @@ def recorded_section(folder: Path, summary: Summary, made: list[Facts]) -> str:
             parts.append(page)
     parts.append(caption(summary).replace("\n", "  \n") + "\n")
     parts += [f"{how_made(run)}\n" for run in made]
+    unlike = unlike_machines(made)
+    if unlike is not None:
+        parts.append(f"{unlike}\n")
     return "\n".join(parts)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from suppression.errors import UserError
 from suppression.experiment import files
+from suppression.experiment.machines import unlike_machines
 from suppression.reporting import claims, retention, tables
 from suppression.reporting.chart import chart_data
 from suppression.reporting.summary import FEWEST_SEEDS, Summary
@@ -138,7 +139,7 @@ def report_page(
         figure_text=figure_text,
         tables=shown_tables(summary),
         caption=caption_lines(summary),
-        limits=limits(summary),
+        limits=[*limits(summary), *filter(None, [unlike_machines(made)])],
         runs=[provenance(run) for run in made],
         sources=source_texts(plan),
         version=metadata.version("suppression"),
