@@ -64,15 +64,13 @@ class Striker:
 
     def __init__(self) -> None:
         self.struck: dict[int, str] = {}
-        self.heard: Counter[str] = Counter()
 
     def __call__(self, i: int, event: tuple[Any, ...]) -> None:
-        self.heard[event[0]] += 1
         signal = STRIKES[i % len(STRIKES)]
         if event == ("start",) and signal and i not in self.struck:
-            with suppress(slurm.Silent):  # it has ended meanwhile
+            self.struck[i] = signal
+            with suppress(slurm.Silent):  # it has ended meanwhile, or Slurm only says so
                 slurm.ask("scancel", "--batch", f"--signal={signal}", f"1_{i}")
-                self.struck[i] = signal
         if event[0] in ("note", "failed"):
             print(f"cell {i}: {event[1]}", file=sys.stderr, flush=True)
 

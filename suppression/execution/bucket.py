@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 SECRETS = re.compile(r"[@?#]")  # user:password@, ?token=
 NAME = "bucket"  # of the file that holds the URL
 FOLDERS = ("cells", "audits")
+UNSENT = ""  # what the store has was not sent as it is now
+REFUSED = "refused "  # before the version of an object that is damaged
 LISTED = 2.0  # seconds that a list of the bucket is good for
 EXTRA = 'pip install "suppression[bucket]"'
 LIBRARIES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
@@ -174,8 +176,11 @@ class Bucket:
         from suppression.execution import archive
 
         version = self.versions(folder).get(key)
-        mark = self.mark(store, folder, key)
-        if version is None or (mark.is_file() and mark.read_text(encoding="utf-8") == version):
+        known = self.known(store, folder, key)
+        if version is None or known == REFUSED + version:
+            return False
+        is_here = store.has_here(key) if folder == "cells" else store.answers_here(key) is not None
+        if is_here and known == version:
             return False
         with tempfile.TemporaryDirectory() as room:
             path = Path(room) / f"{key}.zip"
@@ -187,6 +192,7 @@ class Bucket:
                 left_out = str(error).replace(str(path), f"{self.url}/{folder}/{key}.zip")
         if left_out:
             tell(f"{self.url}: {key} is not taken, and is made again: {left_out}")
+            version = REFUSED + version
         self.note(store, folder, key, version)
         return not left_out
 
@@ -198,12 +204,10 @@ class Bucket:
         """
         from suppression.execution import archive
 
-        mark = self.mark(store, folder, key)
-        make_folders(mark.parent)
-        replace(mark, b"")  # not sent as it is now
         try:
             self.listed.pop(folder, None)
             self.fetch(store, folder, key)
+            self.note(store, folder, key, UNSENT)
             with tempfile.TemporaryDirectory() as room:
                 path = Path(room) / f"{key}.zip"
                 cells, answers = ([key], []) if folder == "cells" else ([], [key])
@@ -223,8 +227,7 @@ class Bucket:
         for folder in FOLDERS:
             there = store.keys() if folder == "cells" else store.audit_keys()
             for key in there:
-                mark = self.mark(store, folder, key)
-                if not mark.is_file() or not mark.read_bytes():
+                if self.known(store, folder, key) == UNSENT:
                     self.send(store, folder, key)
 
     def forget(self, store: Store, folder: str, key: str, *, there: bool) -> None:
@@ -237,8 +240,15 @@ class Bucket:
         self.mark(store, folder, key).unlink(missing_ok=True)
 
     def mark(self, store: Store, folder: str, key: str) -> Path:
-        """The file that says which version of an object the store has."""
+        """The file that says which version of an object the store has, or has refused."""
         return store.root / "sent" / folder / key
+
+    def known(self, store: Store, folder: str, key: str) -> str:
+        """What that says."""
+        try:
+            return self.mark(store, folder, key).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return UNSENT
 
     def note(self, store: Store, folder: str, key: str, version: str) -> None:
         mark = self.mark(store, folder, key)

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from suppression import places
 from suppression.errors import UserError
-from suppression.execution.bucket import FOLDERS, bucket_of, folder_of
+from suppression.execution.bucket import FOLDERS, UNSENT, bucket_of, folder_of
 from suppression.execution.claims import Claim
 from suppression.execution.results import Results
 from suppression.execution.traces import as_lines, read_trace
@@ -431,6 +431,8 @@ class Store:
 
     def put_rows(self, key: str, probe: str, rows: list[Record]) -> None:
         """Keep the rows of a probe, and beside them their `units`, where they bear some."""
+        if self.bucket is not None:  # a kill from here on leaves it to the next command
+            self.bucket.note(self, "cells", key, UNSENT)
         with self.writing():
             self._write_rows(self.root / "cells" / key / "probes", probe, rows)
         self.send("cells", key)

@@ -1,5 +1,6 @@
 """A store behind a URL: what one machine has finished the others have, whole or not at all."""
 
+import shutil
 import socket
 import time
 from contextlib import contextmanager
@@ -181,6 +182,32 @@ def test_what_could_not_be_sent_is_kept_and_sent_by_the_next_command(
         assert objects() == sent
 
 
+def test_a_probe_whose_sending_was_killed_is_sent_by_the_next_command(
+    url, machine, trained, monkeypatch
+):
+    def killed(*_, **__):
+        raise SystemExit
+
+    with machine("a"):
+        store = Store(url)
+        key, _ = copied(trained, store)
+        with monkeypatch.context() as dying:
+            dying.setattr(store.bucket, "send", killed)
+            with pytest.raises(SystemExit):
+                store.put_rows(key, "probe-aa", trained[3])
+        Store(url).check_writable()
+    with machine("b"):
+        assert Store(url).rows(key, "probe-aa") is not None
+
+
+def test_what_was_deleted_on_this_machine_is_fetched_again(url, machine, trained):
+    with machine("a"):
+        store = Store(url)
+        key, _ = copied(trained, store)
+        shutil.rmtree(store.root / "cells")
+        assert store.has(key)
+
+
 def test_a_bucket_that_cannot_be_reached_is_the_users_error(url, machine, monkeypatch):
     with machine("a"):
         store = Store(url)
@@ -207,6 +234,8 @@ def test_a_flipped_bit_in_the_bucket_is_told_and_that_cell_alone_is_made_again(
         store = Store(url)
         assert not store.has(key)
         assert f"{url}: {key} is not taken, and is made again: " in capsys.readouterr().err
+        assert not store.has(key)
+        assert capsys.readouterr().err == ""  # it is told once
         assert copied(trained, store) == (key, probe)
     with machine("c"):
         assert Store(url).has(key)
