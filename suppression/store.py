@@ -11,6 +11,7 @@ from suppression import places
 from suppression.door import Parser, door
 from suppression.errors import UserError
 from suppression.execution.audited import stored_answers
+from suppression.execution.displays import display_for
 from suppression.execution.inventory import Stored, faults, size_of, stored_cells, unneeded
 from suppression.execution.store import Store
 from suppression.experiment import files
@@ -83,7 +84,7 @@ def command(argv: list[str]) -> int:
         raise UserError("--of goes with the list, --check and --export")
     if given.import_ is not None:
         return take_in(store, places.named(given.import_))
-    store.fetch_all()
+    fetch(store)
     if not store.root.is_dir():
         raise UserError(f"there is no store {store.root}: no cell was trained yet, or see --store")
     if given.keep_recipes is not None:
@@ -109,6 +110,20 @@ def command(argv: list[str]) -> int:
     else:
         print_groups(store, cells)
     return 0
+
+
+def fetch(store: Store) -> None:
+    """What a bucket has of the store comes here first; a bar says how far that is."""
+    if store.bucket is None:
+        return
+    done, of = 0, 1
+    bar = display_for(sys.stderr)
+    bar.begin(lambda: (done / of, f"{done} of {of}"), title=f"fetching {store.place}")
+    try:
+        for done, of in store.fetch_all():
+            bar.tick()
+    finally:
+        bar.close()
 
 
 def print_groups(store: Store, cells: list[Stored]) -> None:

@@ -101,12 +101,18 @@ class Store:
         """Whether something new came out of the bucket, if there is one."""
         return self.bucket is not None and self.bucket.fetch(self, folder, key)
 
-    def fetch_all(self) -> None:
-        """Fetch what the bucket has and this machine's folder has not."""
-        if self.bucket is not None:
-            for folder in FOLDERS:
-                for key in self.bucket.versions(folder):
-                    self.bucket.fetch(self, folder, key)
+    def fetch_all(self) -> Iterator[tuple[int, int]]:
+        """Fetch what the bucket has and this machine's folder has not, one after another.
+
+        Yields:
+            How many were looked at, and how many there are.
+        """
+        if self.bucket is None:
+            return
+        there = [(folder, key) for folder in FOLDERS for key in self.bucket.versions(folder)]
+        for number, (folder, key) in enumerate(there, 1):
+            self.bucket.fetch(self, folder, key)
+            yield number, len(there)
 
     def keys(self, of: Container[str] | None = None) -> list[str]:
         """The keys of the published cells, of all or of those that are among `of`."""
