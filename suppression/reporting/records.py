@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import glob
 import io
 import json
 import math
@@ -109,6 +110,29 @@ def read_record(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
     Raises:
         UserError: naming the file, if the record is not there, not whole, or no record.
     """
+    try:
+        return read_whole(folder, plan)
+    except UserError:
+        name = f"{plan.name}.{plan.scale}"
+        before = stamps(folder, name)
+        files_of(folder, name)
+        if stamps(folder, name) == before:  # no writing was cut off that could be finished
+            raise
+    return read_whole(folder, plan)
+
+
+def stamps(folder: Path, name: str) -> list[tuple[str, int]]:
+    """The files of a record, whole or being written, and which each of them is."""
+    found = []
+    for beginning in ("", "."):
+        for path in folder.glob(f"{beginning}{glob.escape(name)}.*"):
+            with suppress(FileNotFoundError):  # another process has just finished it
+                found.append((path.name, path.stat().st_ino))
+    return sorted(found)
+
+
+def read_whole(folder: Path, plan: Plan) -> tuple[list[Row], list[Facts]]:
+    """What `read_record` hands out, of files as they stand there."""
     name = f"{plan.name}.{plan.scale}"
     made = read_made(folder / f"{name}.json")
     path = folder / f"{name}.csv"

@@ -171,6 +171,38 @@ def test_a_record_whose_writing_was_killed_half_way_is_not_taken_for_a_whole_one
         read_record(tmp_path, plan)
 
 
+def publish_and_die(folder, plan, rows, renamed):
+    """Replace a record, and die as by SIGKILL before the rename of this number."""
+    done = []
+
+    def rename(source, target, real=os.replace):
+        if len(done) == renamed:
+            os._exit(9)
+        done.append(real(source, target))
+
+    os.replace = rename
+    published(folder, plan, rows)
+
+
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_a_record_whose_writing_was_killed_is_read_as_it_was_or_as_it_was_to_be(
+    plan, tmp_path, renamed
+):
+    published(tmp_path, plan, rows_of(plan))
+    fewer = rows_of(plan)[1:]
+    process = multiprocessing.get_context("fork").Process(
+        target=publish_and_die, args=(tmp_path, plan, fewer, renamed)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    rows, _ = read_record(tmp_path, plan)
+    assert len(rows) == len(fewer) + (renamed == 0)
+    path_of(tmp_path, plan, "csv").write_bytes(b"other")
+    with pytest.raises(UserError, match=r"\.csv is not what was written with .*\.json"):
+        read_record(tmp_path, plan)
+
+
 def test_any_file_of_a_record_keeps_its_place(plan, tmp_path):
     name = f"{plan.name}.{plan.scale}"
     check_free(tmp_path, name)
