@@ -36,6 +36,7 @@ FOLDERS = ("cells", "audits")
 UNSENT = ""  # what the store has was not sent as it is now
 REFUSED = "refused "  # before the version of an object that is damaged
 LISTED = 2.0  # seconds that a list of the bucket is good for
+MOST_BYTES = 4_000_000_000  # of an object: an archive's largest member has half of it
 EXTRA = 'pip install "suppression[bucket]"'
 LIBRARIES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
@@ -84,6 +85,7 @@ class Bucket:
         self.place = ""
         self.files = self.opened()
         self.listed: dict[str, tuple[float, dict[str, str]]] = {}
+        self.told: set[str] = set()  # the names of objects that are too large
 
     @classmethod
     @cache
@@ -145,7 +147,10 @@ class Bucket:
         return f"{self.place}/{folder}/{key}.zip"
 
     def versions(self, folder: str) -> dict[str, str]:
-        """A word for each object, by its key, that changes when it is written anew."""
+        """A word for each object, by its key, that changes when it is written anew.
+
+        One that is larger than a cell can be is told, and is as good as none.
+        """
         when, found = self.listed.get(folder, (0.0, {}))
         if folder in self.listed and time.monotonic() - when < LISTED:
             return found
@@ -158,10 +163,18 @@ class Bucket:
                 there = []
         for each in there:
             key = each["name"].rpartition("/")[2].removesuffix(".zip")
-            if is_key(key):
+            if is_key(key) and self.is_of_a_cell(each):
                 found[key] = version_of(each)
         self.listed[folder] = time.monotonic(), found
         return found
+
+    def is_of_a_cell(self, info: dict[str, Any]) -> bool:
+        """Whether an object is small enough to be fetched."""
+        size = info.get("size") or 0
+        if size > MOST_BYTES and info["name"] not in self.told:
+            self.told.add(info["name"])
+            tell(f"{self.url}: {info['name']} has {size:,} bytes, and is not fetched")
+        return size <= MOST_BYTES
 
     def fetch(self, store: Store, folder: str, key: str) -> bool:
         """Take in what the store lacks of a cell or an answer; False where there is none.

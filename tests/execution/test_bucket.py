@@ -282,6 +282,19 @@ def test_a_strangers_objects_are_told_or_not_looked_at(url, machine, trained, tm
     assert "it is of another one" in capsys.readouterr().err
 
 
+def test_an_object_that_is_no_cell_by_its_size_is_told_once_and_not_fetched(
+    url, machine, trained, monkeypatch, capsys
+):
+    with machine("a"):
+        key, _ = copied(trained, Store(url))
+    monkeypatch.setattr(room, "MOST_BYTES", 1000)
+    with machine("b"):
+        store = Store(url)
+        assert not store.has(key)
+        assert not store.has(key)
+    assert capsys.readouterr().err.count("bytes, and is not fetched") == 1
+
+
 def test_a_thousand_cells_are_listed_in_two_seconds(url, machine):
     files = fsspec.filesystem("memory")
     for i in range(1000):
