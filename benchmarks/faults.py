@@ -379,6 +379,8 @@ def full_disk(bench: Bench, number: int) -> Fault:
         ended = struck(partial(work, root), patch=patch)
         fault.times += 1
         told = ended.status == 2 and "cannot be written: No space left" in ended.said
+        # The last changes let go of the claim, when all is there and nothing is left to be told.
+        told = told or (ended.status == 0 and n > changes - LETTING_GO)
         fault.check(told, f"change {n} of {changes}: {ended.status}, {ended.said[-300:]!r}")
         bench.sound(fault, root, f"full at change {n} of {changes}")
     return fault
@@ -488,6 +490,7 @@ def eight(root: Path, plan: Plan) -> int:
     return int(any(statuses))
 
 
+LETTING_GO = 2  # changes at the end of a training: its claim is removed
 OLDER = ("19ee0e2", "9cdeb37")  # before results had checksums; when units were new
 BY_A_VERSION = """
 import json, sys

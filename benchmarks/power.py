@@ -97,6 +97,8 @@ class Disk:
             self.removed(whole(args[0], args[1]))
         elif event == "os.rename":
             self.renamed(whole(args[0], args[2]), whole(args[1], args[3]))
+        elif event == "os.link":
+            self.linked(whole(args[0], args[2]), whole(args[1], args[3]))
 
     def opened(self, path: Path, flags: int) -> None:
         if not flags & WRITES or not self.is_within(path):
@@ -116,7 +118,9 @@ class Disk:
 
     def removed(self, path: Path) -> None:
         if path in self.live:
-            self.last.pop(self.live.pop(path), None)
+            number = self.live.pop(path)
+            if number not in self.live.values():
+                self.last.pop(number, None)
             self.changes.append(Named(self.live[path.parent], path.name, None))
 
     def renamed(self, source: Path, target: Path) -> None:
@@ -129,6 +133,12 @@ class Disk:
         self.live.pop(target, None)
         for path in [path for path in self.live if path.is_relative_to(source)]:
             self.live[target / path.relative_to(source)] = self.live.pop(path)
+
+    def linked(self, source: Path, target: Path) -> None:
+        """A second name; where that is taken the link will fail, so it is none."""
+        if source in self.live and target.parent in self.live and target not in self.live:
+            self.live[target] = self.live[source]
+            self.changes.append(Named(self.live[target.parent], target.name, self.live[source]))
 
     def synced(self, path: Path) -> None:
         self.look()

@@ -173,9 +173,10 @@ class Claim:
                 continue
             if generation and is_silent:
                 self.note(f"{self.has_it(content)} was silent; its claim is taken over")
-            for old in range(1, generation + 1):
+            killed = self.folder.glob(f".{self.name}.*")  # while they made theirs
+            for left in [*map(self.path, range(1, generation + 1)), *killed]:
                 with suppress(OSError):  # where an open file cannot be removed
-                    self.path(old).unlink(missing_ok=True)
+                    left.unlink(missing_ok=True)
             return None
 
     def latest(self) -> tuple[int, bytes]:
@@ -210,21 +211,40 @@ class Claim:
         return "another process" if other is None else other.name
 
     def create(self, generation: int) -> bool:
-        """Make the file that says that it is ours; False where another process was first."""
-        path = self.path(generation)
+        """Make the file that says that it is ours; False where another process was first.
+
+        It is written beside its place and linked there, so that nobody finds it empty, not after
+        a loss of power either. Where a disk has no links it is made in its place.
+        """
+        beside = self.folder / f".{self.name}.{self.holder.word}"
+        beats = self.begun(beside)
         try:
-            number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
+            os.link(beside, self.path(generation))
+        except (FileExistsError, FileNotFoundError):  # another one was first, and tidied up
+            beats.end()
             return False
-        beats = Beats(number, self.holder)
-        self.ours = path, beats
+        except OSError:
+            beats.end()
+            try:
+                beats = self.begun(self.path(generation))
+            except FileExistsError:
+                return False
+        finally:
+            beside.unlink(missing_ok=True)
+        self.ours = self.path(generation), beats
+        beats.start()
+        return True
+
+    def begun(self, path: Path) -> Beats:
+        """A new file with the first beat in it."""
+        beats = Beats(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644), self.holder)
         try:
             beats.beat()
         except OSError:
-            self.release()
+            beats.end()
+            path.unlink(missing_ok=True)
             raise
-        beats.start()
-        return True
+        return beats
 
     def release(self) -> None:
         """Let it go, if it is ours."""

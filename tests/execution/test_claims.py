@@ -207,6 +207,48 @@ def test_a_claim_that_was_cut_short_is_somebodys_until_it_was_silent(
     near.release()
 
 
+def test_a_claim_is_never_there_without_its_holder(folder, monkeypatch):
+    """Another process that looks at any moment finds none, or a whole one."""
+    seen, link = [], os.link
+
+    def looked_at(source, target):
+        seen.append(claim_files(folder))
+        link(source, target)
+        seen.append([Holder.read((folder / name).read_bytes()) for name in claim_files(folder)])
+
+    monkeypatch.setattr(room.os, "link", looked_at)
+    claim = Claim(folder, "k")
+    assert claim.take() is None
+    assert seen == [[], [claim.holder]]
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+    claim.release()
+
+
+def test_a_disk_without_links_has_claims_too(folder, monkeypatch, own_locks):
+    def link(*_):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(room.os, "link", link)
+    with on(monkeypatch):
+        far = Claim(folder, "k")
+        assert far.take() is None
+    near = Claim(folder, "k")
+    assert near.take() == far.holder.name
+    assert claim_files(folder) == ["k.1.claim"]
+    far.release()
+    assert near.take() is None
+    near.release()
+    assert [path.name for path in folder.iterdir()] == ["k.lock"]
+
+
+def test_what_a_kill_left_while_it_made_its_claim_goes_with_the_next(folder):
+    (folder / ".k.0123456789abcdef").write_bytes(b"")
+    claim = Claim(folder, "k")
+    assert claim.take() is None
+    claim.release()
+    assert [path.name for path in folder.iterdir()] == ["k.lock"]
+
+
 def test_of_two_that_wait_for_a_silent_claim_one_takes_it(folder, monkeypatch, own_locks, clock):
     left_behind(monkeypatch, folder)
     with on(monkeypatch, host="third", boot="c"):
