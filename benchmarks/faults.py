@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import errno
+import faulthandler
 import io
 import json
 import os
@@ -132,6 +133,7 @@ def struck(work: Work, *, after: float | None = None, patch: Strike | None = Non
             os.dup2(heard.fileno(), 1)
             os.dup2(heard.fileno(), 2)
             sys.stdout = sys.stderr = os.fdopen(1, "w")  # whatever stood in their places
+            faulthandler.register(signal.SIGUSR1, file=sys.stderr)
             os._exit(status_of(work, patch))
         try:
             status = waited(process, after)
@@ -165,6 +167,9 @@ def waited(process: int, after: float | None) -> int:
         if done:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() >= end:
+            if after is None:  # it says where it hangs
+                os.kill(process, signal.SIGUSR1)
+                time.sleep(0.5)
             os.kill(process, signal.SIGKILL)
             status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
             return -signal.SIGALRM if after is None else status

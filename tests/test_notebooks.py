@@ -134,7 +134,8 @@ def test_a_lesson_runs_in_a_kernel(tmp_path, monkeypatch):
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             kinds += output.get("data", {})
-    assert kinds.count("image/png") == 4
+    assert kinds.count("image/png") == 3
+    assert kinds.count("application/vnd.jupyter.widget-view+json") == 1  # the sliders
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import errno
 import json
 import multiprocessing
 import os
-import signal
 import time
 from contextlib import contextmanager
 
@@ -334,10 +333,13 @@ def test_a_disk_that_is_full_is_the_users_error_and_nothing_stays_claimed(tmp_pa
 
 
 def test_an_interruption_while_waiting_holds_nothing(tmp_path):
+    def interrupted(who):
+        raise KeyboardInterrupt
+
     process, go = start_holder(tmp_path)
     with (
         pytest.raises(KeyboardInterrupt),
-        Store(tmp_path).claim("k", on_wait=lambda who: os.kill(os.getpid(), signal.SIGINT)),
+        Store(tmp_path).claim("k", on_wait=interrupted),
     ):
         pytest.fail("it was claimed")
     go.set()
