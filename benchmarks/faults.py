@@ -27,7 +27,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import power
 import torch
@@ -70,6 +70,7 @@ precision = "fp32"
 """
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
 
+T = TypeVar("T")
 Work = Callable[[], object]
 Strike = Callable[[], None]
 
@@ -294,12 +295,12 @@ class Bench:
     def has_time(self) -> bool:
         return time.monotonic() < self.end
 
-    def in_time(self, numbers: Iterable[int]) -> Iterator[int]:
-        """The numbers until the time is up; at least one."""
-        for i, number in enumerate(numbers):
+    def in_time(self, every: Iterable[T]) -> Iterator[T]:
+        """What is to be done until the time is up; at least one."""
+        for i, each in enumerate(every):
             if i and not self.has_time():
                 return
-            yield number
+            yield each
 
     def warm_record(self) -> None:
         """Import and draw once here what each forked process would otherwise do anew."""
@@ -547,16 +548,17 @@ def versions(bench: Bench, number: int) -> Fault:
         "an older version of the program and this one on one store, in turn",
         "each answers from the other's cells; one goes on where the other was killed",
     )
-    for commit in OLDER[:number]:
+    for commit in bench.in_time(OLDER[:number]):
         with checkout(commit, bench.room) as older:
             if older is None:
                 continue
-            answers = begun(TOP, bench.plan, bench.reference).communicate()[0]
+            ours = begun(TOP, bench.plan, bench.reference)
+            answers = ended_well(fault, ours, f"{commit}: ours alone")
             pairs = {
                 "the older one read ours": (TOP, older),
                 "we read the older one's": (older, TOP),
             }
-            for what, (first, second) in pairs.items():
+            for what, (first, second) in bench.in_time(pairs.items()):
                 root = bench.store()
                 ended_well(fault, begun(first, bench.plan, root), f"{commit}: {what}: writing")
                 before = stamps(root)
@@ -566,7 +568,11 @@ def versions(bench: Bench, number: int) -> Fault:
                 fault.check(told == answers, f"{commit}: {what}: other answers")
                 root = bench.store()
                 process = begun(first, bench.plan, root)
+                end = time.monotonic() + HANG
                 while process.poll() is None and not list(root.glob("work/*/checkpoint")):
+                    if time.monotonic() > end:
+                        fault.check(False, f"{commit}: {what}: no checkpoint in {HANG:.0f} s")
+                        break
                     time.sleep(0.01)
                 process.kill()
                 process.communicate()
@@ -579,8 +585,13 @@ def versions(bench: Bench, number: int) -> Fault:
 
 
 def ended_well(fault: Fault, process: subprocess.Popen[str], what: str) -> str:
-    """What a process printed."""
-    told, error = process.communicate()
+    """What a process printed; one that hangs is killed."""
+    try:
+        told, error = process.communicate(timeout=HANG)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        told, error = process.communicate()
+        error += f"hung for {HANG:.0f} s"
     fault.check(process.returncode == 0, f"{what}: {error[-300:]}")
     return told
 

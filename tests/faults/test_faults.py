@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -56,6 +58,27 @@ def test_what_is_lost_would_be_seen(suite, bench):
     fault = suite.Fault("altered behind its back", "nothing")
     bench.sound(fault, root, "altered")
     assert any("a finished cell has changed" in each for each in fault.wrong)
+
+
+def test_an_older_version_that_hangs_is_killed_and_told(suite, monkeypatch):
+    monkeypatch.setattr(suite, "HANG", 1.0)
+    fault = suite.Fault("an older version", "ends")
+    pipe = subprocess.PIPE
+    words = [sys.executable, "-c", "import time; time.sleep(60)"]
+    process = subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True)
+    assert suite.ended_well(fault, process, "it waits") == ""
+    assert process.returncode != 0
+    assert fault.wrong == ["it waits: hung for 1 s"]
+
+
+@pytest.mark.skipif(not (BENCHMARKS.parent / ".git").exists(), reason="no checkout of versions")
+def test_versions_end_when_the_time_is_up(suite, bench, monkeypatch):
+    """One pair is tried of the four that two older versions make."""
+    monkeypatch.setattr(suite, "OLDER", ("HEAD", "HEAD"))
+    monkeypatch.setattr(bench, "end", time.monotonic())
+    fault = suite.versions(bench, 2)
+    assert fault.times == 2
+    assert fault.wrong == []
 
 
 def test_a_process_that_is_struck_tells_how_it_ended(suite, tmp_path):
