@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMED = 100  # names that a message lists
+
 
 class UserError(ValueError):
     """Something the user can mend: the message says what is wrong and what would be right."""
@@ -31,6 +33,8 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"there are: {', '.join(names)}"
+    if len(names) > MOST_NAMED:  # of a library's hundreds
+        hint = f"there are {len(names):,}, such as {', '.join(names[:5])}"
     if near:
         hint = f"did you mean '{near[0]}'?"
     return UserError(f"{what} '{name}'; {hint}")
